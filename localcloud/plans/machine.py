@@ -1,0 +1,67 @@
+"""A machine to be run, and what is seen of it: the border between the controllers and whatever runs instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from localcloud.plans.network import NetworkInterface
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSpec:
+    """An instance as its host sees it. `key` is the instance's key in the store; `vcpus` what its machine type is allotted."""
+
+    key: str
+    name: str
+    id: str  # numeric, new at every recreation
+    zone: str
+    interface: NetworkInterface
+    gateway: str
+    forwarded_addresses: tuple[str, ...]
+    memory_mib: int
+    vcpus: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineView:
+    """What is observed of a machine. `exited`: the guest powered itself off; `crashed`: its processes are gone unasked."""
+
+    id: str
+    state: Literal["starting", "running", "exited", "crashed"]
+    booted_at: float
+    pid: int  # of the sandbox, in the host's numbering
+    cpu_seconds: float  # real CPU time used since boot, all processes of the instance
+
+
+class Machines(Protocol):
+    """Runs instances. Implemented by the sandboxes live, and by a simulation in tests."""
+
+    async def start(self, spec: MachineSpec) -> None:
+        """Boot this machine; returns when its init runs. Starting one that runs already is nothing."""
+        ...
+
+    async def stop(self, machine_id: str, *, grace: float) -> None:
+        """Shut down (shutdown script, at most `grace` cloud seconds), then remove all of it but its folder."""
+        ...
+
+    async def forget(self, machine_id: str) -> None:
+        """Remove the folder of a stopped machine."""
+        ...
+
+    def observe(self) -> Mapping[str, MachineView]:
+        """Return every machine that exists, by id."""
+        ...
+
+    async def forwarded(self, machine_id: str, addresses: tuple[str, ...]) -> None:
+        """Set the forwarding rules' addresses that this machine answers to."""
+        ...
+
+    async def crash(self, machine_id: str) -> None:
+        """Kill all its processes at once, as a kernel panic would; it stays, silent."""
+        ...
+
+    async def hang(self, machine_id: str, seconds: float) -> None:
+        """Stop all its processes for this many cloud seconds, then let them go on."""
+        ...

@@ -1,0 +1,45 @@
+"""A probe to be sent, and what came back. All times are cloud seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Protocol = Literal["TCP", "SSL", "HTTP", "HTTPS", "HTTP2", "GRPC"]
+Consumer = Literal["autohealing", "balancer"]
+Outcome = Literal["success", "failure", "timeout"]  # failure: reachable but wrong answer; timeout: unreachable or no answer in time
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSpec:
+    """One endpoint that one consumer's health check watches, start to start every `interval`.
+
+    `consumer` chooses the source address family (autohealing 130.211.0.0/22, balancer 209.85.152.0/22). `address` is where the
+    probe is sent: the instance's own for autohealing, the forwarding rule's for the balancer, then routed to `instance`.
+    """
+
+    id: str  # unique and stable: "<consumer>|<instance name>|<forwarding rule or group path>"
+    consumer: Consumer
+    instance: str
+    instance_address: str
+    address: str
+    protocol: Protocol
+    port: int
+    interval: float
+    timeout: float
+    path: str = "/"
+    host: str = ""
+    request: str = ""
+    response: str = ""
+    proxy_header: Literal["NONE", "PROXY_V1"] = "NONE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeResult:
+    """The outcome of one probe: when it was sent, when its outcome was known, and why in words."""
+
+    id: str
+    sent_at: float
+    ended_at: float
+    outcome: Outcome
+    detail: str

@@ -1,0 +1,155 @@
+"""The store: JSON documents by key, kept in SQLite, read from memory; what is acknowledged survives kill -9.
+
+Keys are paths. API resources live under their service and Google's relative name, holding exactly what the API answers:
+
+    compute/projects/P/global/networks/N            storage/b/BUCKET            iam/projects/P/serviceAccounts/EMAIL
+    compute/projects/P/regions/R/addresses/A        storage/b/BUCKET/o/OBJECT   crm/projects/P  (its IAM policy)
+    compute/projects/P/zones/Z/instances/I          storage/b/BUCKET/iam
+
+The controllers' own records live under ``control/``, never in a resource's document.
+Documents handed out are the store's own: treat them as read-only and `put` a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Document = Mapping[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL,
+                                   subject TEXT NOT NULL, message TEXT NOT NULL, data TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the cloud's story. `at` is cloud time; `kind` is dotted (``health.balancer``); `subject` a resource's name."""
+
+    at: float
+    kind: str
+    subject: str
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
+
+
+class Transaction:
+    """Changes that become visible and durable together when the `with` block ends without an error."""
+
+    def __init__(self) -> None:
+        self.writes: dict[str, Document | None] = {}
+        self.events: list[Event] = []
+
+    def put(self, key: str, document: Document) -> None:
+        """Set the document at this key."""
+        self.writes[key] = document
+
+    def delete(self, key: str) -> None:
+        """Remove the document at this key, if there is one."""
+        self.writes[key] = None
+
+    def event(self, event: Event) -> None:
+        """Append to the story."""
+        self.events.append(event)
+
+
+class Store:
+    """All of one cloud's state. Single-threaded: it belongs to the daemon's event loop."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Open (or create) the database; None keeps everything in memory, for tests and simulations."""
+        self._db = sqlite3.connect(str(file) if file else ":memory:", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+        self._documents: dict[str, Document] = {key: json.loads(body) for key, body in self._db.execute("SELECT key, body FROM documents")}
+        self._keys = sorted(self._documents)
+        self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counters"))
+        self._watchers: list[Callable[[frozenset[str], tuple[Event, ...]], None]] = []
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def get(self, key: str) -> Document | None:
+        """Return the document at this key, or None."""
+        return self._documents.get(key)
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, Document]]:
+        """Yield (key, document) of every key that starts with the prefix, in key order, as of the call."""
+        keys = self._keys
+        start = bisect_left(keys, prefix)
+        selected = []
+        for index in range(start, len(keys)):
+            if not keys[index].startswith(prefix):
+                break
+            selected.append(keys[index])
+        for key in selected:
+            if (document := self._documents.get(key)) is not None:
+                yield key, document
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Collect changes; commit them at the end of the block, or none of them if it raises. Watchers are told after."""
+        change = Transaction()
+        yield change
+        self._commit(change)
+
+    def _commit(self, change: Transaction) -> None:
+        if not change.writes and not change.events:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            events = []
+            for key, document in change.writes.items():
+                if document is None:
+                    self._db.execute("DELETE FROM documents WHERE key = ?", (key,))
+                else:
+                    self._db.execute("INSERT INTO documents VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body",
+                                     (key, json.dumps(document, separators=(",", ":"))))
+            for event in change.events:
+                row = self._db.execute("INSERT INTO events (at, kind, subject, message, data) VALUES (?, ?, ?, ?, ?)",
+                                       (event.at, event.kind, event.subject, event.message, json.dumps(event.data)))
+                events.append(Event(event.at, event.kind, event.subject, event.message, event.data, row.lastrowid or 0))
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        for key, document in change.writes.items():
+            if document is None:
+                if self._documents.pop(key, None) is not None:
+                    del self._keys[bisect_left(self._keys, key)]
+            else:
+                if key not in self._documents:
+                    insort(self._keys, key)
+                self._documents[key] = document
+        touched = frozenset(change.writes)
+        for watcher in tuple(self._watchers):
+            watcher(touched, tuple(events))
+
+    def watch(self, watcher: Callable[[frozenset[str], tuple[Event, ...]], None]) -> Callable[[], None]:
+        """Call `watcher(keys, events)` after each commit; returns the function that stops it."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Return the story after a sequence number, oldest first."""
+        rows = self._db.execute("SELECT at, kind, subject, message, data, seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        return [Event(at, kind, subject, message, json.loads(data), seq) for at, kind, subject, message, data, seq in rows]
+
+    def next_number(self, counter: str, first: int = 1) -> int:
+        """Return the next value of a durable counter (never the same twice, across restarts too)."""
+        value = self._counters.get(counter, first - 1) + 1
+        self._counters[counter] = value
+        self._db.execute("INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (counter, value))
+        return value
