@@ -1,0 +1,68 @@
+"""What the data plane offers to whoever runs machines, and what it takes from the controllers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from localcloud.plans.balancer import BalancerPlan
+from localcloud.plans.network import NetworkInterface, NetworkPlan
+from localcloud.plans.probe import ProbeResult, ProbeSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A process to start in a new network namespace. `fds`: number it will have there -> our descriptor."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    fds: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spawned:
+    """A started process. `pid` in the host's numbering; `listeners` in the order asked for, made in its network namespace."""
+
+    pid: int
+    listeners: tuple[socket.socket, ...]
+
+
+class MachineHost(Protocol):
+    """Starts processes that each have a network namespace with one interface in their subnetwork."""
+
+    async def spawn(
+        self, interface: NetworkInterface, gateway: str, prefix_length: int, command: Command, listeners: Sequence[tuple[str, int]]
+    ) -> Spawned:
+        """Make the namespace (lo up, eth0 up, default route), listen on each (address, port) in it (addresses are put on its lo
+        where they are not its own), then execute the command in it with no link-changing power left. It outlives the caller."""
+        ...
+
+    async def listen(self, pid: int, listeners: Sequence[tuple[str, int]]) -> tuple[socket.socket, ...]:
+        """Make the listeners again in a living machine's namespace (after the daemon came back)."""
+        ...
+
+    async def set_local_addresses(self, pid: int, addresses: tuple[str, ...]) -> None:
+        """Make exactly these forwarding rules' addresses local to the machine (on its lo, /32)."""
+        ...
+
+    async def remove(self, instance: str, pid: int) -> None:
+        """Kill what is left of the machine and remove its interface."""
+        ...
+
+
+class Fabric(Protocol):
+    """The network, balancer and probers as the controllers use them. Each call makes reality agree with the plan, and is idempotent."""
+
+    async def apply_network(self, plan: NetworkPlan) -> None:
+        """Bridges, gateways, firewall rules."""
+        ...
+
+    async def apply_balancer(self, plan: BalancerPlan) -> None:
+        """Forwarding: tables, addresses, doors."""
+        ...
+
+    async def apply_probes(self, probes: frozenset[ProbeSpec], report: Callable[[ProbeResult], None]) -> None:
+        """Probe exactly these from now on; unchanged ones keep their phase. Every result is reported once, in order per probe."""
+        ...
