@@ -1,0 +1,171 @@
+"""What each `localcloud` command does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import shlex
+import sys
+from typing import Any
+
+from localcloud.cli import render
+from localcloud.cli.client import Client, CloudError
+from localcloud.daemon import launch
+from localcloud.daemon.config import CloudConfig
+from localcloud.daemon.teardown import tear_down
+from localcloud.guest.session import GuestSession
+from localcloud.home import Home
+
+
+def start(home: Home, given: argparse.Namespace) -> int:
+    """Start the daemon unless it runs; a given speed that is not the running one's is an error, not a surprise."""
+    if launch.running(home) is None:
+        reason = launch.start(home, given.speed)
+        if reason:
+            raise CloudError(reason)
+    report = Client.connect(home).call("GET", "/status")
+    speed = report["clock"]["speed"]
+    if given.speed is not None and given.speed != speed:
+        msg = f"--speed {given.speed:g}: this cloud runs already, at speed {speed:g}; stop it first (localcloud stop), its state is kept"
+        raise CloudError(msg)
+    _show(given, report, render.status(report))
+    return 0
+
+
+def stop(home: Home, given: argparse.Namespace) -> int:
+    """Stop the daemon and wait until it is gone; without a daemon, take down what one left behind."""
+    record = launch.running(home)
+    if record is not None:
+        gone = os.pidfd_open(record.pid)
+        Client.connect(home).call("POST", "/stop")
+        select.select([gone], [], [])
+        os.close(gone)
+    tear_down(home)
+    _show(given, {"stopped": record is not None}, "local cloud stopped" if record else "local cloud was not running")
+    return 0
+
+
+def status(home: Home, given: argparse.Namespace) -> int:
+    """Show the cloud."""
+    report = Client.connect(home).call("GET", "/status")
+    _show(given, report, render.status(report))
+    return 0
+
+
+def instances(home: Home, given: argparse.Namespace) -> int:
+    """List the instances."""
+    client = Client.connect(home)
+    found = client.call("GET", "/instances")
+    _show(given, found, render.instances(found))
+    return 0
+
+
+def ssh(home: Home, given: argparse.Namespace) -> int:
+    """Run a command, or a login shell, on an instance. The exit status is the command's own."""
+    instance = _instance(home, given.instance)
+    session = GuestSession(home.instance(instance["id"]))
+    argv = given.argv or ["/bin/bash", "-l"]
+    if not given.json:
+        return session.attach(argv, tty=sys.stdin.isatty() and sys.stdout.isatty())
+    done = session.run(argv)
+    print(json.dumps({"exit_status": done.exit_status, "stdout": done.stdout.decode(errors="replace"),
+                      "stderr": done.stderr.decode(errors="replace")}))
+    return done.exit_status
+
+
+def logs(home: Home, given: argparse.Namespace) -> int:
+    """Print the serial port's output, control characters made harmless."""
+    instance = _instance(home, given.instance)
+    contents = GuestSession(home.instance(instance["id"])).serial_output().decode(errors="replace")
+    _show(given, {"instance": instance["name"], "contents": contents}, _harmless(contents))
+    return 0
+
+
+def events(home: Home, given: argparse.Namespace) -> int:
+    """Tell the story; with --follow, go on."""
+    client = Client.connect(home)
+    if not given.json:
+        print(render.clock_line(client.call("GET", "/status")["clock"]))
+    for line in client.lines(f"/events?after={given.after}&follow={int(given.follow)}"):
+        print(json.dumps(line) if given.json else render.event(line), flush=True)
+    return 0
+
+
+def kill(home: Home, given: argparse.Namespace) -> int:
+    """Kill all processes of an instance."""
+    instance = Client.connect(home).call("POST", f"/instances/{given.instance}/crash")
+    _show(given, instance, f"killed {instance['name']}: it is silent now; autohealing will find out")
+    return 0
+
+
+def hang(home: Home, given: argparse.Namespace) -> int:
+    """Stop all processes of an instance for some cloud seconds."""
+    instance = Client.connect(home).call("POST", f"/instances/{given.instance}/hang", {"seconds": given.seconds})
+    _show(given, instance, f"{instance['name']} hangs for {given.seconds:g} s of the cloud's clock")
+    return 0
+
+
+def env(home: Home, given: argparse.Namespace) -> int:
+    """Print the variables that make a client speak to this cloud."""
+    config = CloudConfig.load(home)
+    if config is None:
+        msg = f"no local cloud was ever started in {home.path}; start it with: localcloud start"
+        raise CloudError(msg)
+    variables = _gcloud_variables(home, config) if given.gcloud else _client_variables(config)
+    _show(given, variables, "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+    return 0
+
+
+def _client_variables(config: CloudConfig) -> dict[str, str]:
+    """The variables that Google's Terraform-based providers (Pulumi's among them) read, and where Pulumi finds our plugin."""
+    base = config.endpoint
+    return {
+        "PULUMI_DEBUG_PROVIDERS": f"gcp:{config.provider_port}",
+        "GOOGLE_PROJECT": config.project,
+        "GOOGLE_OAUTH_ACCESS_TOKEN": config.owner_token,
+        "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{base}/compute/beta/",
+        "GOOGLE_STORAGE_CUSTOM_ENDPOINT": f"{base}/storage/v1/",
+        "GOOGLE_IAM_CUSTOM_ENDPOINT": f"{base}/iam/v1/",
+        "GOOGLE_IAM_BETA_CUSTOM_ENDPOINT": f"{base}/iambeta/",
+        "GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT": f"{base}/crm/v1/",
+        "GOOGLE_CLOUD_RESOURCE_MANAGER_CUSTOM_ENDPOINT": f"{base}/crm/",
+        "GOOGLE_SERVICE_USAGE_CUSTOM_ENDPOINT": f"{base}/serviceusage/v1/",
+    }
+
+
+def _gcloud_variables(home: Home, config: CloudConfig) -> dict[str, str]:
+    token = home.path / "owner.token"
+    with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(config.owner_token)
+    base = config.endpoint
+    overrides = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
+    return {
+        "CLOUDSDK_CORE_PROJECT": config.project,
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        f"{overrides}COMPUTE": f"{base}/compute/v1/",
+        f"{overrides}STORAGE": f"{base}/storage/v1/",
+        f"{overrides}IAM": f"{base}/",
+        f"{overrides}CLOUDRESOURCEMANAGER": f"{base}/crm/",
+        f"{overrides}SERVICEUSAGE": f"{base}/serviceusage/",
+    }
+
+
+def _instance(home: Home, name: str) -> dict[str, Any]:
+    known: list[dict[str, Any]] = Client.connect(home).call("GET", "/instances")
+    for instance in known:
+        if instance["name"] == name:
+            return instance
+    msg = f"instance {name} does not exist; instances are: {', '.join(item['name'] for item in known) or 'none'}"
+    raise CloudError(msg)
+
+
+def _harmless(text: str) -> str:
+    """Guests write what they like: keep their escape sequences from the reader's terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text.replace("\r\n", "\n"))
+
+
+def _show(given: argparse.Namespace, data: object, text: str) -> None:
+    print(json.dumps(data) if given.json else text)

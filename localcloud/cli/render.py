@@ -1,0 +1,60 @@
+"""How the command shows things to a person; with --json it shows them to a program instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from localcloud.clock import rfc3339
+
+
+def clock_line(clock: Mapping[str, Any]) -> str:
+    """Say which clock times are shown in."""
+    speed = clock["speed"]
+    pace = "as fast as the wall clock" if speed == 1 else f"{speed:g} times as fast as the wall clock"
+    return f"cloud clock {clock['time']} ({pace})"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align columns under their headings."""
+    widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (columns, *rows))
+
+
+def status(report: Mapping[str, Any]) -> str:
+    """Render `localcloud status`."""
+    lines = [
+        f"local cloud  pid {report['pid']}  {report['endpoint']}  project {report['project']}",
+        f"             {clock_line(report['clock'])}",
+    ]
+    for group in report["groups"]:
+        actions = ", ".join(f"{count} {action}" for action, count in group["actions"].items() if action != "none") or "none"
+        state = "stable" if group["stable"] else "changing"
+        lines.append(f"group        {group['name']} ({group['location']})  target size {group['target_size']}  {state}  actions: {actions}")
+    lines += [
+        f"forwarding   {rule['name']}  {rule['address']}  {rule['protocol']} {', '.join(map(str, rule['ports']))}"
+        for rule in report["forwarding_rules"]
+    ]
+    lines += [
+        f"DENIED       {denial['principal']} lacks {denial['permission']} on {denial['resource']} (last at {rfc3339(denial['at'])}, "
+        f"{denial['count']} times); grant it a role that has it, for instance {denial['role']}"
+        for denial in report["denied"]
+    ]
+    return "\n".join(lines)
+
+
+def instances(found: Sequence[Mapping[str, Any]]) -> str:
+    """Render `localcloud instances`."""
+    rows = [
+        [
+            item["name"], item["zone"], item["address"], item["status"], item["action"], item["autohealing"] or "-", item["balancer"] or "-",
+            "-" if item["cpu"] is None else f"{item['cpu']:.0%}",
+        ]
+        for item in found
+    ]
+    return table(["NAME", "ZONE", "ADDRESS", "STATUS", "ACTION", "AUTOHEALING", "BALANCER", "CPU"], rows)
+
+
+def event(line: Mapping[str, Any]) -> str:
+    """Render one line of `localcloud events`."""
+    return f"{line['time']}  {line['kind']:<22}  {line['subject']:<24}  {line['message']}"

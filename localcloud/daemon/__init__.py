@@ -1,0 +1,1 @@
+"""The daemon: composes the parts of one local cloud and owns their lives."""

@@ -1,0 +1,118 @@
+"""What one cloud fixed at its birth: its ports, its address range, its token. Kept in `config.json`, readable by its owner only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from localcloud.home import Home
+
+# A socket on this port of the range's last host address is held by the running daemon: it is how two clouds on one machine notice
+# that they chose the same range.
+RANGE_LOCK_PORT = 40_254
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudConfig:
+    """`external_prefix` is the first three octets of the /24 that forwarding rules' addresses come from ("127.101.7")."""
+
+    api_port: int
+    provider_port: int
+    external_prefix: str
+    owner_token: str
+    project: str = "local"
+    project_number: str = "100000000001"
+
+    @property
+    def endpoint(self) -> str:
+        """The base address of every API."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def external_range(self) -> str:
+        """The range of external addresses, in CIDR notation."""
+        return f"{self.external_prefix}.0/24"
+
+    @classmethod
+    def load(cls, home: Home) -> CloudConfig | None:
+        """Read the cloud's configuration, or None where no cloud was ever started.
+
+        Raises:
+            ValueError: the file is not what this version writes.
+        """
+        try:
+            text = home.config_file.read_text()
+        except FileNotFoundError:
+            return None
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, json.JSONDecodeError) as error:
+            msg = f"{home.config_file}: not a local cloud's configuration ({error}); remove the folder {home.path} to start afresh"
+            raise ValueError(msg) from error
+
+    @classmethod
+    def load_or_create(cls, home: Home) -> CloudConfig:
+        """Read the configuration, making it first where there is none."""
+        if (found := cls.load(home)) is not None:
+            return found
+        home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = cls(
+            api_port=_free_port(),
+            provider_port=_free_port(),
+            external_prefix=next(prefix for prefix in _prefixes(home.path) if _is_free(prefix)),
+            owner_token=secrets.token_urlsafe(32),
+        )
+        draft = home.config_file.with_suffix(".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(made), file, indent=1)
+        draft.rename(home.config_file)
+        return made
+
+    def hold_range(self) -> socket.socket:
+        """Mark the address range as in use for as long as the returned socket is open.
+
+        Raises:
+            OSError: another cloud on this machine uses the range.
+        """
+        lock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            lock.bind((f"{self.external_prefix}.254", RANGE_LOCK_PORT))
+        except OSError as error:
+            lock.close()
+            msg = (
+                f"address range {self.external_range} is in use by another local cloud ({error.strerror}); stop that one, or remove "
+                "config.json from this cloud's folder so that it chooses another"
+            )
+            raise OSError(msg) from error
+        return lock
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _prefixes(path: Path) -> Iterator[str]:
+    """Yield candidate ranges: the same order for the same folder, so that a cloud made anew gets its old addresses back."""
+    for attempt in range(256):
+        digest = hashlib.sha256(f"{path}#{attempt}".encode()).digest()
+        yield f"127.{64 + digest[0] % 63}.{digest[1]}"
+    msg = "no free address range in 127.64.0.0-127.126.255.0: 256 tried, all in use by other local clouds; stop some of them"
+    raise OSError(msg)
+
+
+def _is_free(prefix: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((f"{prefix}.254", RANGE_LOCK_PORT))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,79 @@
+"""What the cloud looks like to its operator: one status, one line per instance, from the store and the machines alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.clock import Clock, rfc3339
+from localcloud.daemon.config import CloudConfig
+from localcloud.plans.machine import Machines
+from localcloud.store import Store
+
+
+class CloudReport:
+    """Reads only; every value was measured or decided elsewhere."""
+
+    def __init__(self, store: Store, clock: Clock, machines: Machines, config: CloudConfig) -> None:
+        self._store, self._clock, self._machines, self._config = store, clock, machines, config
+
+    def status(self) -> dict[str, Any]:
+        """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (missing permissions)."""
+        return {
+            "pid": os.getpid(),
+            "endpoint": self._config.endpoint,
+            "project": self._config.project,
+            "external_range": self._config.external_range,
+            "clock": {"time": rfc3339(self._clock.now()), "now": self._clock.now(), "speed": self._clock.speed},
+            "groups": [self._group(key, document) for key, document in self._compute("instanceGroupManagers")],
+            "forwarding_rules": [
+                {"name": document["name"], "address": document.get("IPAddress", ""), "protocol": document.get("IPProtocol", ""),
+                 "ports": document.get("ports") or [document.get("portRange", "all")]}
+                for _, document in self._compute("forwardingRules")
+            ],
+            "denied": [dict(document) for _, document in self._store.scan("control/denied/")],
+        }
+
+    def instances(self) -> list[dict[str, Any]]:
+        """Return one object per instance: name, id, zone, address, status, action, autohealing, balancer, cpu.
+
+        `autohealing` and `balancer` are the two checks' verdicts ("" where no check watches the instance); `cpu` is the utilisation
+        of the CPU its machine type is allotted (1.0 is all of it), or None before it was measured.
+        """
+        records = {key.rpartition("/")[2]: record for key, record in self._store.scan("control/managed/")}
+        verdicts: dict[str, str] = {}
+        for _, record in self._store.scan("control/backends/"):
+            name = str(record["instance"]).rpartition("/")[2]
+            # Behind several forwarding rules an instance is as healthy as its worst verdict.
+            if verdicts.get(name) != "UNHEALTHY":
+                verdicts[name] = record["healthState"]
+        found = []
+        for key, document in self._compute("instances"):
+            name = document["name"]
+            record: Mapping[str, Any] = records.get(name, {})
+            interfaces = document.get("networkInterfaces") or [{}]
+            found.append({
+                "name": name,
+                "id": str(document.get("id", "")),
+                "zone": key.split("/")[4],
+                "address": interfaces[0].get("networkIP", ""),
+                "status": document.get("status", ""),
+                "action": record.get("currentAction", ""),
+                "autohealing": record.get("health", ""),
+                "balancer": verdicts.get(name, ""),
+                "cpu": record.get("cpu"),
+            })
+        return found
+
+    def _group(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "name": document["name"],
+            "location": key.split("/")[4],
+            "target_size": document.get("targetSize", 0),
+            "stable": document.get("status", {}).get("isStable", False),
+            "actions": {action: count for action, count in document.get("currentActions", {}).items() if count},
+        }
+
+    def _compute(self, collection: str) -> list[tuple[str, Mapping[str, Any]]]:
+        return [(key, document) for key, document in self._store.scan("compute/") if key.split("/")[-2] == collection]

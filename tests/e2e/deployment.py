@@ -1,0 +1,201 @@
+"""A copy of this checkout with a local cloud of its own: what a user has after cloning, driven as a user drives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SOURCE = Path(__file__).resolve().parents[2]
+# No proof waits longer than this for something that should happen; real seconds, a safety net rather than a measurement.
+PATIENCE = 240
+
+
+class CommandFailed(AssertionError):
+    """A command ended with another status than the test expects; carries all it printed."""
+
+
+class Deployment:
+    """One checkout and one cloud, in a folder of the test's."""
+
+    def __init__(self, folder: Path, speed: float) -> None:
+        self.root = folder / "checkout"
+        self.home = folder / "cloud"
+        self.speed = speed
+        tracked = subprocess.run(
+            ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"], cwd=SOURCE, check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+        for name in tracked:
+            if (SOURCE / name).is_file():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(SOURCE / name, self.root / name)
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "GOOGLE_", "LOCALCLOUD_", "VIRTUAL_ENV"))},
+            "LOCALCLOUD_HOME": str(self.home),
+            "LOCALCLOUD_SPEED": f"{speed:g}",
+        }
+        self._exports: dict[str, str] | None = None
+
+    # Commands ---------------------------------------------------------------------------------------------------------------
+
+    def make(self, *arguments: str, status: int | None = 0, timeout: float = 900) -> str:
+        """Run make; returns all it printed."""
+        return self._run(["make", *arguments], self.env, status, timeout)
+
+    def pulumi(self, *arguments: str, status: int | None = 0) -> str:
+        """Run the engine with what `make env` exports."""
+        return self._run(["pulumi", *arguments], self.exports(), status, 900)
+
+    def localcloud(self, *arguments: str, status: int | None = 0) -> str:
+        """Run the localcloud command; returns what it printed."""
+        return self._run(["localcloud", *arguments], self.exports(), status, 300)
+
+    def exports(self) -> dict[str, str]:
+        """Return the environment after `eval "$(make -s env)"`."""
+        if self._exports is None:
+            script = 'eval "$(make -s env)" && exec env -0'
+            printed = subprocess.run(["bash", "-c", script], cwd=self.root, env=self.env, check=True, capture_output=True).stdout
+            self._exports = dict(item.split("=", 1) for item in printed.decode().split("\0") if "=" in item)
+        return self._exports
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in its own process group, as a terminal would; its output is piped."""
+        return subprocess.Popen(
+            command, cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+    def _run(self, command: list[str], env: Mapping[str, str], status: int | None, timeout: float) -> str:
+        path = env.get("PATH", os.defpath)
+        program = shutil.which(command[0], path=path) or command[0]
+        done = subprocess.run(
+            [program, *command[1:]], cwd=self.root, env=env, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        if status is not None and done.returncode != status:
+            msg = f"{' '.join(command)}: exit status {done.returncode}, expected {status}\n{done.stdout}"
+            raise CommandFailed(msg)
+        return done.stdout
+
+    # What the cloud shows ---------------------------------------------------------------------------------------------------
+
+    def show(self, *arguments: str) -> Any:  # noqa: ANN401  - JSON of the command called
+        """Run a localcloud command with --json and return what it printed."""
+        return json.loads(self.localcloud(*arguments, "--json"))
+
+    def instances(self) -> list[dict[str, Any]]:
+        """Return `localcloud instances`."""
+        found: list[dict[str, Any]] = self.show("instances")
+        return found
+
+    def url(self) -> str:
+        """Return the service's address, as `make url` prints it."""
+        return self.make("-s", "url").strip()
+
+    def get(self, path: str = "/", timeout: float = 10) -> Any:  # noqa: ANN401  - JSON of the service
+        """Send one request to the service, on a connection of its own."""
+        with urllib.request.urlopen(self.url_cached + path, timeout=timeout) as response:
+            return json.load(response)
+
+    @property
+    def url_cached(self) -> str:
+        """The service's address, asked for once."""
+        if not hasattr(self, "_url"):
+            self._url = self.url()
+        return self._url
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """Return the story after an event's sequence number."""
+        return [json.loads(line) for line in self.localcloud("events", "--json", "--after", str(after)).splitlines()]
+
+    def last_event(self) -> int:
+        """Return the sequence number to wait from."""
+        story = self.events()
+        return story[-1]["seq"] if story else 0
+
+    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], after: int, what: str) -> dict[str, Any]:
+        """Return the first event after a sequence number that is wanted; follows the story rather than polling."""
+        seen = []
+        with self.following(after) as story:
+            for event in story:
+                seen.append(event)
+                if wanted(event):
+                    return event
+        told = "\n".join(f"{event['time']} {event['kind']} {event['subject']} {event['message']}" for event in seen[-60:])
+        msg = f"waited {PATIENCE} s in vain for {what}; the story meanwhile:\n{told}"
+        raise AssertionError(msg)
+
+    @contextmanager
+    def following(self, after: int) -> Iterator[Iterator[dict[str, Any]]]:
+        """Follow the story until the block ends, or patience does."""
+        env = self.exports()
+        process = subprocess.Popen(
+            [str(self.root / "localcloud/bin/localcloud"), "events", "--json", "--follow", "--after", str(after)],
+            cwd=self.root, env=env, stdout=subprocess.PIPE, text=True,
+        )
+        watchdog = threading.Timer(PATIENCE, process.kill)
+        watchdog.start()
+        assert process.stdout is not None
+        try:
+            yield (json.loads(line) for line in process.stdout)
+        finally:
+            watchdog.cancel()
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    # Endings ----------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop the cloud whatever state it is in; the folder goes with the test's."""
+        subprocess.run([str(self.root / "localcloud/bin/localcloud"), "stop"], env=self.env, check=False, capture_output=True, timeout=120)
+
+
+class Load:
+    """A steady stream of requests, each on its own connection; every answer and failure is kept with its real times."""
+
+    def __init__(self, url: str, per_second: float, timeout: float) -> None:
+        self._url, self._gap, self._timeout = url, 1 / per_second, timeout
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.answers: list[tuple[float, float, str]] = []  # started, ended (seconds since the epoch), instance's name
+        self.failures: list[tuple[float, float, str]] = []  # started, ended, error
+
+    def _one(self) -> None:
+        started = time.time()
+        try:
+            with urllib.request.urlopen(self._url, timeout=self._timeout) as response:
+                name = str(json.load(response)["instance"])
+            self.answers.append((started, time.time(), name))
+        except (OSError, ValueError) as error:
+            self.failures.append((started, time.time(), repr(error)))
+
+    def _pace(self) -> None:
+        while not self._stop.wait(self._gap):
+            thread = threading.Thread(target=self._one)
+            thread.start()
+            self._threads.append(thread)
+
+    def __enter__(self) -> Load:
+        self._pacer = threading.Thread(target=self._pace)
+        self._pacer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._pacer.join()
+        for thread in self._threads:
+            thread.join()
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C: the terminal sends SIGINT to the whole foreground group."""
+    os.killpg(process.pid, signal.SIGINT)
