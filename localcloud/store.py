@@ -18,8 +18,10 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Document = Mapping[str, Any]
 
@@ -72,7 +74,9 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        self._documents: dict[str, Document] = {key: json.loads(body) for key, body in self._db.execute("SELECT key, body FROM documents")}
+        self._documents: dict[str, Document] = {
+            key: json.loads(body) for key, body in self._db.execute("SELECT key, body FROM documents")
+        }
         self._keys = sorted(self._documents)
         self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counters"))
         self._watchers: list[Callable[[frozenset[str], tuple[Event, ...]], None]] = []
@@ -115,12 +119,18 @@ class Store:
                 if document is None:
                     self._db.execute("DELETE FROM documents WHERE key = ?", (key,))
                 else:
-                    self._db.execute("INSERT INTO documents VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body",
-                                     (key, json.dumps(document, separators=(",", ":"))))
+                    self._db.execute(
+                        "INSERT INTO documents VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body",
+                        (key, json.dumps(document, separators=(",", ":"))),
+                    )
             for event in change.events:
-                row = self._db.execute("INSERT INTO events (at, kind, subject, message, data) VALUES (?, ?, ?, ?, ?)",
-                                       (event.at, event.kind, event.subject, event.message, json.dumps(event.data)))
-                events.append(Event(event.at, event.kind, event.subject, event.message, event.data, row.lastrowid or 0))
+                row = self._db.execute(
+                    "INSERT INTO events (at, kind, subject, message, data) VALUES (?, ?, ?, ?, ?)",
+                    (event.at, event.kind, event.subject, event.message, json.dumps(event.data)),
+                )
+                events.append(
+                    Event(event.at, event.kind, event.subject, event.message, event.data, row.lastrowid or 0)
+                )
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
@@ -144,12 +154,21 @@ class Store:
 
     def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
         """Return the story after a sequence number, oldest first."""
-        rows = self._db.execute("SELECT at, kind, subject, message, data, seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-        return [Event(at, kind, subject, message, json.loads(data), seq) for at, kind, subject, message, data, seq in rows]
+        rows = self._db.execute(
+            "SELECT at, kind, subject, message, data, seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after, limit),
+        )
+        return [
+            Event(at, kind, subject, message, json.loads(data), seq)
+            for at, kind, subject, message, data, seq in rows
+        ]
 
     def next_number(self, counter: str, first: int = 1) -> int:
         """Return the next value of a durable counter (never the same twice, across restarts too)."""
         value = self._counters.get(counter, first - 1) + 1
         self._counters[counter] = value
-        self._db.execute("INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (counter, value))
+        self._db.execute(
+            "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (counter, value),
+        )
         return value

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.daemon.config import CloudConfig
 from localcloud.daemon.launch import running
-from localcloud.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localcloud.home import Home
 
 
 class CloudError(Exception):
@@ -54,7 +57,9 @@ class Client:
         connection = http.client.HTTPConnection("127.0.0.1", self.config.api_port)
         headers = {"Authorization": f"Bearer {self.config.owner_token}", "Content-Type": "application/json"}
         try:
-            connection.request(method, f"/localcloud/v1{path}", json.dumps(body) if body is not None else None, headers)
+            connection.request(
+                method, f"/localcloud/v1{path}", json.dumps(body) if body is not None else None, headers
+            )
             response = connection.getresponse()
         except OSError as error:
             msg = f"the local cloud at {self.config.endpoint} does not answer ({error}); see localcloud status, or start it again"

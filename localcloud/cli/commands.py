@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import select
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.cli import render
 from localcloud.cli.client import Client, CloudError
@@ -16,7 +15,11 @@ from localcloud.daemon import launch
 from localcloud.daemon.config import CloudConfig
 from localcloud.daemon.teardown import tear_down
 from localcloud.guest.session import GuestSession
-from localcloud.home import Home
+
+if TYPE_CHECKING:
+    import argparse
+
+    from localcloud.home import Home
 
 
 def start(home: Home, given: argparse.Namespace) -> int:
@@ -43,7 +46,11 @@ def stop(home: Home, given: argparse.Namespace) -> int:
         select.select([gone], [], [])
         os.close(gone)
     tear_down(home)
-    _show(given, {"stopped": record is not None}, "local cloud stopped" if record else "local cloud was not running")
+    _show(
+        given,
+        {"stopped": record is not None},
+        "local cloud stopped" if record else "local cloud was not running",
+    )
     return 0
 
 
@@ -70,8 +77,15 @@ def ssh(home: Home, given: argparse.Namespace) -> int:
     if not given.json:
         return session.attach(argv, tty=sys.stdin.isatty() and sys.stdout.isatty())
     done = session.run(argv)
-    print(json.dumps({"exit_status": done.exit_status, "stdout": done.stdout.decode(errors="replace"),
-                      "stderr": done.stderr.decode(errors="replace")}))
+    print(
+        json.dumps(
+            {
+                "exit_status": done.exit_status,
+                "stdout": done.stdout.decode(errors="replace"),
+                "stderr": done.stderr.decode(errors="replace"),
+            }
+        )
+    )
     return done.exit_status
 
 
@@ -102,7 +116,9 @@ def kill(home: Home, given: argparse.Namespace) -> int:
 
 def hang(home: Home, given: argparse.Namespace) -> int:
     """Stop all processes of an instance for some cloud seconds."""
-    instance = Client.connect(home).call("POST", f"/instances/{given.instance}/hang", {"seconds": given.seconds})
+    instance = Client.connect(home).call(
+        "POST", f"/instances/{given.instance}/hang", {"seconds": given.seconds}
+    )
     _show(given, instance, f"{instance['name']} hangs for {given.seconds:g} s of the cloud's clock")
     return 0
 
@@ -114,7 +130,11 @@ def env(home: Home, given: argparse.Namespace) -> int:
         msg = f"no local cloud was ever started in {home.path}; start it with: localcloud start"
         raise CloudError(msg)
     variables = _gcloud_variables(home, config) if given.gcloud else _client_variables(config)
-    _show(given, variables, "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+    _show(
+        given,
+        variables,
+        "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+    )
     return 0
 
 
@@ -164,7 +184,9 @@ def _instance(home: Home, name: str) -> dict[str, Any]:
 
 def _harmless(text: str) -> str:
     """Guests write what they like: keep their escape sequences from the reader's terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text.replace("\r\n", "\n"))
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else "�" for char in text.replace("\r\n", "\n")
+    )
 
 
 def _show(given: argparse.Namespace, data: object, text: str) -> None:

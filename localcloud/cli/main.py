@@ -28,7 +28,12 @@ def _parser() -> argparse.ArgumentParser:
         return verb
 
     start = add("start", commands.start, "start the cloud, or find it running")
-    start.add_argument("--speed", type=float, metavar="N", help="let the cloud's clock run N times as fast as the wall's (0.1 to 100)")
+    start.add_argument(
+        "--speed",
+        type=float,
+        metavar="N",
+        help="let the cloud's clock run N times as fast as the wall's (0.1 to 100)",
+    )
     add("stop", commands.stop, "stop the cloud and everything it runs; its state is kept")
     add("status", commands.status, "show the cloud, its groups and what hinders them")
     add("instances", commands.instances, "list instances with both health checks' verdicts")
@@ -39,12 +44,22 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("instance", metavar="INSTANCE")
     events = add("events", commands.events, "tell what happened, in order")
     events.add_argument("--follow", "-f", action="store_true", help="go on as things happen")
-    events.add_argument("--after", type=int, default=0, metavar="N", help="only what came after the event with this sequence number")
-    kill = add("kill", commands.kill, "kill all processes of an instance at once, as a crash of its kernel would")
+    events.add_argument(
+        "--after",
+        type=int,
+        default=0,
+        metavar="N",
+        help="only what came after the event with this sequence number",
+    )
+    kill = add(
+        "kill", commands.kill, "kill all processes of an instance at once, as a crash of its kernel would"
+    )
     kill.add_argument("instance", metavar="INSTANCE")
     hang = add("hang", commands.hang, "stop all processes of an instance for a while")
     hang.add_argument("instance", metavar="INSTANCE")
-    hang.add_argument("--seconds", type=float, required=True, metavar="N", help="for how long, in cloud seconds")
+    hang.add_argument(
+        "--seconds", type=float, required=True, metavar="N", help="for how long, in cloud seconds"
+    )
     env = add("env", commands.env, "print the variables that clients of this cloud need, for eval")
     env.add_argument("--gcloud", action="store_true", help="those of the gcloud command")
     return parser

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def clock_line(clock: Mapping[str, Any]) -> str:
@@ -18,7 +20,10 @@ def clock_line(clock: Mapping[str, Any]) -> str:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Align columns under their headings."""
     widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (columns, *rows))
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (columns, *rows)
+    )
 
 
 def status(report: Mapping[str, Any]) -> str:
@@ -28,9 +33,14 @@ def status(report: Mapping[str, Any]) -> str:
         f"             {clock_line(report['clock'])}",
     ]
     for group in report["groups"]:
-        actions = ", ".join(f"{count} {action}" for action, count in group["actions"].items() if action != "none") or "none"
+        actions = (
+            ", ".join(f"{count} {action}" for action, count in group["actions"].items() if action != "none")
+            or "none"
+        )
         state = "stable" if group["stable"] else "changing"
-        lines.append(f"group        {group['name']} ({group['location']})  target size {group['target_size']}  {state}  actions: {actions}")
+        lines.append(
+            f"group        {group['name']} ({group['location']})  target size {group['target_size']}  {state}  actions: {actions}"
+        )
     lines += [
         f"forwarding   {rule['name']}  {rule['address']}  {rule['protocol']} {', '.join(map(str, rule['ports']))}"
         for rule in report["forwarding_rules"]
@@ -47,7 +57,13 @@ def instances(found: Sequence[Mapping[str, Any]]) -> str:
     """Render `localcloud instances`."""
     rows = [
         [
-            item["name"], item["zone"], item["address"], item["status"], item["action"], item["autohealing"] or "-", item["balancer"] or "-",
+            item["name"],
+            item["zone"],
+            item["address"],
+            item["status"],
+            item["action"],
+            item["autohealing"] or "-",
+            item["balancer"] or "-",
             "-" if item["cpu"] is None else f"{item['cpu']:.0%}",
         ]
         for item in found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from localcloud.clock import RealClock
-from localcloud.store import Store
+
+if TYPE_CHECKING:
+    from localcloud.store import Store
 
 KEY = "cloud/clock"  # {"wall": seconds, "cloud": seconds, "speed": factor, "stopped": bool}
 

@@ -7,11 +7,14 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localcloud.home import Home
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from localcloud.home import Home
 
 # A socket on this port of the range's last host address is held by the running daemon: it is how two clouds on one machine notice
 # that they chose the same range.

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localcloud.home import Home
+if TYPE_CHECKING:
+    from localcloud.home import Home
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,12 @@ def start(home: Home, speed: float | None) -> str:
         arguments += ["--speed", str(speed)]
     with (home.logs / "daemon.log").open("ab") as log:
         subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=[report],
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[report],
             env={**os.environ, "LOCALCLOUD_HOME": str(home.path)},
         )
     os.close(report)

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from localcloud.clock import Clock, rfc3339
-from localcloud.daemon.report import CloudReport
-from localcloud.plans.machine import Machines
 from localcloud.store import Event, Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from starlette.requests import Request
+
+    from localcloud.daemon.report import CloudReport
+    from localcloud.plans.machine import Machines
 
 
 class Operator:
     """Routes of the operator's API. Errors are ``{"error": {"message": ...}}`` with a status that fits."""
 
-    def __init__(self, store: Store, clock: Clock, machines: Machines, report: CloudReport, stop: Callable[[], None]) -> None:
-        self._store, self._clock, self._machines, self._report, self._stop = store, clock, machines, report, stop
+    def __init__(
+        self, store: Store, clock: Clock, machines: Machines, report: CloudReport, stop: Callable[[], None]
+    ) -> None:
+        self._store, self._clock, self._machines, self._report, self._stop = (
+            store,
+            clock,
+            machines,
+            report,
+            stop,
+        )
 
     def routes(self) -> list[Route]:
         """Return the routes, to be mounted at ``/localcloud/v1``."""
@@ -84,7 +96,10 @@ class Operator:
         body = json.loads(await request.body() or b"{}")
         seconds = body.get("seconds") if isinstance(body, dict) else None
         if not isinstance(seconds, int | float) or not 0 < seconds <= 86_400:
-            return _error(400, f"seconds {seconds!r}: must be a number of cloud seconds above 0 and at most 86400; for instance 20")
+            return _error(
+                400,
+                f"seconds {seconds!r}: must be a number of cloud seconds above 0 and at most 86400; for instance 20",
+            )
         self._tell("operator.hang", instance["name"], f"hangs for {seconds:g} s", {"seconds": seconds})
         await self._machines.hang(instance["id"], float(seconds))
         return JSONResponse(instance)
@@ -99,7 +114,10 @@ class Operator:
             if instance["name"] == name:
                 if instance["id"] in self._machines.observe():
                     return instance
-                return _error(409, f"instance {name} has no machine now (status {instance['status']}); wait until it is RUNNING")
+                return _error(
+                    409,
+                    f"instance {name} has no machine now (status {instance['status']}); wait until it is RUNNING",
+                )
         names = ", ".join(instance["name"] for instance in known) or "none"
         return _error(404, f"instance {name} does not exist; instances are: {names}")
 

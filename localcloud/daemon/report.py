@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
-from localcloud.daemon.config import CloudConfig
-from localcloud.plans.machine import Machines
-from localcloud.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.daemon.config import CloudConfig
+    from localcloud.plans.machine import Machines
+    from localcloud.store import Store
 
 
 class CloudReport:
@@ -25,11 +28,21 @@ class CloudReport:
             "endpoint": self._config.endpoint,
             "project": self._config.project,
             "external_range": self._config.external_range,
-            "clock": {"time": rfc3339(self._clock.now()), "now": self._clock.now(), "speed": self._clock.speed},
-            "groups": [self._group(key, document) for key, document in self._compute("instanceGroupManagers")],
+            "clock": {
+                "time": rfc3339(self._clock.now()),
+                "now": self._clock.now(),
+                "speed": self._clock.speed,
+            },
+            "groups": [
+                self._group(key, document) for key, document in self._compute("instanceGroupManagers")
+            ],
             "forwarding_rules": [
-                {"name": document["name"], "address": document.get("IPAddress", ""), "protocol": document.get("IPProtocol", ""),
-                 "ports": document.get("ports") or [document.get("portRange", "all")]}
+                {
+                    "name": document["name"],
+                    "address": document.get("IPAddress", ""),
+                    "protocol": document.get("IPProtocol", ""),
+                    "ports": document.get("ports") or [document.get("portRange", "all")],
+                }
                 for _, document in self._compute("forwardingRules")
             ],
             "denied": [dict(document) for _, document in self._store.scan("control/denied/")],
@@ -53,17 +66,19 @@ class CloudReport:
             name = document["name"]
             record: Mapping[str, Any] = records.get(name, {})
             interfaces = document.get("networkInterfaces") or [{}]
-            found.append({
-                "name": name,
-                "id": str(document.get("id", "")),
-                "zone": key.split("/")[4],
-                "address": interfaces[0].get("networkIP", ""),
-                "status": document.get("status", ""),
-                "action": record.get("currentAction", ""),
-                "autohealing": record.get("health", ""),
-                "balancer": verdicts.get(name, ""),
-                "cpu": record.get("cpu"),
-            })
+            found.append(
+                {
+                    "name": name,
+                    "id": str(document.get("id", "")),
+                    "zone": key.split("/")[4],
+                    "address": interfaces[0].get("networkIP", ""),
+                    "status": document.get("status", ""),
+                    "action": record.get("currentAction", ""),
+                    "autohealing": record.get("health", ""),
+                    "balancer": verdicts.get(name, ""),
+                    "cpu": record.get("cpu"),
+                }
+            )
         return found
 
     def _group(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,8 +87,14 @@ class CloudReport:
             "location": key.split("/")[4],
             "target_size": document.get("targetSize", 0),
             "stable": document.get("status", {}).get("isStable", False),
-            "actions": {action: count for action, count in document.get("currentActions", {}).items() if count},
+            "actions": {
+                action: count for action, count in document.get("currentActions", {}).items() if count
+            },
         }
 
     def _compute(self, collection: str) -> list[tuple[str, Mapping[str, Any]]]:
-        return [(key, document) for key, document in self._store.scan("compute/") if key.split("/")[-2] == collection]
+        return [
+            (key, document)
+            for key, document in self._store.scan("compute/")
+            if key.split("/")[-2] == collection
+        ]

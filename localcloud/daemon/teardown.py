@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from localcloud.daemon.launch import record_file
 from localcloud.dataplane.world import World
-from localcloud.home import Home
+
+if TYPE_CHECKING:
+    from localcloud.home import Home
 
 
 def tear_down(home: Home) -> None:

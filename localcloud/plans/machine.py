@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from localcloud.plans.network import NetworkInterface
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.plans.network import NetworkInterface
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,9 @@ class FirewallRule:
     direction: Literal["INGRESS", "EGRESS"] = "INGRESS"
     action: Literal["allow", "deny"] = "allow"
     priority: int = 1000
-    protocols: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (("tcp", ("80", "8000-8080")), ("icmp", ())); "all" is every protocol
+    protocols: tuple[
+        tuple[str, tuple[str, ...]], ...
+    ] = ()  # (("tcp", ("80", "8000-8080")), ("icmp", ())); "all" is every protocol
     source_ranges: tuple[str, ...] = ()
     destination_ranges: tuple[str, ...] = ()
     source_tags: frozenset[str] = frozenset()

@@ -7,7 +7,9 @@ from typing import Literal
 
 Protocol = Literal["TCP", "SSL", "HTTP", "HTTPS", "HTTP2", "GRPC"]
 Consumer = Literal["autohealing", "balancer"]
-Outcome = Literal["success", "failure", "timeout"]  # failure: reachable but wrong answer; timeout: unreachable or no answer in time
+Outcome = Literal[
+    "success", "failure", "timeout"
+]  # failure: reachable but wrong answer; timeout: unreachable or no answer in time
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from localcloud.plans.balancer import BalancerPlan
-from localcloud.plans.network import NetworkInterface, NetworkPlan
-from localcloud.plans.probe import ProbeResult, ProbeSpec
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
+
+    from localcloud.plans.balancer import BalancerPlan
+    from localcloud.plans.network import NetworkInterface, NetworkPlan
+    from localcloud.plans.probe import ProbeResult, ProbeSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +35,18 @@ class MachineHost(Protocol):
     """Starts processes that each have a network namespace with one interface in their subnetwork."""
 
     async def spawn(
-        self, interface: NetworkInterface, gateway: str, prefix_length: int, command: Command, listeners: Sequence[tuple[str, int]]
+        self,
+        interface: NetworkInterface,
+        gateway: str,
+        prefix_length: int,
+        command: Command,
+        listeners: Sequence[tuple[str, int]],
     ) -> Spawned:
-        """Make the namespace (lo up, eth0 up, default route), listen on each (address, port) in it (addresses are put on its lo
-        where they are not its own), then execute the command in it with no link-changing power left. It outlives the caller."""
+        """Make the namespace (lo up, eth0 up, default route), listen in it, then execute the command in it.
+
+        Listeners are (address, port) pairs; addresses that are not the machine's own are put on its lo. The command is left no power
+        over its link, and outlives the caller.
+        """
         ...
 
     async def listen(self, pid: int, listeners: Sequence[tuple[str, int]]) -> tuple[socket.socket, ...]:

@@ -10,17 +10,19 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 SOURCE = Path(__file__).resolve().parents[2]
 # No proof waits longer than this for something that should happen; real seconds, a safety net rather than a measurement.
 PATIENCE = 240
 
 
-class CommandFailed(AssertionError):
+class CommandFailedError(AssertionError):
     """A command ended with another status than the test expects; carries all it printed."""
 
 
@@ -32,14 +34,22 @@ class Deployment:
         self.home = folder / "cloud"
         self.speed = speed
         tracked = subprocess.run(
-            ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"], cwd=SOURCE, check=True, capture_output=True, text=True
+            ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"],
+            cwd=SOURCE,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.splitlines()
         for name in tracked:
             if (SOURCE / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(SOURCE / name, self.root / name)
         self.env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "GOOGLE_", "LOCALCLOUD_", "VIRTUAL_ENV"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("PULUMI_", "GOOGLE_", "LOCALCLOUD_", "VIRTUAL_ENV"))
+            },
             "LOCALCLOUD_HOME": str(self.home),
             "LOCALCLOUD_SPEED": f"{speed:g}",
         }
@@ -63,26 +73,41 @@ class Deployment:
         """Return the environment after `eval "$(make -s env)"`."""
         if self._exports is None:
             script = 'eval "$(make -s env)" && exec env -0'
-            printed = subprocess.run(["bash", "-c", script], cwd=self.root, env=self.env, check=True, capture_output=True).stdout
+            printed = subprocess.run(
+                ["bash", "-c", script], cwd=self.root, env=self.env, check=True, capture_output=True
+            ).stdout
             self._exports = dict(item.split("=", 1) for item in printed.decode().split("\0") if "=" in item)
         return self._exports
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in its own process group, as a terminal would; its output is piped."""
         return subprocess.Popen(
-            command, cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            cwd=self.root,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
 
     def _run(self, command: list[str], env: Mapping[str, str], status: int | None, timeout: float) -> str:
         path = env.get("PATH", os.defpath)
         program = shutil.which(command[0], path=path) or command[0]
         done = subprocess.run(
-            [program, *command[1:]], cwd=self.root, env=env, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [program, *command[1:]],
+            cwd=self.root,
+            env=env,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         if status is not None and done.returncode != status:
             msg = f"{' '.join(command)}: exit status {done.returncode}, expected {status}\n{done.stdout}"
-            raise CommandFailed(msg)
+            raise CommandFailedError(msg)
         return done.stdout
 
     # What the cloud shows ---------------------------------------------------------------------------------------------------
@@ -114,7 +139,10 @@ class Deployment:
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
         """Return the story after an event's sequence number."""
-        return [json.loads(line) for line in self.localcloud("events", "--json", "--after", str(after)).splitlines()]
+        return [
+            json.loads(line)
+            for line in self.localcloud("events", "--json", "--after", str(after)).splitlines()
+        ]
 
     def last_event(self) -> int:
         """Return the sequence number to wait from."""
@@ -129,7 +157,9 @@ class Deployment:
                 seen.append(event)
                 if wanted(event):
                     return event
-        told = "\n".join(f"{event['time']} {event['kind']} {event['subject']} {event['message']}" for event in seen[-60:])
+        told = "\n".join(
+            f"{event['time']} {event['kind']} {event['subject']} {event['message']}" for event in seen[-60:]
+        )
         msg = f"waited {PATIENCE} s in vain for {what}; the story meanwhile:\n{told}"
         raise AssertionError(msg)
 
@@ -138,8 +168,18 @@ class Deployment:
         """Follow the story until the block ends, or patience does."""
         env = self.exports()
         process = subprocess.Popen(
-            [str(self.root / "localcloud/bin/localcloud"), "events", "--json", "--follow", "--after", str(after)],
-            cwd=self.root, env=env, stdout=subprocess.PIPE, text=True,
+            [
+                str(self.root / "localcloud/bin/localcloud"),
+                "events",
+                "--json",
+                "--follow",
+                "--after",
+                str(after),
+            ],
+            cwd=self.root,
+            env=env,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         watchdog = threading.Timer(PATIENCE, process.kill)
         watchdog.start()
@@ -156,7 +196,13 @@ class Deployment:
 
     def close(self) -> None:
         """Stop the cloud whatever state it is in; the folder goes with the test's."""
-        subprocess.run([str(self.root / "localcloud/bin/localcloud"), "stop"], env=self.env, check=False, capture_output=True, timeout=120)
+        subprocess.run(
+            [str(self.root / "localcloud/bin/localcloud"), "stop"],
+            env=self.env,
+            check=False,
+            capture_output=True,
+            timeout=120,
+        )
 
 
 class Load:
@@ -166,7 +212,9 @@ class Load:
         self._url, self._gap, self._timeout = url, 1 / per_second, timeout
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.answers: list[tuple[float, float, str]] = []  # started, ended (seconds since the epoch), instance's name
+        self.answers: list[
+            tuple[float, float, str]
+        ] = []  # started, ended (seconds since the epoch), instance's name
         self.failures: list[tuple[float, float, str]] = []  # started, ended, error
 
     def _one(self) -> None:
@@ -184,7 +232,7 @@ class Load:
             thread.start()
             self._threads.append(thread)
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         self._pacer = threading.Thread(target=self._pace)
         self._pacer.start()
         return self
