@@ -51,7 +51,9 @@ def main() -> int:
     children = Children()
     # A call to RunPlugin keeps its thread for as long as the plugin runs.
     server = grpc.server(ThreadPoolExecutor(max_workers=64), options=_UNLIMITED)
-    stubs.language_service.add_LanguageRuntimeServicer_to_server(LanguageRuntime(arguments.engine, children), server)
+    stubs.language_service.add_LanguageRuntimeServicer_to_server(
+        LanguageRuntime(arguments.engine, children), server
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

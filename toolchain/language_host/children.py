@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
 GRACE_SECONDS = 2.0
 
@@ -31,7 +33,9 @@ class Children:
         with self._lock:
             if self._closed:
                 raise InterruptedError("the language host is ending")
-            child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+            child = subprocess.Popen(
+                command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+            )
             self._live.add(child)
         return child
 

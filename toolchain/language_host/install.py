@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from .interpreter import Interpreter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
 
-def install_commands(folder: Path, options: Mapping[str, object], environ: Mapping[str, str]) -> Iterator[list[str]]:
+def install_commands(
+    folder: Path, options: Mapping[str, object], environ: Mapping[str, str]
+) -> Iterator[list[str]]:
     """Yield, one after the other, the commands that install `folder`'s requirements; each may rely on those before it.
 
     Args:

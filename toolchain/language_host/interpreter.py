@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SUPPORTED_OPTIONS = frozenset({"virtualenv", "toolchain"})
 
@@ -67,6 +70,8 @@ class Interpreter:
         result = dict(base)
         if self.virtualenv is not None:
             result["VIRTUAL_ENV"] = str(self.virtualenv)
-            result["PATH"] = os.pathsep.join(filter(None, (str(self.virtualenv / "bin"), base.get("PATH", ""))))
+            result["PATH"] = os.pathsep.join(
+                filter(None, (str(self.virtualenv / "bin"), base.get("PATH", "")))
+            )
             result.pop("PYTHONHOME", None)
         return result

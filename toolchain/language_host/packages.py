@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from .interpreter import Interpreter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
 
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -79,7 +82,7 @@ def _requirement_names(distribution: Distribution) -> set[str]:
 
 def installed(folders: list[Path], *, transitive: bool) -> list[tuple[str, str]]:
     """Return (name, version) of the distributions in `folders`; without `transitive` only those no other one requires."""
-    found = {}
+    found: dict[str, str] = {}
     required: set[str] = set()
     for distribution in distributions(path=[str(folder) for folder in folders]):
         found.setdefault(_normalized(distribution.name), distribution.version)

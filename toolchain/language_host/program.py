@@ -9,33 +9,42 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import runpy
 import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 REPORTED = 32
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="run a Pulumi program")
-    for name in ("monitor", "engine", "project", "stack", "organization", "root-directory", "parallel", "dry-run"):
+    for name in (
+        "monitor",
+        "engine",
+        "project",
+        "stack",
+        "organization",
+        "root-directory",
+        "parallel",
+        "dry-run",
+    ):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("program")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser.parse_args()
 
 
-def _user_traceback(program: str) -> str:
-    """Format the current exception from the first frame in the program's folder on: what lies above is this machinery."""
-    _, error, trace = sys.exc_info()
-    folder = os.path.join(program if os.path.isdir(program) else os.path.dirname(program), "")  # noqa: PTH118, PTH112, PTH120  names compared with code objects' names
-    frame = trace
-    while frame is not None and not frame.tb_frame.f_code.co_filename.startswith(folder):
+def _user_traceback(program: str, error: Exception) -> str:
+    """Format `error` from the first frame in the program's folder on: what lies above is this machinery."""
+    path = Path(program)
+    folder = path if path.is_dir() else path.parent
+    frame = error.__traceback__
+    while frame is not None and folder not in Path(frame.tb_frame.f_code.co_filename).parents:
         frame = frame.tb_next
-    return "".join(traceback.format_exception(type(error), error, frame or trace))
+    return "".join(traceback.format_exception(type(error), error, frame or error.__traceback__))
 
 
 def main() -> int:
@@ -80,15 +89,17 @@ def main() -> int:
     executor = ThreadPoolExecutor(max_workers=max(parallel, 1) * 4)
     loop.set_default_executor(executor)
     program = arguments.program
+
+    def run() -> None:
+        runpy.run_path(program, run_name="__main__")
+
     try:
-        loop.run_until_complete(
-            pulumi.runtime.run_in_stack(lambda: runpy.run_path(program, run_name="__main__"))
-        )
+        loop.run_until_complete(pulumi.runtime.run_in_stack(run))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return REPORTED
-    except Exception:  # noqa: BLE001  whatever the program raises is the user's to see
-        pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(program))
+    except Exception as error:  # noqa: BLE001  whatever the program raises is the user's to see
+        pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(program, error))
         return REPORTED
     finally:
         executor.shutdown(wait=True)

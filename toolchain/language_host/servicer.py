@@ -6,9 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TYPE_CHECKING
 
 import grpc
 
@@ -17,6 +16,9 @@ from .children import Children, stream
 from .install import install_commands
 from .interpreter import Interpreter, OptionsError
 from .program import REPORTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Message = Any  # the protocol's messages are generated and have no types
 
@@ -60,7 +62,9 @@ class LanguageRuntime(stubs.language_service.LanguageRuntimeServicer):  # type: 
         interpreter = self._interpreter(request.info, context)
         program = Path(request.info.program_directory, request.info.entry_point)
         if program.is_dir() and not (program / "__main__.py").is_file():
-            return stubs.language.RunResponse(error=f"there is no Python program here: {program / '__main__.py'} is missing")
+            return stubs.language.RunResponse(
+                error=f"there is no Python program here: {program / '__main__.py'} is missing"
+            )
         env = interpreter.environment(os.environ) | {
             "PULUMI_CONFIG": json.dumps(dict(request.config)),
             "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(request.configSecretKeys)),
@@ -128,7 +132,9 @@ class LanguageRuntime(stubs.language_service.LanguageRuntimeServicer):  # type: 
                 yield stubs.language.InstallDependenciesResponse(**{name: chunk})
             status = self._children.wait(child)
             if status != 0:
-                context.abort(grpc.StatusCode.UNKNOWN, f"`{' '.join(command)}` failed with exit status {status}")
+                context.abort(
+                    grpc.StatusCode.UNKNOWN, f"`{' '.join(command)}` failed with exit status {status}"
+                )
 
     def About(self, request: Message, context: grpc.ServicerContext) -> Message:
         """Name the Python that programs run on."""
@@ -139,13 +145,17 @@ class LanguageRuntime(stubs.language_service.LanguageRuntimeServicer):  # type: 
             capture_output=True,
             text=True,
         )
-        return stubs.language.AboutResponse(executable=str(interpreter.executable), version=version.stdout.strip())
+        return stubs.language.AboutResponse(
+            executable=str(interpreter.executable), version=version.stdout.strip()
+        )
 
     def GetProgramDependencies(self, request: Message, context: grpc.ServicerContext) -> Message:
         """List what is installed for the program."""
         interpreter = self._interpreter(request.info, context)
         response = stubs.language.GetProgramDependenciesResponse()
-        found = packages.installed(packages.search_path(interpreter), transitive=request.transitiveDependencies)
+        found = packages.installed(
+            packages.search_path(interpreter), transitive=request.transitiveDependencies
+        )
         for name, version in found:
             response.dependencies.add(name=name, version=version)
         return response
@@ -161,7 +171,9 @@ class LanguageRuntime(stubs.language_service.LanguageRuntimeServicer):  # type: 
 
     def _interpreter(self, info: Message, context: grpc.ServicerContext) -> Interpreter:
         try:
-            return Interpreter.resolve(Path(info.root_directory or info.program_directory), _options(info), os.environ)
+            return Interpreter.resolve(
+                Path(info.root_directory or info.program_directory), _options(info), os.environ
+            )
         except OptionsError as error:
             _refuse(context, str(error))
 

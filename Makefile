@@ -1,0 +1,50 @@
+# Each target is one command of `python3 -m toolchain`, which holds the logic and needs nothing but Python's standard library.
+STACK ?= local
+ARGS ?=
+
+PYTHON := $(shell test -x /usr/bin/python3 && /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo /usr/bin/python3 || echo python3)
+TOOLCHAIN := $(PYTHON) -m toolchain
+
+.DEFAULT_GOAL := help
+.PHONY: help up down preview url env test check bench campaign clean engine preflight
+
+help: ## list the targets
+	@echo 'make TARGET [STACK=local]'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | sed 's/\$$\$$/$$/g' | expand -t 14
+
+up: ## put the service on the stack and print where it answers (STACK=dev: on Google Cloud)
+	@$(TOOLCHAIN) up --stack $(STACK)
+
+down: ## take the stack down; for the local stack, stop the local cloud too
+	@$(TOOLCHAIN) down --stack $(STACK)
+
+preview: ## show what `up` would change, judged by the policy pack
+	@$(TOOLCHAIN) preview --stack $(STACK)
+
+url: ## print where the service answers
+	@$(TOOLCHAIN) url --stack $(STACK)
+
+env: ## print the exports a shell needs: eval "$$(make -s env)"
+	@$(TOOLCHAIN) env --stack $(STACK)
+
+test: ## check, then run every test (ARGS='-k name' selects some)
+	@$(TOOLCHAIN) test -- $(ARGS)
+
+check: ## format, lint, types and import contracts
+	@$(TOOLCHAIN) check
+
+bench: ## measure, and write docs/benchmarks.md
+	@$(TOOLCHAIN) bench -- $(ARGS)
+
+campaign: ## run the long proofs at full count
+	@$(TOOLCHAIN) campaign -- $(ARGS)
+
+preflight: ## say what this machine lacks, and the command that mends it
+	@$(TOOLCHAIN) preflight
+
+engine: ## find, fetch or build the Pulumi engine and print its folder
+	@$(TOOLCHAIN) engine
+
+clean: ## remove what the tools left in this folder
+	@$(TOOLCHAIN) clean

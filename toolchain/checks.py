@@ -1,0 +1,84 @@
+"""`make check`: format, lint, types and import contracts."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolchain.progress import Progress
+    from toolchain.checkout import Checkout
+
+TYPED = (
+    "components",
+    "settings.py",
+    "__main__.py",
+    "localcloud",
+    "toolchain",
+    "scripts",
+    "benchmarks",
+    "tests",
+)
+POLICY_TYPED = ("policies", "tests/policies")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tool's verdict on the checkout, and the command that mends what it can mend itself."""
+
+    name: str
+    command: list[str]
+    remedy: str = ""
+
+
+def checks(checkout: Checkout) -> list[Check]:
+    """Return the checks, the slow ones first."""
+    python, policy = str(checkout.python), str(checkout.policy_python)
+    typed = [name for name in TYPED if _has_python(checkout, name)]
+    policy_typed = [name for name in POLICY_TYPED if _has_python(checkout, name)]
+    found = [Check("types", [python, "-m", "mypy", *typed])]
+    if policy_typed:
+        # The pack's folders are excluded from the other run, whose environment cannot resolve their imports.
+        own = ["--exclude", "^policies/\\.venv/", "--cache-dir", ".mypy_cache/policies"]
+        found.append(Check("types of the policy pack", [policy, "-m", "mypy", *own, *policy_typed]))
+    return [
+        *found,
+        Check("format", [python, "-m", "ruff", "format", "--check", "--quiet", "."], ".venv/bin/ruff format"),
+        Check("lint", [python, "-m", "ruff", "check", "--quiet", "."], ".venv/bin/ruff check --fix"),
+        Check("import contracts", [str(checkout.python.with_name("lint-imports")), "--no-cache"]),
+    ]
+
+
+def _has_python(checkout: Checkout, name: str) -> bool:
+    path = checkout.root / name
+    return path.is_file() or any(file for file in path.rglob("*.py") if ".venv" not in file.parts)
+
+
+def run(checkout: Checkout, progress: Progress) -> int:
+    """Run every check, show the output of those that fail, and return the exit status."""
+    wanted = checks(checkout)
+
+    def one(check: Check) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            check.command,
+            cwd=checkout.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    failed = 0
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for check, answer in zip(wanted, pool.map(one, wanted), strict=True):
+            good = answer.returncode == 0
+            progress.say(f"{'ok    ' if good else 'FAILED'} {check.name}")
+            if not good:
+                failed += 1
+                progress.say((answer.stdout + answer.stderr).strip())
+                if check.remedy:
+                    progress.say(f"Try: {check.remedy}")
+    return 1 if failed else 0

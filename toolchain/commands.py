@@ -1,0 +1,175 @@
+"""The commands behind the Makefile."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+from toolchain import checks, engine, foreground, versions
+from toolchain.cache import Cache
+from toolchain.checkout import Checkout
+from toolchain.deployment import Deployment
+from toolchain.errors import ToolchainError
+from toolchain.preflight import Preflight
+from toolchain.progress import Progress
+from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment
+from toolchain.testing import Tests
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_LEFTOVERS = (".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis")
+
+
+@dataclass
+class Session:
+    """What the commands of one invocation share."""
+
+    stack: str
+    select: tuple[str, ...]
+    checkout: Checkout
+    cache: Cache
+    progress: Progress
+
+    def ready(self) -> ShellEnvironment:
+        """Make sure of the machine, the engine and the environments, and return the stack's variables."""
+        if self.stack == LOCAL_STACK:
+            Preflight().require(self.cache, self.progress)
+        found = engine.ensure(self.cache, self.progress)
+        self.checkout.ensure_environments(self.cache, self.progress)
+        return ShellEnvironment(self.checkout, found, self.stack)
+
+    def deployment(self) -> Deployment:
+        """Return the stack, ready to be worked with."""
+        return Deployment(self.checkout, self.ready(), self.progress)
+
+    def tests(self) -> Tests:
+        """Return the test runs, with the machine made ready for them."""
+        self.ready()
+        return Tests(self.checkout, self.cache, self.progress, self.select)
+
+
+def _up(session: Session) -> int:
+    """Put the service on the stack and say where it answers."""
+    return session.deployment().up()
+
+
+def _down(session: Session) -> int:
+    """Take the stack down; for the local stack, stop the local cloud too."""
+    if session.stack == LOCAL_STACK and not (session.checkout.python.exists() and engine.find(session.cache)):
+        session.progress.say("Nothing is up: this checkout has no engine or environment yet.")
+        return 0
+    return session.deployment().down()
+
+
+def _preview(session: Session) -> int:
+    """Show what `up` would change, judged by the policy pack."""
+    return session.deployment().preview()
+
+
+def _url(session: Session) -> int:
+    """Print where the service answers."""
+    return session.deployment().url()
+
+
+def _env(session: Session) -> int:
+    """Print the exports that a shell needs: eval "$(make -s env)"."""
+    print(session.ready().lines(os.environ))
+    return 0
+
+
+def _check(session: Session) -> int:
+    """Check format, lint, types and import contracts."""
+    session.checkout.ensure_environments(session.cache, session.progress)
+    return checks.run(session.checkout, session.progress)
+
+
+def _test(session: Session) -> int:
+    """Check, then run every test."""
+    tests = session.tests()
+    checked = checks.run(session.checkout, session.progress)
+    return tests.all() or checked
+
+
+def _campaign(session: Session) -> int:
+    """Run the long proofs at full count."""
+    session.select += ("-m", "campaign")
+    return session.tests().all()
+
+
+def _bench(session: Session) -> int:
+    """Measure, and write docs/benchmarks.md."""
+    env = session.ready().apply(os.environ, cloud=False)
+    command = [str(session.checkout.python), "-m", "benchmarks", *session.select]
+    return foreground.run(command, env=env, cwd=session.checkout.root, interactive=False)
+
+
+def _engine(session: Session) -> int:
+    """Make sure of an engine and print its folder."""
+    print(engine.ensure(session.cache, session.progress).folder)
+    return 0
+
+
+def _preflight(session: Session) -> int:
+    """Say what this machine lacks; as root on Debian and Ubuntu install it."""
+    Preflight().require(session.cache, session.progress)
+    session.progress.say("This machine has everything the local cloud needs.")
+    return 0
+
+
+def _clean(session: Session) -> int:
+    """Remove what the tools left in the checkout; engine and environments stay in the cache."""
+    root = session.checkout.root
+    for name in _LEFTOVERS:
+        shutil.rmtree(root / name, ignore_errors=True)
+    for place in (root / ".venv", root / "policies" / ".venv"):
+        if place.is_symlink():
+            place.unlink()
+    for folder in root.rglob("__pycache__"):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.progress.say(
+        f"Clean. Engine and environments are in {session.cache.path}: remove it to have them made anew."
+    )
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Session], int]] = {
+    "up": _up,
+    "down": _down,
+    "test": _test,
+    "preview": _preview,
+    "url": _url,
+    "env": _env,
+    "check": _check,
+    "bench": _bench,
+    "campaign": _campaign,
+    "clean": _clean,
+    "engine": _engine,
+    "preflight": _preflight,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit status."""
+    if sys.version_info < versions.PYTHON_MINIMUM:
+        wanted = ".".join(map(str, versions.PYTHON_MINIMUM))
+        print(f"make: Python {wanted} or newer is needed; this is {sys.version.split()[0]}", file=sys.stderr)
+        return 1
+    parser = argparse.ArgumentParser(prog="python3 -m toolchain")
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--stack", default=LOCAL_STACK, help="the stack to work with (default: %(default)s)")
+    parser.add_argument("select", nargs="*", help="more arguments for pytest or the benchmarks, after --")
+    given = parser.parse_args(arguments)
+    try:
+        session = Session(given.stack, tuple(given.select), Checkout.here(), Cache.default(), Progress())
+        return COMMANDS[given.command](session)
+    except ToolchainError as error:
+        print(f"make {given.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nmake {given.command}: interrupted", file=sys.stderr)
+        return 130

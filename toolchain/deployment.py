@@ -1,0 +1,172 @@
+"""`make up`, `preview`, `down` and `url`: one stack of this checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+
+from toolchain import foreground
+from toolchain.errors import ToolchainError
+from toolchain.progress import Progress, duration
+from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment, local_home
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolchain.checkout import Checkout
+    from pathlib import Path
+    from collections.abc import Callable
+
+ANSWER_WITHIN_SECONDS = 300.0
+"""How long `make up` waits for the service after the engine has finished."""
+
+
+@dataclass
+class Deployment:
+    """One stack, and the commands that a person gives about it."""
+
+    checkout: Checkout
+    shell: ShellEnvironment
+    progress: Progress
+    environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    _env: dict[str, str] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of the engine's commands; asked of the local cloud once, after it was started."""
+        if self._env is None:
+            self._env = self.shell.apply(self.environ)
+        return self._env
+
+    @property
+    def local(self) -> bool:
+        """Whether this is the stack on the local cloud."""
+        return self.shell.stack == LOCAL_STACK
+
+    def up(self) -> int:
+        """Bring the stack up and say where it answers. Returns the exit status."""
+        status = self._deploy("up", *(["--yes"] if self.local else []))
+        if status != 0 or not self.local:
+            return status
+        outputs = self._outputs()
+        url = str(outputs.get("url", ""))
+        if not url:
+            self.progress.say("The program has no output `url`.")
+            return 0
+        if not self._await_answer(url):
+            return 1
+        print(f"\n{url}", flush=True)
+        self.progress.say(
+            f'\nTry:  curl {url}\nThen: eval "$(make -s env)"; localcloud status; localcloud events --follow'
+        )
+        return 0
+
+    def preview(self) -> int:
+        """Show what `up` would do, judged by the policy pack."""
+        return self._deploy("preview")
+
+    def down(self) -> int:
+        """Take the stack's resources down; for the local stack, then the local cloud."""
+        if not self.local:
+            return self._pulumi("destroy", "--stack", self.shell.stack)
+        status = 0
+        if self._state_file().exists():
+            self._start_cloud()
+            status = self._pulumi("destroy", "--yes", "--stack", self.shell.stack)
+        # Whatever became of the resources: nothing stays running.
+        stopped = self._localcloud("stop")
+        return status or stopped
+
+    def url(self) -> int:
+        """Print where the service answers."""
+        return self._pulumi("stack", "output", "url", "--stack", self.shell.stack)
+
+    def _deploy(self, verb: str, *options: str) -> int:
+        if self.local:
+            self._start_cloud()
+            if not self._state_file().exists():
+                created = self._pulumi("stack", "init", self.shell.stack)
+                if created != 0:
+                    return created
+        # The preview is never skipped: rules about the whole stack are judged at the end of a run, and that must be the preview's.
+        pack = ["--policy-pack", str(self.checkout.policies)]
+        return self._pulumi(verb, "--stack", self.shell.stack, *pack, *options)
+
+    def _start_cloud(self) -> None:
+        speed = self.environ.get("LOCALCLOUD_SPEED")
+        if self._localcloud("start", *(["--speed", speed] if speed else [])) != 0:
+            raise ToolchainError("the local cloud did not start; the reason is above")
+
+    def _localcloud(self, *arguments: str) -> int:
+        env = self.shell.apply(self.environ, cloud=False)
+        return foreground.run([str(self.checkout.localcloud), *arguments], env=env, cwd=self.checkout.root)
+
+    def _pulumi(self, *arguments: str) -> int:
+        command = [str(self.shell.engine.pulumi), *arguments]
+        interactive = not self.local and sys.stdin is not None and sys.stdin.isatty()
+        return foreground.run(command, env=self.env, cwd=self.checkout.root, interactive=interactive)
+
+    def _outputs(self) -> dict[str, object]:
+        answer = subprocess.run(
+            [self.shell.engine.pulumi, "stack", "output", "--json", "--stack", self.shell.stack],
+            env=self.env,
+            cwd=self.checkout.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode != 0:
+            raise ToolchainError(f"the stack's outputs cannot be read: {answer.stderr.strip()}")
+        outputs: dict[str, object] = json.loads(answer.stdout)
+        return outputs
+
+    def _state_file(self) -> Path:
+        project = ""
+        for line in (self.checkout.root / "Pulumi.yaml").read_text("utf-8").splitlines():
+            if line.startswith("name:"):
+                project = line.removeprefix("name:").strip().strip("\"'")
+        return (
+            local_home(self.environ) / "pulumi" / ".pulumi" / "stacks" / project / f"{self.shell.stack}.json"
+        )
+
+    def _await_answer(self, url: str) -> bool:
+        reason = await_answer(url, self.progress)
+        if reason is None:
+            return True
+        self.progress.say(
+            f"{url} did not answer within {duration(ANSWER_WITHIN_SECONDS)} ({reason}).\n"
+            'See why with:  eval "$(make -s env)"; localcloud status; localcloud instances; localcloud logs INSTANCE'
+        )
+        return False
+
+
+def await_answer(
+    url: str,
+    progress: Progress,
+    *,
+    within: float = ANSWER_WITHIN_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str | None:
+    """Wait until `url` answers 200; returns None, or why it did not `within` that many seconds."""
+    started = progress.clock()
+    told = started
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  the stack's own output
+                response.read()
+        except (OSError, urllib.error.URLError, ValueError) as error:
+            reason = str(error)
+        else:
+            return None
+        now = progress.clock()
+        if now - started >= within:
+            return reason
+        if now - told >= progress.every or told == started:
+            progress.say(f"  {duration(now - started)} waiting for {url} to answer ({reason})")
+            told = now
+        sleep(0.1)

@@ -1,0 +1,127 @@
+"""The variables a shell needs to work with a stack, as `make env` prints them and the make targets use them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.errors import ToolchainError
+from toolchain.preflight import with_system_folders
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolchain.engine import Engine
+    from toolchain.checkout import Checkout
+    from collections.abc import Mapping
+
+LOCAL_STACK = "local"
+MARK = "MIG_NLB_LOCAL_VARIABLES"
+"""Names the variables that were set for the local stack, so that they can be taken back for a real one."""
+
+
+def local_home(environ: Mapping[str, str]) -> Path:
+    """Return the local cloud's folder: `$LOCALCLOUD_HOME`, else `$XDG_STATE_HOME/mig-nlb/localcloud`."""
+    given = environ.get("LOCALCLOUD_HOME")
+    if given:
+        return Path(given).absolute()
+    state = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "mig-nlb" / "localcloud"
+
+
+def parse_exports(text: str) -> dict[str, str]:
+    """Return the variables that lines like `export NAME='value'` set.
+
+    Raises:
+        ToolchainError: a line is something else.
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        if words[0] != "export" or any("=" not in word for word in words[1:]):
+            raise ToolchainError(f"`localcloud env` printed {line!r}, which is not an export")
+        for word in words[1:]:
+            name, _, value = word.partition("=")
+            found[name] = value
+    return found
+
+
+@dataclass(frozen=True)
+class ShellEnvironment:
+    """The variables for one stack of one checkout."""
+
+    checkout: Checkout
+    engine: Engine
+    stack: str
+
+    def _path(self, environ: Mapping[str, str]) -> str:
+        first = [str(self.engine.folder), str(self.checkout.localcloud.parent)]
+        rest = [entry for entry in environ.get("PATH", "").split(os.pathsep) if entry not in first]
+        return with_system_folders(os.pathsep.join(first + rest))
+
+    def local_state(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of the local stack's backend, making its folder and passphrase if they are not there."""
+        folder = local_home(environ) / "pulumi"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        passphrase = folder / "passphrase"
+        try:
+            descriptor = os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass
+        else:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(32) + "\n")
+        return {
+            "PULUMI_BACKEND_URL": f"file://{folder}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The local cloud brings its own gcp plugin: no other one may be downloaded for this stack.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+
+    def cloud(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return what the running local cloud says its clients need; nothing if it does not run."""
+        answer = subprocess.run(
+            [self.checkout.localcloud, "env"], env=environ, capture_output=True, text=True, check=False
+        )
+        return parse_exports(answer.stdout) if answer.returncode == 0 else {}
+
+    def variables(self, environ: Mapping[str, str], *, cloud: bool = True) -> dict[str, str | None]:
+        """Return what to set, and with None what to unset, on top of `environ`."""
+        result: dict[str, str | None] = {"PATH": self._path(environ)}
+        if self.stack != LOCAL_STACK:
+            # A shell that was set up for the local stack must not reach its backend or endpoints from here.
+            names = environ.get(MARK, "").split()
+            return result | dict.fromkeys([*names, MARK] if names else [])
+        if environ.get("LOCALCLOUD_HOME"):
+            result["LOCALCLOUD_HOME"] = str(local_home(environ))
+        local = self.local_state(environ)
+        if cloud:
+            local |= self.cloud({**environ, "PATH": str(result["PATH"])})
+        local.pop("PATH", None)
+        return result | local | {MARK: " ".join(sorted(local))}
+
+    def apply(self, environ: Mapping[str, str], *, cloud: bool = True) -> dict[str, str]:
+        """Return `environ` with the variables set and unset."""
+        result = dict(environ)
+        for name, value in self.variables(environ, cloud=cloud).items():
+            if value is None:
+                result.pop(name, None)
+            else:
+                result[name] = value
+        if self.stack == LOCAL_STACK and result.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
+            # It would win over the file.
+            result.pop("PULUMI_CONFIG_PASSPHRASE", None)
+        return result
+
+    def lines(self, environ: Mapping[str, str]) -> str:
+        """Return shell commands that do what `apply` does."""
+        return "\n".join(
+            f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}"
+            for name, value in self.variables(environ).items()
+        )
