@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from toolchain.python_environment import PythonEnvironment, link
 from typing import TYPE_CHECKING
 
+from toolchain.python_environment import PythonEnvironment, link
+
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
     from toolchain.cache import Cache
+    from toolchain.progress import Progress
 
 
 @dataclass(frozen=True)

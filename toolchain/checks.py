@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
     from toolchain.checkout import Checkout
+    from toolchain.progress import Progress
 
 TYPED = (
     "components",

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from toolchain import checks, engine, foreground, versions
 from toolchain.cache import Cache
@@ -17,7 +18,6 @@ from toolchain.preflight import Preflight
 from toolchain.progress import Progress
 from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment
 from toolchain.testing import Tests
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

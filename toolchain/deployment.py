@@ -10,17 +10,18 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from toolchain import foreground
 from toolchain.errors import ToolchainError
 from toolchain.progress import Progress, duration
 from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment, local_home
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.checkout import Checkout
-    from pathlib import Path
     from collections.abc import Callable
+    from pathlib import Path
+
+    from toolchain.checkout import Checkout
 
 ANSWER_WITHIN_SECONDS = 300.0
 """How long `make up` waits for the service after the engine has finished."""

@@ -7,17 +7,18 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolchain import source_build, versions
 from toolchain.errors import ToolchainError
 from toolchain.python_environment import PythonEnvironment, base_python
 from toolchain.release import Release, UnreachableError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
-    from toolchain.cache import Cache
     from collections.abc import Mapping
+
+    from toolchain.cache import Cache
+    from toolchain.progress import Progress
 
 HOST_SOURCES = Path(__file__).with_name("language_host")
 LANGUAGE_HOST = "pulumi-language-python"

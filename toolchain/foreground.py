@@ -7,9 +7,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import FrameType
-    from pathlib import Path
     from collections.abc import Mapping
+    from pathlib import Path
+    from types import FrameType
 
 
 def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: bool = True) -> int:

@@ -8,14 +8,15 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from toolchain.errors import ToolchainError
 from typing import TYPE_CHECKING
 
+from toolchain.errors import ToolchainError
+
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
-    from toolchain.cache import Cache
     from collections.abc import Callable, Mapping
+
+    from toolchain.cache import Cache
+    from toolchain.progress import Progress
 
 # Debian keeps nft and ip where only root's PATH looks.
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")

@@ -7,13 +7,13 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TextIO, TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 TAIL_LINES = 20
 

@@ -9,14 +9,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolchain import versions
 from toolchain.errors import ToolchainError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
     from toolchain.cache import Cache
+    from toolchain.progress import Progress
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 _FINISHED = ".finished"

@@ -13,16 +13,17 @@ import tarfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from toolchain import versions
 from toolchain.errors import ToolchainError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
-    from toolchain.cache import Cache
-    from pathlib import Path
     from collections.abc import Mapping
+    from pathlib import Path
+
+    from toolchain.cache import Cache
+    from toolchain.progress import Progress
 
 RELEASES = "https://get.pulumi.com/releases/sdk"
 TIMEOUT_SECONDS = 5.0

@@ -8,15 +8,16 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolchain.errors import ToolchainError
 from toolchain.preflight import with_system_folders
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.engine import Engine
-    from toolchain.checkout import Checkout
     from collections.abc import Mapping
+
+    from toolchain.checkout import Checkout
+    from toolchain.engine import Engine
 
 LOCAL_STACK = "local"
 MARK = "MIG_NLB_LOCAL_VARIABLES"

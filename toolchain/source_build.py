@@ -10,15 +10,16 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolchain import versions
 from toolchain.errors import ToolchainError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
-    from toolchain.cache import Cache
     from collections.abc import Mapping
+
+    from toolchain.cache import Cache
+    from toolchain.progress import Progress
 
 MODULE = Path(__file__).with_name("go")
 PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"

@@ -12,15 +12,16 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-from toolchain import foreground
 from typing import TYPE_CHECKING
 
+from toolchain import foreground
+
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
-    from toolchain.checkout import Checkout
-    from toolchain.cache import Cache
     from collections.abc import Mapping
+
+    from toolchain.cache import Cache
+    from toolchain.checkout import Checkout
+    from toolchain.progress import Progress
 
 NOBODY = 65534
 _NO_TESTS_COLLECTED = 5

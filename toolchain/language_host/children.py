@@ -8,8 +8,8 @@ from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 GRACE_SECONDS = 2.0
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-
-from .interpreter import Interpreter
 from typing import TYPE_CHECKING
 
+from .interpreter import Interpreter
+
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 
 def install_commands(

@@ -9,7 +9,6 @@ import subprocess
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
