@@ -105,7 +105,9 @@ def ensure(cache: Cache, progress: Progress, environ: Mapping[str, str] = os.env
     way = _way(environ)
     if way == "path":
         raise ToolchainError(f"MIG_NLB_ENGINE=path, but {on_path(cache, environ.get('PATH', ''))}")
-    if way in ("auto", "release"):
+    # A new language host beside an engine that was built before: no reason to look for a release again.
+    built = way == "auto" and (_built(cache) / "bin" / "pulumi").exists()
+    if way in ("auto", "release") and not built:
         fetched = _release(cache, progress, environ, required=way == "release")
         if fetched is not None:
             return fetched
@@ -145,12 +147,16 @@ def _host_environment() -> PythonEnvironment:
     )
 
 
+def _built(cache: Cache) -> Path:
+    return cache.path / "engine" / versions.ENGINE
+
+
 def _hosted(cache: Cache, host: Path) -> Path:
-    return cache.path / "engine" / versions.ENGINE / host.name / "bin"
+    return _built(cache) / host.name / "bin"
 
 
 def _source(cache: Cache, progress: Progress, environ: Mapping[str, str]) -> Engine:
-    built = cache.path / "engine" / versions.ENGINE
+    built = _built(cache)
     with cache.lock(
         f"engine-{versions.ENGINE}", lambda: progress.say("Waiting for another process to build Pulumi ...")
     ):

@@ -49,6 +49,7 @@ class Progress:
         *,
         title: str,
         log: Path,
+        hint: str = "",
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         detail: Callable[[str], str | None] = lambda _: None,
@@ -58,6 +59,7 @@ class Progress:
         Args:
             command: program and arguments.
             title: what it does, for people.
+            hint: what to expect of it, said once.
             log: appended to; its last lines are shown on failure.
             env: the environment, or None for this process's.
             cwd: the working directory, or None for this process's.
@@ -67,7 +69,7 @@ class Progress:
             ToolchainError: the command failed; the message ends with the log's last lines.
         """
         started = self.clock()
-        self.say(f"{title} ...")
+        self.say(f"{title}{f' ({hint})' if hint else ''} ...")
         shown = {"detail": ""}
         ended = threading.Event()
 

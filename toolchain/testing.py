@@ -95,6 +95,7 @@ class Tests:
             home.mkdir(mode=0o700)
             root = folder / "checkout"
             copy_checkout(self.checkout.root, root)
+            subprocess.run(["git", "init", "--quiet", root], check=True)
             for place in (".venv", "policies/.venv"):
                 (root / place).symlink_to((self.checkout.root / place).resolve())
             for path in (folder, *folder.rglob("*")):
