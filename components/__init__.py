@@ -1,0 +1,1 @@
+"""The parts of the service on Google Cloud: one ComponentResource, or one value type they share, per file."""

@@ -1,0 +1,92 @@
+"""What new instances of the group are made from.
+
+A template cannot be changed, only replaced: its name rotates, so that the new one stands before the group lets go of the old. It
+waits for the bindings and the firewall rules, so that no instance boots before it may fetch its script or be probed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_gcp as gcp
+
+from components.machine import ImageFamily, Machine
+from components.resource_name import require_resource_name
+
+MAX_PREFIX = 37  # the provider's limit: what it appends has 26 characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceTemplateArgs:
+    """What the template is made from.
+
+    Attributes:
+        machine: hardware, image and switches.
+        subnetwork: id of the subnetwork instances stand in.
+        service_account: e-mail of the instances' identity.
+        startup_metadata: the metadata that has the start-up script run, digest included.
+        wait_for: what must exist before an instance boots.
+    """
+
+    machine: Machine
+    subnetwork: pulumi.Input[str]
+    service_account: pulumi.Input[str]
+    startup_metadata: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    wait_for: Sequence[pulumi.Resource] = ()
+
+
+class InstanceTemplate(pulumi.ComponentResource):
+    """An instance template.
+
+    Attributes:
+        self_link_unique: the template's address with its numeric id: a new template of the same name is another one.
+    """
+
+    self_link_unique: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: InstanceTemplateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        prefix = require_resource_name("service", name, limit=MAX_PREFIX - 1) + "-"
+        super().__init__("mig-nlb:compute:InstanceTemplate", name, None, opts)
+        machine = args.machine
+        template = gcp.compute.InstanceTemplate(
+            f"{name}-template",
+            name_prefix=prefix,
+            metadata={**machine.all_metadata(), **args.startup_metadata},
+            disks=[
+                {
+                    "boot": True,
+                    "auto_delete": True,
+                    "source_image": self._image(machine.image),
+                    "disk_size_gb": machine.disk_size_gb,
+                    "disk_type": machine.disk_type,
+                    **(
+                        {"disk_encryption_key": {"kms_key_self_link": machine.kms_key}}
+                        if machine.kms_key
+                        else {}
+                    ),
+                }
+            ],
+            network_interfaces=[
+                {
+                    "subnetwork": args.subnetwork,
+                    **({"access_configs": [{}]} if machine.external_address else {}),
+                },
+            ],
+            service_account={"email": args.service_account, "scopes": list(machine.scopes)},
+            **machine.resource_arguments(),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.wait_for)),
+        )
+        self.self_link_unique = template.self_link_unique
+        self.register_outputs({"self_link_unique": self.self_link_unique})
+
+    def _image(self, image: ImageFamily | str) -> pulumi.Input[str]:
+        if isinstance(image, str):
+            return image
+        found = gcp.compute.get_image_output(
+            family=image.family, project=image.project, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        return found.self_link

@@ -1,0 +1,199 @@
+"""The network the instances stand in: VPC, subnetwork, and the firewall rules that follow from what the service is.
+
+Owns the rules for the probers (both families, on the real ports of both checks) and for clients (only the ranges that are named:
+a passthrough load balancer keeps client addresses, so it is the clients themselves that the firewall must let in). Leaves out
+peering, VPN and routes: a user who has those has a network to point this at.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+from components.frontend import Frontend
+from components.health_check_pair import HealthCheckPair
+from components.invalid_argument import InvalidArgumentError
+from components.prober_ranges import ALL_PROBERS
+from components.resource_name import require_resource_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewVpc:
+    """A VPC of this stack's own.
+
+    Attributes:
+        cidr: the subnetwork's range; at most /29, as the API has it.
+        nat: let instances without an address reach the internet (Google's services they reach without).
+        flow_logs: log a sample of the subnetwork's connections.
+    """
+
+    cidr: str = "10.128.0.0/20"
+    nat: bool = False
+    flow_logs: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a range the API would refuse."""
+        if _network("cidr", self.cidr).prefixlen > 29:
+            raise InvalidArgumentError(
+                "cidr", self.cidr, "a subnetwork has at least eight addresses", "use a /29 or larger"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingVpc:
+    """A network and subnetwork that somebody else keeps. Private Google Access or NAT is theirs to switch on."""
+
+    network: pulumi.Input[str]
+    subnetwork: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallPolicy:
+    """Who may reach the instances besides the probers.
+
+    Attributes:
+        client_ranges: whose connections the service takes, in CIDR notation. Nobody's unless said; "0.0.0.0/0" is everybody and has to
+            be written.
+        ssh_ranges: from where SSH is let in; "35.235.240.0/20" is Google's Identity-Aware Proxy, which needs no address on instances.
+        logging: log every connection the rules let through.
+    """
+
+    client_ranges: tuple[str, ...] = ()
+    ssh_ranges: tuple[str, ...] = ()
+    logging: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no range, and SSH from everywhere."""
+        for field in ("client_ranges", "ssh_ranges"):
+            for text in getattr(self, field):
+                _network(field, text)
+        for text in self.ssh_ranges:
+            if _network("ssh_ranges", text).prefixlen == 0:
+                raise InvalidArgumentError(
+                    "ssh_ranges",
+                    text,
+                    "this opens SSH to the whole internet",
+                    "use 35.235.240.0/20 (Identity-Aware Proxy) or your own range",
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    """What the network is made from.
+
+    Attributes:
+        region: of the subnetwork.
+        vpc: a new one, or an existing one to stand in.
+        health_checks: whose ports the probers are let in on.
+        frontends: whose ports clients are let in on.
+        firewall: clients and administrators.
+        service_account: e-mail of the instances' identity, which is what the rules apply to: unlike a tag, it cannot be put on an
+            instance by whoever may edit instances.
+    """
+
+    region: str
+    vpc: NewVpc | ExistingVpc
+    health_checks: HealthCheckPair
+    frontends: Sequence[Frontend]
+    firewall: FirewallPolicy
+    service_account: pulumi.Input[str]
+
+
+class Network(pulumi.ComponentResource):
+    """VPC, subnetwork and firewall rules.
+
+    Attributes:
+        network: id of the VPC.
+        subnetwork: id of the subnetwork.
+        firewalls: the rules, for others to wait for.
+    """
+
+    network: pulumi.Output[str]
+    subnetwork: pulumi.Output[str]
+    firewalls: tuple[gcp.compute.Firewall, ...]
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        require_resource_name("service", name, suffix="-clients")
+        super().__init__("mig-nlb:compute:Network", name, None, opts)
+        if isinstance(args.vpc, ExistingVpc):
+            self.network = pulumi.Output.from_input(args.vpc.network)
+            self.subnetwork = pulumi.Output.from_input(args.vpc.subnetwork)
+        else:
+            self._make_vpc(name, args.region, args.vpc)
+        self.firewalls = self._make_firewalls(name, args)
+        self.register_outputs({"network": self.network, "subnetwork": self.subnetwork})
+
+    def _make_vpc(self, name: str, region: str, vpc: NewVpc) -> None:
+        opts = pulumi.ResourceOptions(parent=self)
+        network = gcp.compute.Network(f"{name}-network", name=name, auto_create_subnetworks=False, opts=opts)
+        subnetwork = gcp.compute.Subnetwork(
+            f"{name}-subnetwork",
+            name=name,
+            network=network.id,
+            region=region,
+            ip_cidr_range=vpc.cidr,
+            # Instances have no address of their own; this is how they reach Cloud Storage for their start-up script.
+            private_ip_google_access=True,
+            log_config={
+                "aggregation_interval": "INTERVAL_5_SEC",
+                "flow_sampling": 0.5,
+                "metadata": "INCLUDE_ALL_METADATA",
+            }
+            if vpc.flow_logs
+            else None,
+            opts=opts,
+        )
+        if vpc.nat:
+            router = gcp.compute.Router(
+                f"{name}-router", name=name, network=network.id, region=region, opts=opts
+            )
+            gcp.compute.RouterNat(
+                f"{name}-nat",
+                name=name,
+                router=router.name,
+                region=region,
+                nat_ip_allocate_option="AUTO_ONLY",
+                source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
+                log_config={"enable": True, "filter": "ERRORS_ONLY"},
+                opts=opts,
+            )
+        self.network, self.subnetwork = network.id, subnetwork.id
+
+    def _make_firewalls(self, name: str, args: NetworkArgs) -> tuple[gcp.compute.Firewall, ...]:
+        probed = sorted({args.health_checks.autohealing.port, args.health_checks.balancer.port})
+        allow = gcp.compute.FirewallAllowArgs
+        rules: dict[str, tuple[Sequence[str], list[gcp.compute.FirewallAllowArgs]]] = {
+            "probes": (ALL_PROBERS, [allow(protocol="tcp", ports=[str(port) for port in probed])]),
+            "clients": (
+                args.firewall.client_ranges,
+                [allow(**front.firewall_allow()) for front in args.frontends],
+            ),
+            "ssh": (args.firewall.ssh_ranges, [allow(protocol="tcp", ports=["22"])]),
+        }
+        return tuple(
+            gcp.compute.Firewall(
+                f"{name}-{purpose}",
+                name=f"{name}-{purpose}",
+                network=self.network,
+                source_ranges=list(ranges),
+                allows=allows,
+                target_service_accounts=[args.service_account],
+                log_config={"metadata": "INCLUDE_ALL_METADATA"} if args.firewall.logging else None,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for purpose, (ranges, allows) in rules.items()
+            if ranges  # a rule without sources would apply to every source
+        )
+
+
+def _network(field: str, text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise InvalidArgumentError(
+            field, text, f"not a range in CIDR notation ({error})", "write for instance 10.0.0.0/8"
+        ) from error

@@ -1,0 +1,195 @@
+"""The stack's settings, typed and strict: the only reader of Pulumi's configuration.
+
+Every key of the `mig-nlb:` namespace is a field of `Settings`, and every key inside one a field of its type; a key that is none is
+refused. docs/configuration.md lists them all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pulumi.runtime import config as pulumi_config
+
+from components.health_check_pair import DEFAULT_MIN_RATIO, HealthCheckPair
+from components.health_probe import AUTOHEALING_DEFAULT, BALANCER_DEFAULT, HealthProbe
+from components.iam_bindings import IamBindings
+from components.invalid_argument import InvalidArgumentError
+from components.machine import Machine
+from components.managed_instance_group import GroupShape
+from components.network import ExistingVpc, FirewallPolicy, NewVpc
+from components.network_load_balancer import Balancing
+from components.repair_policy import RepairPolicy
+from components.resource_name import require_resource_name
+from components.scaling_policy import ScalingPolicy
+from components.service_identity import ExistingServiceAccount, NewServiceAccount
+from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
+from components.update_policy import UpdatePolicy
+from config_decoder import decode, hints_of, unknown_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAMESPACE = "mig-nlb"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a stack decides. Keys of `mig-nlb:` bear the fields' names; `project` and `region` are the provider's own.
+
+    Attributes:
+        project: `gcp:project`.
+        region: `gcp:region`.
+        service: name of the service; every resource is named after it. At most 27 characters.
+        startup: the start-up script: files to upload, a gs:// URL, or text.
+        group: zones, named ports, names.
+        network: a new VPC, or an existing network and subnetwork.
+        firewall: who may connect besides the probers.
+        identity: a new service account, or an existing one.
+        iam: bindings, keyed by role.
+        machine: what instances are made of.
+        update: how a new template reaches the instances.
+        repair: when an instance may be condemned.
+        autoscaler: limits and signals.
+        load_balancer: frontends and behaviour.
+        address: an address reserved elsewhere, in place of one of this stack's own.
+        autohealing_check: the check that has instances recreated.
+        balancer_check: the check that stops new connections.
+        health_check_min_ratio: how many times longer autohealing must see an instance fail than the balancer.
+        health_check_guard: "off" deploys a weak pair of checks with a warning, for experiments.
+
+    Raises:
+        InvalidArgumentError: for any value that cannot work, before any resource exists.
+    """
+
+    project: str
+    region: str
+    service: str
+    startup: ScriptFiles | ScriptUrl | InlineScript
+    group: GroupShape
+    network: NewVpc | ExistingVpc = field(default_factory=NewVpc)
+    firewall: FirewallPolicy = field(default_factory=FirewallPolicy)
+    identity: NewServiceAccount | ExistingServiceAccount = field(default_factory=NewServiceAccount)
+    iam: IamBindings = field(default_factory=IamBindings)
+    machine: Machine = field(default_factory=Machine)
+    update: UpdatePolicy = field(default_factory=UpdatePolicy)
+    repair: RepairPolicy = field(default_factory=RepairPolicy)
+    autoscaler: ScalingPolicy = field(default_factory=ScalingPolicy)
+    load_balancer: Balancing = field(default_factory=Balancing)
+    address: str | None = None
+    autohealing_check: HealthProbe = AUTOHEALING_DEFAULT
+    balancer_check: HealthProbe = BALANCER_DEFAULT
+    health_check_min_ratio: float = DEFAULT_MIN_RATIO
+    health_check_guard: Literal["on", "off"] = "on"
+
+    def __post_init__(self) -> None:
+        """Refuse what no single section can know: settings that do not go together."""
+        try:
+            self._validate()
+        except InvalidArgumentError as refusal:
+            raise refusal.inside(NAMESPACE, ":") from None
+
+    def _validate(self) -> None:
+        require_resource_name("service", self.service, suffix="-vm", limit=30)
+        self.group.require_region(self.region)
+        self.update.validate_for(zones=len(self.group.zones), smallest_size=self.autoscaler.min_replicas)
+        if (
+            self.group.target_shape in {"BALANCED", "ANY_SINGLE_ZONE"}
+            or self.update.instance_redistribution_type == "NONE"
+        ):
+            raise InvalidArgumentError(
+                "group.target_shape", self.group.target_shape, "an autoscaled group needs redistribution, and this shape forbids it",
+                "use EVEN or ANY, with update.instance_redistribution_type PROACTIVE",
+            )  # fmt: skip
+        if self.autoscaler.cooldown_period_sec < self.repair.boot_sec:
+            raise InvalidArgumentError(
+                "autoscaler.cooldown_period_sec", self.autoscaler.cooldown_period_sec,
+                f"instances take up to {self.repair.boot_sec} s to serve (repair.boot_sec); their boot's CPU would be taken for load",
+                f"set it to {self.repair.boot_sec} or more, or correct repair.boot_sec",
+            )  # fmt: skip
+        _ = self.health_checks
+
+    @property
+    def health_checks(self) -> HealthCheckPair:
+        """Both checks, compared."""
+        return HealthCheckPair(
+            autohealing=self.autohealing_check,
+            balancer=self.balancer_check,
+            min_ratio=self.health_check_min_ratio,
+            guard=self.health_check_guard,
+        )
+
+    @classmethod
+    def from_stack(cls) -> Settings:
+        """Read the settings of the stack being deployed.
+
+        Raises:
+            InvalidArgumentError: naming the key, its value, the rule and the fix.
+        """
+        values = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+        secret = {
+            *pulumi_config.get_config_secret_keys_env(),
+            *(key for key in values if pulumi_config.is_config_secret(key)),
+        }
+        for key in sorted(secret):
+            if key.startswith(f"{NAMESPACE}:"):
+                raise InvalidArgumentError(
+                    key, "[secret]", "these settings end in metadata and names that many may read, so none may be secret",
+                    "keep the secret in Secret Manager and have the start-up script fetch it",
+                )  # fmt: skip
+        return cls.from_config(values)
+
+    @classmethod
+    def from_config(cls, values: Mapping[str, str]) -> Settings:
+        """Return settings from configuration as Pulumi passes it: namespaced keys, nested values as JSON.
+
+        Raises:
+            InvalidArgumentError: naming the key, its value, the rule and the fix.
+        """
+        found: dict[str, Any] = {
+            "project": _provider_setting(values, "project"),
+            "region": _provider_setting(values, "region"),
+        }
+        hints = {name: hint for name, hint in hints_of(cls).items() if name not in found}
+        bases = {
+            item.name: item.default
+            for item in dataclasses.fields(cls)
+            if dataclasses.is_dataclass(item.default)
+        }
+        for key, text in sorted(values.items()):
+            namespace, _, name = key.partition(":")
+            if namespace != NAMESPACE:
+                continue
+            if name not in hints:
+                raise unknown_key(key, text, name, list(hints))
+            found[name] = decode(hints[name], _parse(hints[name], text), key, bases.get(name))
+        for name in ("service", "startup", "group"):
+            if name not in found:
+                raise InvalidArgumentError(
+                    f"{NAMESPACE}:{name}",
+                    None,
+                    "this setting has no default",
+                    f"add {NAMESPACE}:{name} to the stack's file",
+                )
+        return cls(**found)
+
+
+def _provider_setting(values: Mapping[str, str], name: str) -> str:
+    value = values.get(f"gcp:{name}")
+    if not value:
+        raise InvalidArgumentError(
+            f"gcp:{name}", value, "this setting has no default", f"run pulumi config set gcp:{name} VALUE"
+        )
+    return value
+
+
+def _parse(annotation: Any, text: str) -> Any:  # noqa: ANN401 - JSON
+    """Return what a key's text holds: text stays text, everything else arrives as JSON."""
+    if annotation in (str, str | None) or getattr(annotation, "__origin__", None) is Literal:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text  # the decoder says what was expected in its place
