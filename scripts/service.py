@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A sample service: says who answers whom, and can be told to burn CPU or to be unwell. Standard library only.
 
-    GET /                        JSON: instance, zone, client_address, client_port, server_address, server_port, uptime_sec
+    GET /                        JSON: instance, zone, client and server (address, port), uptime_sec
     GET /healthz                 200 "ok", or 503 while broken or stopping
     GET /burn?seconds=S&cpu=F    keep the fraction F (1.0 unless said) of all CPUs busy for S seconds; S = 0 stops it
     GET /break?seconds=S         answer /healthz with 503 for S seconds; S = 0 mends it
@@ -213,10 +213,8 @@ class Handler(BaseHTTPRequestHandler):
         return {
             "instance": self.server.identity.instance,
             "zone": self.server.identity.zone,
-            "client_address": self.client_address[0],
-            "client_port": self.client_address[1],
-            "server_address": server_address,
-            "server_port": server_port,
+            "client": {"address": self.client_address[0], "port": self.client_address[1]},
+            "server": {"address": server_address, "port": server_port},
             "uptime_sec": round(time.monotonic() - self.server.started_at, 3),
         }
 
