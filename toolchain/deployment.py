@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolchain import foreground
+from toolchain.checkout import Checkout
 from toolchain.errors import ToolchainError
 from toolchain.progress import Progress, duration
 from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment, local_home
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.checkout import Checkout
 
 ANSWER_WITHIN_SECONDS = 300.0
 """How long `make up` waits for the service after the engine has finished."""

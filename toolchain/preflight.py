@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from typing import TYPE_CHECKING
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from toolchain.cache import Cache
     from toolchain.progress import Progress
 

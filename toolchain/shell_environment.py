@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolchain.checkout import Checkout
+from toolchain.engine import Engine
 from toolchain.errors import ToolchainError
 from toolchain.preflight import with_system_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolchain.checkout import Checkout
-    from toolchain.engine import Engine
 
 LOCAL_STACK = "local"
 MARK = "MIG_NLB_LOCAL_VARIABLES"
@@ -105,7 +105,9 @@ class ShellEnvironment:
         if cloud:
             local |= self.cloud({**environ, "PATH": str(result["PATH"])})
         local.pop("PATH", None)
-        return result | local | {MARK: " ".join(sorted(local))}
+        # It would win over the file.
+        shadow = ["PULUMI_CONFIG_PASSPHRASE"] if "PULUMI_CONFIG_PASSPHRASE" in environ else []
+        return result | local | {MARK: " ".join(sorted(local))} | dict.fromkeys(shadow)
 
     def apply(self, environ: Mapping[str, str], *, cloud: bool = True) -> dict[str, str]:
         """Return `environ` with the variables set and unset."""
@@ -115,9 +117,6 @@ class ShellEnvironment:
                 result.pop(name, None)
             else:
                 result[name] = value
-        if self.stack == LOCAL_STACK and result.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
-            # It would win over the file.
-            result.pop("PULUMI_CONFIG_PASSPHRASE", None)
         return result
 
     def lines(self, environ: Mapping[str, str]) -> str:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain import foreground
+from toolchain.cache import Cache
+from toolchain.checkout import Checkout
+from toolchain.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolchain.cache import Cache
-    from toolchain.checkout import Checkout
-    from toolchain.progress import Progress
 
 NOBODY = 65534
 _NO_TESTS_COLLECTED = 5

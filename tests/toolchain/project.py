@@ -7,12 +7,10 @@ import os
 import subprocess
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolchain.engine import Engine
+from toolchain.engine import Engine
 
 
 @dataclass(frozen=True)
