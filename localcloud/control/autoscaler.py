@@ -1,0 +1,213 @@
+"""The autoscaler's decision, by Google's formula. Pure.
+
+For CPU: enough instances that their load, spread evenly, is at the target: ceil(n x mean utilisation / target). Instances younger than the
+initialisation period (coolDownPeriodSec) give no reason to grow, but their load counts against shrinking. Shrinking goes to the *peak*
+recommendation of the stabilisation period (at least as long as the initialisation period); growing is at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Rounding noise must not add an instance: 3 x 0.6 / 0.6 is 3.
+_NOISE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """An autoscalingPolicy with Google's defaults. Times in cloud seconds."""
+
+    minimum: int
+    maximum: int
+    cpu_target: float | None
+    initialisation: float = 60.0
+    stabilisation: float = 600.0
+    mode: str = "ON"
+    scale_in_fixed: int | None = None
+    scale_in_percent: int | None = None
+    scale_in_window: float = 600.0
+
+    @property
+    def horizon(self) -> float:
+        """How long recommendations are remembered."""
+        return max(self.stabilisation, self.initialisation, self.scale_in_window if self.limited else 0.0)
+
+    @property
+    def limited(self) -> bool:
+        """Say whether scale-in control is on."""
+        return self.scale_in_fixed is not None or self.scale_in_percent is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """One instance of the group: its utilisation (1.0 is all it is allotted; None: not measured) and for how long it has been running."""
+
+    instance: str
+    utilisation: float | None
+    age: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """A size and the arithmetic behind it. `history`: (time, size) of this and earlier recommendations still remembered."""
+
+    recommended: int
+    size: int
+    reason: str
+    history: tuple[tuple[float, int], ...]
+    details: tuple[str, ...] = ()
+    utilisation: float | None = None
+
+
+def parse(document: Mapping[str, Any]) -> Policy:
+    """Read an autoscalingPolicy."""
+    cpu = document.get("cpuUtilization")
+    others = (
+        document.get("loadBalancingUtilization")
+        or document.get("customMetricUtilizations")
+        or document.get("scalingSchedules")
+    )
+    control = document.get("scaleInControl") or {}
+    most = control.get("maxScaledInReplicas") or {}
+    target = float((cpu or {}).get("utilizationTarget") or 0.6) if cpu is not None or not others else None
+    maximum = int(document.get("maxNumReplicas") or 0)
+    minimum = document.get("minNumReplicas")
+    return Policy(
+        minimum=min(2, maximum) if minimum is None else int(minimum),
+        maximum=maximum,
+        cpu_target=target,
+        initialisation=_seconds(document.get("coolDownPeriodSec"), 60.0),
+        stabilisation=_seconds(document.get("stabilizationPeriodSec"), 600.0),
+        mode=document.get("mode") or "ON",
+        scale_in_fixed=most.get("fixed"),
+        scale_in_percent=most.get("percent"),
+        scale_in_window=_seconds(control.get("timeWindowSec"), 600.0),
+    )
+
+
+def recommend(
+    policy: Policy,
+    loads: Sequence[Load],
+    current: int,
+    history: Sequence[tuple[float, int]],
+    now: float,
+    scheduled: int = 0,
+) -> Recommendation:
+    """Return the recommended size, the size to set now and why. `scheduled`: replicas that an active schedule requires."""
+    wanted, reason, mean = _by_cpu(policy, loads, current)
+    if scheduled > wanted:
+        wanted, reason = scheduled, f"a schedule requires {scheduled}"
+    details = []
+    if wanted > policy.maximum:
+        reason += f", capped at the maximum {policy.maximum}"
+        details.append("CAPPED_AT_MAX_NUM_REPLICAS")
+    elif wanted < policy.minimum:
+        reason += f", raised to the minimum {policy.minimum}"
+    recommended = max(policy.minimum, min(policy.maximum, wanted))
+    # Without a past the present size counts as the first recommendation: a new autoscaler does not shrink a group at once.
+    past = list(history) or [(now, max(policy.minimum, min(policy.maximum, current)))]
+    kept = _remember(past, now, recommended, policy.horizon)
+    size, why = recommended, reason
+    if recommended < current:
+        size, why = _shrink(policy, kept, current, recommended, reason, now)
+    if policy.mode == "OFF":
+        size, why = current, "the mode is OFF"
+    elif policy.mode in {"ONLY_SCALE_OUT", "ONLY_UP"} and size < current:
+        size, why = current, f"the mode is {policy.mode}"
+    if policy.mode == "OFF":
+        details.append("MODE_OFF")
+    elif policy.mode in {"ONLY_SCALE_OUT", "ONLY_UP"}:
+        details.append("MODE_ONLY_SCALE_OUT")
+    if policy.minimum == policy.maximum:
+        details.append("MIN_EQUALS_MAX")
+    return Recommendation(
+        recommended=recommended, size=size, reason=why, history=kept, details=tuple(details), utilisation=mean
+    )
+
+
+def _by_cpu(policy: Policy, loads: Sequence[Load], current: int) -> tuple[int, str, float | None]:
+    if policy.cpu_target is None:
+        return policy.minimum, "no signal but the minimum", None
+    target = policy.cpu_target
+    measured = [load for load in loads if load.utilisation is not None]
+    grown = [
+        load.utilisation
+        for load in measured
+        if load.age >= policy.initialisation and load.utilisation is not None
+    ]
+    everything = sum(load.utilisation for load in measured if load.utilisation is not None)
+    if not measured:
+        return current, f"no CPU measured yet: stays at {current}", None
+    needed = math.ceil(sum(grown) / target - _NOISE) if grown else 0
+    mean = sum(grown) / len(grown) if grown else everything / len(measured)
+    if grown and needed > current:
+        return needed, _arithmetic(len(grown), mean, target, needed), mean
+    # Shrinking: the young count, and what is not measured is taken to be at its target.
+    unmeasured = max(0, current - len(measured))
+    needed = min(current, max(needed, math.ceil((everything + unmeasured * target) / target - _NOISE)))
+    mean = everything / len(measured)
+    text = _arithmetic(len(measured), mean, target, needed)
+    return (
+        needed,
+        text + (f" ({unmeasured} not measured, taken to be at the target)" if unmeasured else ""),
+        mean,
+    )
+
+
+def _arithmetic(count: int, mean: float, target: float, needed: int) -> str:
+    word = "instance" if count == 1 else "instances"
+    return f"{count} {word} at {mean:.0%} of target {target:.0%}: ceil({count} x {mean:.2f} / {target:g}) = {needed}"
+
+
+def _remember(
+    past: Sequence[tuple[float, int]], now: float, recommended: int, horizon: float
+) -> tuple[tuple[float, int], ...]:
+    """Keep (from when, size) of changes only; the one in force at the horizon's start stays."""
+    kept = list(past)
+    if not kept or kept[-1][1] != recommended:
+        kept.append((now, recommended))
+    while len(kept) > 1 and kept[1][0] <= now - horizon:
+        kept.pop(0)
+    return tuple(kept)
+
+
+def _peak(history: Sequence[tuple[float, int]], since: float) -> int:
+    """Return the greatest recommendation in force at any time since."""
+    peak = 0
+    for index, (_, size) in enumerate(history):
+        ends = history[index + 1][0] if index + 1 < len(history) else math.inf
+        if ends > since:
+            peak = max(peak, size)
+    return peak
+
+
+def _shrink(
+    policy: Policy,
+    history: Sequence[tuple[float, int]],
+    current: int,
+    recommended: int,
+    reason: str,
+    now: float,
+) -> tuple[int, str]:
+    period = max(policy.stabilisation, policy.initialisation)
+    peak = _peak(history, now - period)
+    size = min(current, max(recommended, peak))
+    why = f"{reason}; peak of the last {period:g} s is {peak}"
+    if policy.limited:
+        ceiling = _peak(history, now - policy.scale_in_window)
+        fixed = policy.scale_in_fixed
+        most = fixed if fixed is not None else math.floor(ceiling * (policy.scale_in_percent or 0) / 100)
+        floor = min(current, ceiling - most)
+        if floor > size:
+            size, why = floor, f"{why}; scale-in control keeps {floor} ({ceiling} - {most})"
+    # The limits hold at once, whatever was recommended before.
+    return max(policy.minimum, min(policy.maximum, size)), why
+
+
+def _seconds(value: object, default: float) -> float:
+    return default if value is None else float(str(value))

@@ -1,0 +1,131 @@
+"""Carries out the autoscalers' decisions in the store: targetSize of the group; recommendedSize, status and statusDetails of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localcloud.control import autoscaler
+from localcloud.control.groups import members_of
+from localcloud.control.health import condemned
+from localcloud.control.links import last, relname
+from localcloud.store import Document, Event, Store, Transaction
+
+if TYPE_CHECKING:
+    from localcloud.clock import Clock
+    from localcloud.control.member import Member
+    from localcloud.control.utilisation import Utilisation
+
+_MESSAGES = {
+    "CAPPED_AT_MAX_NUM_REPLICAS": "The autoscaler recommends more instances than maxNumReplicas allows; raise it if the load is to be served.",
+    "MODE_OFF": "Autoscaling is turned off. The number of instances in the group won't change automatically.",
+    "MODE_ONLY_SCALE_OUT": "Autoscaling operates in the ONLY_SCALE_OUT mode: instances are added, never removed.",
+    "MIN_EQUALS_MAX": "The minimum and the maximum number of instances are equal: the autoscaler cannot change the size.",
+    "SCALING_TARGET_DOES_NOT_EXIST": "The managed instance group that the autoscaler is to scale does not exist.",
+    "ALL_INSTANCES_UNHEALTHY": "All instances of the group are unhealthy.",
+}
+_FAILURES = {"SCALING_TARGET_DOES_NOT_EXIST"}
+
+
+class AutoscalerController:
+    """Reconciles autoscalers, one at a time, by relative name. What it recommended lives under ``control/autoscalers/``."""
+
+    def __init__(self, store: Store, clock: Clock, utilisation: Utilisation) -> None:
+        self._store, self._clock, self._utilisation = store, clock, utilisation
+
+    def known(self) -> list[str]:
+        """Return all autoscalers."""
+        return [
+            key.removeprefix("compute/")
+            for key, _ in self._store.scan("compute/projects/")
+            if key.split("/")[-2] == "autoscalers"
+        ]
+
+    def of_group(self, group: str) -> list[str]:
+        """Return the autoscalers that size this group."""
+        parent = f"compute/{'/'.join(group.split('/')[:4])}/autoscalers/"
+        return [
+            key.removeprefix("compute/")
+            for key, document in self._store.scan(parent)
+            if relname(document.get("target", ""), group) == group
+        ]
+
+    def reconcile(self, name: str) -> None:
+        """Recommend a size, and set it where the mode says so."""
+        document = self._store.get("compute/" + name)
+        record_key = "control/autoscalers/" + name
+        if document is None:
+            if self._store.get(record_key) is not None:
+                with self._store.transaction() as change:
+                    change.delete(record_key)
+            return
+        target = relname(document["target"], name)
+        group = self._store.get("compute/" + target)
+        if group is None or self._store.get("control/deleting/" + target) is not None:
+            with self._store.transaction() as change:
+                self._write(change, name, document, None, ["SCALING_TARGET_DOES_NOT_EXIST"])
+            return
+        members = members_of(self._store, target)
+        record = self._store.get(record_key) or {"history": []}
+        policy = autoscaler.parse(document["autoscalingPolicy"])
+        current = int(group.get("targetSize") or 0)
+        now = self._clock.now()
+        history = [(float(when), int(size)) for when, size in record["history"]]
+        found = autoscaler.recommend(
+            policy,
+            [self._load(member, now) for member in members if not member.leaving],
+            current,
+            history,
+            now,
+        )
+        details = list(found.details)
+        if members and all(condemned(member.health) for member in members):
+            details.append("ALL_INSTANCES_UNHEALTHY")
+        with self._store.transaction() as change:
+            if list(found.history) != history:
+                change.put(record_key, {"history": [list(entry) for entry in found.history]})
+            self._write(change, name, document, found.recommended, details)
+            if found.size != current:
+                change.put("compute/" + target, {**group, "targetSize": found.size})
+                self._tell(change, name, target, current, found)
+
+    def _load(self, member: Member, now: float) -> autoscaler.Load:
+        running = member.instance_status == "RUNNING" and member.running_at > 0
+        return autoscaler.Load(
+            instance=member.name,
+            utilisation=self._utilisation.of(member.instance_id) if running else None,
+            age=now - member.running_at if running else 0.0,
+        )
+
+    def _write(
+        self, change: Transaction, name: str, document: Document, recommended: int | None, details: list[str]
+    ) -> None:
+        updated: dict[str, Any] = {**document, "status": "ERROR" if _FAILURES & set(details) else "ACTIVE"}
+        if recommended is not None:
+            updated["recommendedSize"] = recommended
+        updated["statusDetails"] = [{"type": kind, "message": _MESSAGES[kind]} for kind in details]
+        if not details:
+            del updated["statusDetails"]
+        if updated != document:
+            change.put("compute/" + name, updated)
+
+    def _tell(
+        self, change: Transaction, name: str, target: str, current: int, found: autoscaler.Recommendation
+    ) -> None:
+        data = {
+            "autoscaler": name,
+            "group": target,
+            "from": current,
+            "to": found.size,
+            "recommended": found.recommended,
+            "utilisation": found.utilisation,
+            "reason": found.reason,
+        }
+        change.event(
+            Event(
+                self._clock.now(),
+                "autoscaler.resize",
+                last(target),
+                f"{current} -> {found.size}: {found.reason}",
+                data,
+            )
+        )

@@ -1,0 +1,169 @@
+"""What a managed instance group is asked to be: an instanceGroupManagers document read into a plain value, Google's defaults applied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from localcloud.control.links import last, location_of, relname
+from localcloud.control.member import Version
+from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Least to most disruptive, as updatePolicy.minimalAction and mostDisruptiveAllowedAction order them.
+DISRUPTION = ("NONE", "REFRESH", "RESTART", "REPLACE")
+
+# Zones of regions without an explicit distribution: b, c and d except where Google's letters differ.
+_LETTERS = {"us-central1": "abcf", "us-east1": "bcd", "europe-west1": "bcd"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedVersion:
+    """One of at most two versions; `fixed` or `percent` of the size, or neither for all the rest."""
+
+    version: Version
+    fixed: int | None = None
+    percent: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A managed instance group as specified. Lengths of time in cloud seconds; names are relative names."""
+
+    key: str
+    name: str
+    base_name: str
+    zones: tuple[str, ...]
+    regional: bool
+    size: int
+    versions: tuple[WantedVersion, ...]
+    proactive: bool = False
+    minimal_action: str = "REPLACE"
+    most_disruptive: str = "REPLACE"
+    recreate: bool = False
+    surge: int = 1
+    unavailable: int = 1
+    redistribute: bool = False
+    ready_after: float = 0.0
+    check: str = ""
+    initial_delay: float = 0.0
+    heals: bool = True
+    repairs: bool = True
+    update_on_repair: bool = False
+    overrides: Document = field(default_factory=dict)
+    config: str = ""
+    deleting: bool = False
+
+    def wanted(self) -> list[tuple[Version, int]]:
+        """Return how many instances of each version there should be; the counts add up to the size."""
+        counts: list[tuple[Version, int]] = []
+        rest = self.size
+        for candidate in sorted(self.versions, key=lambda each: each.fixed is None and each.percent is None):
+            if candidate.fixed is not None:
+                count = min(rest, candidate.fixed)
+            elif candidate.percent is not None:
+                count = min(rest, math.ceil(self.size * candidate.percent / 100))
+            else:
+                count = rest
+            rest -= count
+            counts.append((candidate.version, count))
+        if counts and rest > 0:  # every version has a target and they do not reach the size
+            version, count = counts[-1]
+            counts[-1] = (version, count + rest)
+        return counts
+
+
+def parse(key: str, document: Document, *, deleting: bool) -> Group:
+    """Read an instanceGroupManagers document stored under compute/`key`.
+
+    Raises ValueError, naming the group and the field, where there is nothing to make instances from.
+    """
+    location = location_of(key)
+    regional = "/regions/" in key
+    zones = _zones(document, location) if regional else (location,)
+    size = 0 if deleting else int(document.get("targetSize") or 0)
+    policy: Mapping[str, Any] = document.get("updatePolicy") or {}
+    healing: Mapping[str, Any] = (document.get("autoHealingPolicies") or [{}])[0]
+    lifecycle: Mapping[str, Any] = document.get("instanceLifecyclePolicy") or {}
+    failed_check = lifecycle.get("onFailedHealthCheck") or "DEFAULT_ACTION"
+    default_action = lifecycle.get("defaultActionOnFailure") or "REPAIR"
+    properties: Mapping[str, Any] = (document.get("allInstancesConfig") or {}).get("properties") or {}
+    overrides = {name: value for name, value in properties.items() if value}
+    span = len(zones) if regional else 1
+    surge = calculated(policy.get("maxSurge"), size, span)
+    unavailable = calculated(policy.get("maxUnavailable"), size, span)
+    recreate = policy.get("replacementMethod") == "RECREATE"
+    if recreate:
+        surge = 0
+    if surge == 0 and unavailable == 0:
+        unavailable = 1  # percentages that round to nothing must not stop an update for good
+    return Group(
+        key=key,
+        name=last(key),
+        base_name=document.get("baseInstanceName") or last(key),
+        zones=zones,
+        regional=regional,
+        size=size,
+        versions=_versions(key, document),
+        proactive=policy.get("type") == "PROACTIVE",
+        minimal_action=policy.get("minimalAction") or "REPLACE",
+        most_disruptive=policy.get("mostDisruptiveAllowedAction") or "REPLACE",
+        recreate=recreate,
+        surge=surge,
+        unavailable=unavailable,
+        redistribute=regional and (policy.get("instanceRedistributionType") or "PROACTIVE") == "PROACTIVE",
+        ready_after=float(policy.get("minReadySec") or 0),
+        check=relname(healing["healthCheck"], key) if healing.get("healthCheck") else "",
+        initial_delay=float(healing.get("initialDelaySec") or 0),
+        heals=(default_action if failed_check == "DEFAULT_ACTION" else failed_check) != "DO_NOTHING",
+        repairs=default_action != "DO_NOTHING",
+        update_on_repair=lifecycle.get("forceUpdateOnRepair") == "YES",
+        overrides=overrides,
+        config=_revision(overrides),
+        deleting=deleting,
+    )
+
+
+def calculated(value: Mapping[str, Any] | None, size: int, default: int) -> int:
+    """Return a FixedOrPercent as a number of instances: percentages of the size are rounded to the nearest, half upwards."""
+    value = value or {}
+    if value.get("fixed") is not None:
+        return int(value["fixed"])
+    if value.get("percent") is not None:
+        return math.floor(size * int(value["percent"]) / 100 + 0.5)
+    return default
+
+
+def _zones(document: Document, region: str) -> tuple[str, ...]:
+    listed = ((document.get("distributionPolicy") or {}).get("zones")) or []
+    if listed:
+        return tuple(sorted(last(entry["zone"]) for entry in listed))
+    return tuple(f"{region}-{letter}" for letter in _LETTERS.get(region, "abc"))
+
+
+def _versions(key: str, document: Document) -> tuple[WantedVersion, ...]:
+    listed = document.get("versions") or []
+    if not listed and document.get("instanceTemplate"):
+        listed = [{"instanceTemplate": document["instanceTemplate"]}]
+    if not listed:
+        msg = f"{last(key)}: versions is empty; a group needs an instance template to make instances from"
+        raise ValueError(msg)
+    wanted = []
+    for entry in listed:
+        target = entry.get("targetSize") or {}
+        version = Version(name=entry.get("name") or "", template=relname(entry["instanceTemplate"], key))
+        wanted.append(
+            WantedVersion(version=version, fixed=target.get("fixed"), percent=target.get("percent"))
+        )
+    return tuple(wanted)
+
+
+def _revision(overrides: Document) -> str:
+    if not overrides:
+        return ""
+    return hashlib.sha256(json.dumps(overrides, sort_keys=True).encode()).hexdigest()[:16]

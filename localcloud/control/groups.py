@@ -1,0 +1,430 @@
+"""Carries out the group's decisions in the store: one look is one transaction, and the status is written every time it differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from localcloud.clock import Clock, rfc3339
+from localcloud.control import group as groups
+from localcloud.control import mig, template
+from localcloud.control.actions import (
+    Action,
+    Create,
+    Delete,
+    Forget,
+    Make,
+    Recreate,
+    Refresh,
+    Restart,
+    Settle,
+)
+from localcloud.control.addresses import AddressBook, SubnetworkFullError
+from localcloud.control.intents import PREFIX, intend
+from localcloud.control.links import last, project_of, relname, url
+from localcloud.control.member import Member, Version
+from localcloud.control.repair import backoff
+from localcloud.store import Document, Event, Store, Transaction
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_FIRST_ID = 1_000_000_000_000_000_001  # the counter is shared with every other resource
+_ERRORS_KEPT = 50
+
+
+def members_prefix(name: str) -> str:
+    """Return the prefix of the records of a group's instances."""
+    return f"control/managed/{name}/"
+
+
+def members_of(store: Store, name: str) -> list[Member]:
+    """Return the records of a group's instances, by name."""
+    return [Member.parse(document) for _, document in store.scan(members_prefix(name))]
+
+
+@dataclass
+class _Look:
+    """One look at one group: what it is, who is in it, and the transaction that collects the changes."""
+
+    group: groups.Group
+    change: Transaction
+    members: dict[str, Member]
+    now: float
+    book: AddressBook | None = None
+
+
+class GroupController:
+    """Reconciles managed instance groups, one at a time, by relative name."""
+
+    def __init__(self, store: Store, clock: Clock, rng: random.Random) -> None:
+        self._store, self._clock, self._rng = store, clock, rng
+
+    def known(self) -> set[str]:
+        """Return the groups there is work for: those with a document and those with instances or a deletion left behind."""
+        found = {
+            key.removeprefix("compute/")
+            for key, _ in self._store.scan("compute/projects/")
+            if key.split("/")[-2] == "instanceGroupManagers"
+        }
+        found.update(
+            key.removeprefix("control/managed/").rpartition("/")[0]
+            for key, _ in self._store.scan("control/managed/")
+        )
+        found.update(
+            key.removeprefix("control/deleting/") for key, _ in self._store.scan("control/deleting/")
+        )
+        return found
+
+    def reconcile(self, name: str) -> float | None:
+        """Look at one group, do what is to be done now, and return when to look again (None: when something changes)."""
+        now = self._clock.now()
+        document = self._store.get("compute/" + name)
+        deleting = document is None or self._store.get("control/deleting/" + name) is not None
+        before = {member.name: member for member in members_of(self._store, name)}
+        seen = [self._observe(member) for member in before.values()]
+        if document is None and not seen:
+            with self._store.transaction() as change:
+                self._remove_records(change, name)
+            return None
+        group = (
+            groups.parse(name, document, deleting=deleting)
+            if document is not None and not deleting
+            else groups.Group(
+                key=name,
+                name=last(name),
+                base_name="",
+                zones=(),
+                regional=False,
+                size=0,
+                versions=(),
+                deleting=True,
+            )
+        )
+        decision = mig.decide(group, seen, now, self._needs)
+        with self._store.transaction() as change:
+            look = _Look(
+                group=group, change=change, members={each.member.name: each.member for each in seen}, now=now
+            )
+            for action in decision.actions:
+                self._do(look, action)
+            for each in list(look.members.values()):
+                if each.requested:
+                    look.members[each.name] = replace(each, requested="", allowed="REPLACE")
+            for member in look.members.values():
+                if member != before.get(member.name):
+                    change.put(members_prefix(name) + member.name, member.document())
+            if deleting and not look.members:
+                self._dissolved(change, name)
+            elif document is not None:
+                self._write_status(look, document, decision)
+        times = [member.retry_at for member in look.members.values() if member.retry_at > now]
+        if decision.look_again is not None:
+            times.append(decision.look_again)
+        return min(times) if times else None
+
+    def _observe(self, member: Member) -> mig.Seen:
+        instance = self._store.get(member.instance)
+        if instance is None:
+            return mig.Seen(member=replace(member, instance_status=""))
+        numeric_id, status = str(instance["id"]), str(instance["status"])
+        running_at = member.running_at
+        if numeric_id == member.instance_id and status == "RUNNING":
+            running_at = (self._store.get(PREFIX + numeric_id) or {}).get("runningAt", running_at)
+        return mig.Seen(
+            member=replace(member, instance_status=status, running_at=running_at),
+            status=status,
+            id=numeric_id,
+        )
+
+    def _needs(self, old: Version, new: Version) -> str:
+        if old.template == new.template:
+            return "NONE"
+        try:
+            return template.disruption(
+                template.properties(self._store, old.template), template.properties(self._store, new.template)
+            )
+        except template.TemplateError:
+            return "REPLACE"
+
+    def _do(self, look: _Look, action: Action) -> None:
+        match action:
+            case Create():
+                self._create(look, action)
+            case Make(name=name):
+                self._make(look, look.members[name])
+            case Delete(name=name, reason=reason, drain=drain):
+                member = look.members[name].acting("DELETING", look.now)
+                look.members[name] = member
+                intend(self._store, look.change, member.instance, "delete", now=look.now, drain=drain)
+                self._tell(look, "instance.deleting", name, f"leaves the group: {reason}", {"reason": reason})
+            case Recreate():
+                self._recreate(look, action)
+            case Restart(name=name, version=version, reason=reason):
+                self._configure(look, name, version, "RESTARTING")
+                intend(self._store, look.change, look.members[name].instance, "restart", now=look.now)
+                self._tell(look, "instance.restart", name, f"restarted: {reason}", {"reason": reason})
+            case Refresh(name=name, version=version):
+                self._configure(look, name, version, "REFRESHING")
+                self._tell(look, "instance.refresh", name, f"configured as {last(version.template)} says", {})
+            case Settle(name=name, action=to):
+                self._settle(look, look.members[name], to)
+            case Forget(name=name):
+                member = look.members.pop(name)
+                look.change.delete(members_prefix(look.group.key) + name)
+                if member.action == "ABANDONING":
+                    self._tell(look, "instance.abandoned", name, "left the group and goes on by itself", {})
+
+    def _create(self, look: _Look, action: Create) -> None:
+        name = self._new_name(look, action.zone)
+        project = project_of(look.group.key)
+        member = Member(
+            name=name,
+            zone=action.zone,
+            instance=f"compute/projects/{project}/zones/{action.zone}/instances/{name}",
+            action="CREATING",
+            version=action.version,
+            created_at=look.now,
+            since=look.now,
+        )
+        look.members[name] = member
+        self._make(look, member)
+
+    def _new_name(self, look: _Look, zone: str) -> str:
+        project = project_of(look.group.key)
+        while True:
+            name = look.group.base_name + "-" + "".join(self._rng.choices(_ALPHABET, k=4))
+            key = f"compute/projects/{project}/zones/{zone}/instances/{name}"
+            if name not in look.members and self._store.get(key) is None and key not in look.change.writes:
+                return name
+
+    def _make(self, look: _Look, member: Member) -> None:
+        """Write the instance's document; where that cannot be, note Google's error code and try again later."""
+        if look.book is None:
+            look.book = AddressBook(self._store, project_of(look.group.key))
+        numeric_id = str(self._store.next_number("id", _FIRST_ID))
+        try:
+            document = template.instance(
+                self._store,
+                look.book,
+                name=member.name,
+                numeric_id=numeric_id,
+                zone=member.zone,
+                template=member.version.template,
+                group=look.group.key,
+                overrides=look.group.overrides,
+                now=look.now,
+            )
+        except (template.TemplateError, SubnetworkFullError) as error:
+            self._failed(look, member, error)
+            return
+        look.change.put(member.instance, document)
+        look.members[member.name] = replace(
+            member,
+            instance_id=numeric_id,
+            instance_status=document["status"],
+            config=look.group.config,
+            retry_at=0.0,
+            attempts=0,
+            last_attempt={},
+        )
+        address = document["networkInterfaces"][0]["networkIP"]
+        self._tell(
+            look,
+            "instance.created",
+            member.name,
+            f"created in {member.zone} at {address} from {last(member.version.template)}",
+            {
+                "zone": member.zone,
+                "id": numeric_id,
+                "address": address,
+                "template": member.version.template,
+                "action": member.action,
+            },
+        )
+
+    def _failed(self, look: _Look, member: Member, error: Exception) -> None:
+        code = "IP_SPACE_EXHAUSTED" if isinstance(error, SubnetworkFullError) else "CONDITION_NOT_MET"
+        message = f"Instance '{member.name}' creation failed: {error}"
+        attempts = member.attempts + 1
+        failed = replace(
+            member,
+            attempts=attempts,
+            retry_at=look.now + min(300.0, 5.0 * 2.0 ** min(attempts - 1, 8)),
+            last_attempt={"errors": {"errors": [{"code": code, "message": message}]}},
+        )
+        look.members[member.name] = failed
+        record_error(self._store, look.change, look.group.key, failed, code, message, look.now)
+        self._tell(look, "instance.failed", member.name, message, {"code": code, "retry_at": failed.retry_at})
+
+    def _recreate(self, look: _Look, action: Recreate) -> None:
+        member = look.members[action.name]
+        repairs = (
+            0
+            if member.ever_healthy or (not look.group.check and look.now - member.running_at > 600)
+            else member.repairs
+        )
+        look.members[action.name] = member.acting(
+            "RECREATING",
+            look.now,
+            version=action.version,
+            instance_id="",
+            running_at=0.0,
+            health="UNKNOWN",
+            health_since=look.now,
+            ever_healthy=False,
+            healthy_at=0.0,
+            repairs=repairs + 1 if action.repair else 0,
+            repaired_at=look.now if action.repair else 0.0,
+        )
+        intend(self._store, look.change, member.instance, "delete", now=look.now, drain=action.drain)
+        kind = (
+            "autohealing.recreate"
+            if action.repair and "autohealing" in action.reason
+            else "instance.repair"
+            if action.repair
+            else action.kind
+        )
+        wait = f"; another repair not before {backoff(repairs + 1):g} s" if action.repair and repairs else ""
+        self._tell(
+            look,
+            kind,
+            action.name,
+            f"recreated under its name: {action.reason}{wait}",
+            {
+                "reason": action.reason,
+                "health": member.health,
+                "health_since": member.health_since,
+                "running_at": member.running_at,
+                "old_id": member.instance_id,
+                "check": look.group.check,
+                "repairs": repairs + 1 if action.repair else 0,
+                "template": action.version.template,
+            },
+        )
+
+    def _configure(self, look: _Look, name: str, version: Version, action: str) -> None:
+        """Bring the document of an existing instance to a version's configuration."""
+        member = look.members[name]
+        changes: dict[str, Any] = {"version": version, "config": look.group.config}
+        if action == "RESTARTING":
+            changes |= {
+                "running_at": 0.0,
+                "health": "UNKNOWN",
+                "health_since": look.now,
+                "ever_healthy": False,
+                "healthy_at": 0.0,
+            }
+            changes |= {"instance_status": "STOPPING"}
+        look.members[name] = member.acting(action, look.now, **changes)
+        document = self._store.get(member.instance)
+        if document is not None:
+            made_from = template.properties(self._store, version.template)
+            fields = template.configuration(made_from, version.template, look.group.key, look.group.overrides)
+            if action == "RESTARTING" and made_from.get("machineType"):
+                path = f"projects/{project_of(look.group.key)}/zones/{member.zone}/machineTypes/"
+                fields |= {"machineType": url(path + last(made_from["machineType"]))}
+                fields |= {"serviceAccounts": list(made_from.get("serviceAccounts") or [])}
+            look.change.put(member.instance, {**document, **fields})
+
+    def _settle(self, look: _Look, member: Member, to: str) -> None:
+        look.members[member.name] = member.acting(
+            to, look.now, repairs=0 if to == "NONE" and look.group.check else member.repairs
+        )
+        if to == "NONE":
+            took = look.now - member.running_at
+            why = (
+                f"autohealing check says HEALTHY {took:.0f} s after it ran"
+                if look.group.check
+                else "no check to wait for"
+            )
+            self._tell(
+                look,
+                "instance.ready",
+                member.name,
+                why,
+                {"running_at": member.running_at, "from": member.action},
+            )
+
+    def _tell(self, look: _Look, kind: str, subject: str, message: str, data: Mapping[str, Any]) -> None:
+        look.change.event(
+            Event(look.now, kind, subject, message, {"instance": subject, "group": look.group.key, **data})
+        )
+
+    def _write_status(self, look: _Look, document: Document, decision: mig.Decision) -> None:
+        group, members = look.group, list(look.members.values())
+        doing = any(not isinstance(action, Settle | Forget) for action in decision.actions)
+        stable = (
+            not group.deleting
+            and not doing
+            and not decision.pending
+            and len(members) == group.size
+            and all(member.action == "NONE" for member in members)
+        )
+        before: Mapping[str, Any] = document.get("status") or {}
+        status = {
+            "stateful": {"hasStatefulConfig": False, "perInstanceConfigs": {"allEffective": True}},
+            **before,
+            "isStable": stable,
+            "versionTarget": {"isReached": decision.reached},
+            "allInstancesConfig": {
+                **(before.get("allInstancesConfig") or {}),
+                "effective": decision.effective,
+            },
+        }
+        status.pop("autoscaler", None)
+        if autoscaler := autoscaler_of(self._store, group.key):
+            status["autoscaler"] = url(autoscaler)
+        actions = mig.current_actions(members)
+        updated = {**document, "status": status, "currentActions": actions}
+        if updated != document:
+            look.change.put("compute/" + group.key, updated)
+        if stable and not before.get("isStable") and before:
+            text = f"{len(members)} instances, none of them undergoing a change"
+            look.change.event(
+                Event(look.now, "group.stable", group.name, text, {"group": group.key, "size": group.size})
+            )
+
+    def _dissolved(self, change: Transaction, name: str) -> None:
+        change.delete("compute/" + name)
+        change.delete("compute/" + name.replace("/instanceGroupManagers/", "/instanceGroups/"))
+        self._remove_records(change, name)
+        change.event(
+            Event(
+                self._clock.now(), "group.deleted", last(name), "its last instance is gone", {"group": name}
+            )
+        )
+
+    def _remove_records(self, change: Transaction, name: str) -> None:
+        for key in (f"control/deleting/{name}", f"control/errors/{name}"):
+            if self._store.get(key) is not None:
+                change.delete(key)
+
+
+def autoscaler_of(store: Store, group: str) -> str:
+    """Return the relative name of the autoscaler whose target is this group; empty if it has none."""
+    parent = f"compute/{'/'.join(group.split('/')[:4])}/autoscalers/"
+    for key, document in store.scan(parent):
+        if relname(document.get("target", ""), group) == group:
+            return key.removeprefix("compute/")
+    return ""
+
+
+def record_error(
+    store: Store, change: Transaction, group: str, member: Member, code: str, message: str, now: float
+) -> None:
+    """Append to what the group's listErrors answers: items of {error, instanceActionDetails, timestamp}, newest last."""
+    key = f"control/errors/{group}"
+    items = list((change.writes.get(key) or store.get(key) or {}).get("items", []))
+    item = {
+        "error": {"code": code, "message": message},
+        "instanceActionDetails": {
+            "action": member.action,
+            "instance": url(relname(member.instance)),
+            "version": {"name": member.version.name, "instanceTemplate": url(member.version.template)},
+        },
+        "timestamp": rfc3339(now),
+    }
+    change.put(key, {"items": [*items, item][-_ERRORS_KEPT:]})

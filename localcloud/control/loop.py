@@ -1,0 +1,276 @@
+"""The loop that runs all controllers: woken by the store's commits and by deadlines, level-triggered, one key at a time.
+
+A key that fails is told and tried again with back-off; it never stops the others. What was decided is in the store before it is begun, so
+a loop that starts finds everything again: it simply looks at every key once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from localcloud.control import balancing, network, probing
+from localcloud.control.autoscalers import AutoscalerController
+from localcloud.control.eligibility import note_eligibility
+from localcloud.control.groups import GroupController
+from localcloud.control.machines import MachineKeeper
+from localcloud.control.utilisation import Utilisation
+from localcloud.control.verbs import Verbs
+from localcloud.control.verdicts import Verdicts
+from localcloud.control.work import WorkQueue
+from localcloud.store import Event, Store
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Coroutine
+
+    from localcloud.clock import Clock
+    from localcloud.plans.balancer import BalancerPlan
+    from localcloud.plans.machine import Machines
+    from localcloud.plans.network import NetworkPlan
+    from localcloud.plans.probe import ProbeSpec
+    from localcloud.plans.world import Fabric
+
+# Kinds of keys, in the order in which those due at the same time are looked at.
+_REQUEST, _AUTOSCALER, _GROUP, _NETWORK, _MACHINE, _PROBES, _BALANCER, _SWEEP, _SAMPLE = range(9)
+_NAMES = ("request", "autoscaler", "group", "network", "machine", "probes", "balancer", "sweep", "sample")
+
+# How often machines are looked at (their exits are not reported) and their CPU time read, in cloud seconds; never more often than twice
+# in a real second.
+_SWEEP_EVERY, _SAMPLE_EVERY = 2.0, 10.0
+_REAL_FLOOR = 0.5
+
+
+class Controllers:
+    """All controllers of one cloud."""
+
+    def __init__(
+        self, store: Store, clock: Clock, machines: Machines, fabric: Fabric, rng: random.Random
+    ) -> None:
+        self._store, self._clock, self._fabric = store, clock, fabric
+        self._queue = WorkQueue()
+        self._woken = asyncio.Event()
+        self._groups = GroupController(store, clock, rng)
+        self._keeper = MachineKeeper(store, clock, machines, self._wake_machine)
+        self._verdicts = Verdicts(store, clock)
+        self._utilisation = Utilisation(store, clock, machines)
+        self._autoscalers = AutoscalerController(store, clock, self._utilisation)
+        self._verbs = Verbs(store, clock)
+        self._network: NetworkPlan | None = None
+        self._balancer: BalancerPlan | None = None
+        self._probes: frozenset[ProbeSpec] | None = None
+        self._applying: dict[int, asyncio.Task[None]] = {}
+        self._dirty: set[int] = set()
+        self._members: dict[str, str] = {}  # instance key -> its group
+        self._handlers: tuple[Callable[[str], float | None], ...] = (
+            self._verbs.carry_out,
+            self._autoscalers.reconcile,
+            self._groups.reconcile,
+            self._look_at_network,
+            self._keeper.reconcile,
+            self._look_at_probes,
+            self._look_at_balancer,
+            self._sweep,
+            self._sample,
+        )
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        unwatch = self._store.watch(self._changed)
+        try:
+            self._look_at_everything()
+            while True:
+                self._woken.clear()
+                for key in self._queue.take(self._clock.now()):
+                    self._look(key)
+                await self._wait()
+        finally:
+            unwatch()
+            for task in self._applying.values():
+                task.cancel()
+            await asyncio.gather(*self._applying.values(), return_exceptions=True)
+            await self._keeper.settle()
+
+    async def _wait(self) -> None:
+        """Wait for a change or the next deadline, whichever is first."""
+        if not self._queue.idle:
+            await asyncio.sleep(0)
+            return
+        due = self._queue.next_time()
+        waiting = asyncio.ensure_future(self._woken.wait())
+        timers = (
+            []
+            if due is None
+            else [asyncio.ensure_future(self._clock.sleep(max(0.0, due - self._clock.now())))]
+        )
+        try:
+            await asyncio.wait([waiting, *timers], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (waiting, *timers):
+                task.cancel()
+
+    def _look_at_everything(self) -> None:
+        for name in self._groups.known():
+            self._queue.add((_GROUP, name))
+        for key, _ in self._store.scan(""):
+            self._route(key)
+        for kind in (_NETWORK, _PROBES, _BALANCER, _SWEEP, _SAMPLE):
+            self._queue.add((kind, ""))
+
+    def _changed(self, keys: frozenset[str], _events: tuple[Event, ...]) -> None:
+        for key in keys:
+            self._route(key)
+        if not self._queue.idle:
+            self._woken.set()
+
+    def _wake_machine(self, key: str) -> None:
+        self._queue.add((_MACHINE, key))
+        self._woken.set()
+
+    def _route(self, key: str) -> None:
+        """Add what has to be looked at when this key changed."""
+        if key.startswith("control/"):
+            self._route_record(key)
+        elif key.startswith("compute/"):
+            self._route_resource(key, key.split("/")[-2])
+
+    def _route_record(self, key: str) -> None:
+        _, area, rest = key.split("/", 2)
+        match area:
+            case "managed":
+                record = self._store.get(key)
+                if record is not None:
+                    self._members[record["instance"]] = rest.rpartition("/")[0]
+                if not self._utilisation.wrote(key):
+                    self._queue.add((_GROUP, rest.rpartition("/")[0]))
+                    self._add(_PROBES, _BALANCER)
+            case "deleting":
+                self._queue.add((_GROUP, rest))
+            case "requests":
+                self._queue.add((_REQUEST, key))
+            case "machines":
+                if record := self._store.get(key):
+                    self._queue.add((_MACHINE, record["instance"]))
+                self._add(_PROBES, _BALANCER)
+            case "backends":
+                self._add(_BALANCER)
+            case _:
+                pass
+
+    def _route_resource(self, key: str, collection: str) -> None:
+        match collection:
+            case "instanceGroupManagers":
+                self._queue.add((_GROUP, key.removeprefix("compute/")))
+                self._add(_PROBES)
+                for autoscaler in self._autoscalers.of_group(key.removeprefix("compute/")):
+                    self._queue.add((_AUTOSCALER, autoscaler))
+            case "instances":
+                self._queue.add((_MACHINE, key))
+                self._add(_NETWORK, _PROBES, _BALANCER)
+                if group := self._members.get(key):
+                    self._queue.add((_GROUP, group))
+                    if self._store.get(key) is None:
+                        self._members.pop(key)
+            case "autoscalers":
+                self._queue.add((_AUTOSCALER, key.removeprefix("compute/")))
+            case "networks" | "subnetworks" | "firewalls":
+                self._add(_NETWORK)
+            case "healthChecks":
+                self._add(_PROBES)
+            case "backendServices" | "forwardingRules":
+                self._add(_PROBES, _BALANCER)
+            case _:
+                pass
+
+    def _add(self, *kinds: int) -> None:
+        for kind in kinds:
+            self._queue.add((kind, ""))
+
+    def _look(self, key: tuple[int, str]) -> None:
+        kind, name = key
+        try:
+            again = self._handlers[kind](name)
+        except Exception as error:  # noqa: BLE001 - one failing resource must not stop the others
+            self._fail(key, error)
+            return
+        if kind not in self._applying:  # else it has succeeded only when it is in force
+            self._queue.succeeded(key)
+        if again is not None:
+            self._queue.add_at(key, again)
+
+    def _look_at_network(self, _: str) -> None:
+        wanted = network.plan(self._store)
+        if wanted != self._network:
+            self._apply(_NETWORK, self._fabric.apply_network(wanted), lambda: self._network_applied(wanted))
+
+    def _network_applied(self, applied: NetworkPlan) -> None:
+        self._network = applied
+        self._keeper.network_applied(frozenset(applied.interfaces))
+
+    def _look_at_probes(self, _: str) -> None:
+        targets = probing.targets(self._store)
+        self._verdicts.watch(targets)
+        wanted = frozenset(target.spec for target in targets.values())
+        if wanted != self._probes:
+            self._apply(
+                _PROBES,
+                self._fabric.apply_probes(wanted, self._verdicts.report),
+                lambda: self._probes_applied(wanted),
+            )
+
+    def _probes_applied(self, applied: frozenset[ProbeSpec]) -> None:
+        self._probes = applied
+
+    def _look_at_balancer(self, _: str) -> None:
+        wanted = balancing.plan(self._store)
+        self._keeper.forwarded(balancing.forwarded(wanted))
+        if wanted != self._balancer:
+            self._apply(
+                _BALANCER, self._fabric.apply_balancer(wanted), lambda: self._balancer_applied(wanted)
+            )
+
+    def _balancer_applied(self, applied: BalancerPlan) -> None:
+        self._balancer = applied
+        note_eligibility(self._store, self._clock, applied)
+
+    def _apply(self, kind: int, work: Coroutine[Any, Any, None], done: Callable[[], None]) -> None:
+        """Carry a plan out beside the loop, one at a time per kind; what changes meanwhile is looked at afterwards."""
+        if kind in self._applying:
+            work.close()
+            self._dirty.add(kind)
+            return
+        self._applying[kind] = asyncio.ensure_future(self._carry_out(kind, work, done))
+
+    async def _carry_out(self, kind: int, work: Coroutine[Any, Any, None], done: Callable[[], None]) -> None:
+        try:
+            await work
+            done()
+            self._queue.succeeded((kind, ""))
+        except Exception as error:  # noqa: BLE001 - the data plane's trouble is told and tried again
+            self._fail((kind, ""), error)
+        finally:
+            del self._applying[kind]
+            if kind in self._dirty:
+                self._dirty.discard(kind)
+                self._queue.add((kind, ""))
+                self._woken.set()
+
+    def _sweep(self, _: str) -> float:
+        self._keeper.sweep()
+        return self._clock.now() + max(_SWEEP_EVERY, _REAL_FLOOR * self._clock.speed)
+
+    def _sample(self, _: str) -> float:
+        self._utilisation.sample()
+        for name in self._autoscalers.known():
+            self._queue.add((_AUTOSCALER, name))
+        return self._clock.now() + max(_SAMPLE_EVERY, _REAL_FLOOR * self._clock.speed)
+
+    def _fail(self, key: tuple[int, str], error: Exception) -> None:
+        now = self._clock.now()
+        wait = self._queue.failed(key, now)
+        kind, name = key
+        message = f"{_NAMES[kind]}: {type(error).__name__}: {error}; tried again in {wait:g} s"
+        data: dict[str, Any] = {"key": name, "kind": _NAMES[kind], "retry_in": wait}
+        with self._store.transaction() as change:
+            change.event(Event(now, "controller.error", name.rpartition("/")[2], message, data))
+        self._woken.set()

@@ -1,0 +1,334 @@
+"""Keeps machines as the instance documents and intents ask, and the documents' statuses as the machines are.
+
+PROVISIONING -> STAGING (its machine is being started) -> RUNNING -> STOPPING -> gone or TERMINATED. A machine whose guest powered
+itself off stops; one that crashed stays RUNNING, as on Google Cloud; one that is missing (the host went down) is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from localcloud.clock import Clock, rfc3339
+from localcloud.control import network, serving
+from localcloud.control.groups import record_error
+from localcloud.control.intents import PREFIX, intend, intent_of
+from localcloud.control.links import last, relname
+from localcloud.control.machine_types import allotment
+from localcloud.control.member import Member
+from localcloud.control.template import metadata_value
+from localcloud.plans.machine import Machines, MachineSpec
+from localcloud.store import Document, Event, Store, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from localcloud.plans.network import NetworkInterface
+
+# How long a guest may take to shut down before it is cut off, in cloud seconds.
+_GRACE, _SPOT_GRACE = 120.0, 30.0
+_STARTS_AT_ONCE = 8
+
+
+class MachineKeeper:
+    """Reconciles instances one at a time, by key; at most one operation per machine is under way."""
+
+    def __init__(self, store: Store, clock: Clock, machines: Machines, wake: Callable[[str], None]) -> None:
+        """`wake(instance key)` asks for another reconciliation, when an operation has ended."""
+        self._store, self._clock, self._machines, self._wake = store, clock, machines, wake
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
+        self._failures: dict[str, tuple[int, float]] = {}
+        self._interfaces: frozenset[NetworkInterface] = frozenset()
+        self._waiting: set[str] = set()
+        self._forwarded: dict[str, tuple[str, ...]] = {}  # by instance name, as it should be
+        self._told: dict[str, tuple[str, ...]] = {}  # by numeric id, as the machine was last told
+
+    def network_applied(self, interfaces: frozenset[NetworkInterface]) -> None:
+        """Learn that these interfaces' networks and firewall rules are in force; what waited for that goes on."""
+        self._interfaces = interfaces
+        for key in sorted(self._waiting):
+            self._wake(key)
+        self._waiting.clear()
+
+    def forwarded(self, addresses: Mapping[str, tuple[str, ...]]) -> None:
+        """Learn which forwarding rules' addresses each instance (by name) answers to; those that differ are told."""
+        changed = {
+            name
+            for name in {*self._forwarded, *addresses}
+            if self._forwarded.get(name, ()) != addresses.get(name, ())
+        }
+        self._forwarded = dict(addresses)
+        if changed:
+            for record in dict(self._store.scan(PREFIX)).values():
+                if last(record.get("instance", "")) in changed:
+                    self._wake(record["instance"])
+
+    def reconcile(self, key: str) -> float | None:
+        """Begin what this instance needs; return when to look again."""
+        document = self._store.get(key)
+        if document is None:
+            return None
+        numeric_id = str(document["id"])
+        if numeric_id in self._tasks:
+            return None
+        now = self._clock.now()
+        _, due = self._failures.get(numeric_id, (0, 0.0))
+        if now < due:
+            return due
+        intent = intent_of(self._store, numeric_id)
+        match intent["intent"]:
+            case "run":
+                return self._run(key, document, numeric_id)
+            case "delete":
+                return self._delete(key, document, numeric_id, intent)
+            case "stop":
+                self._begin(key, numeric_id, self._stop(key, document, numeric_id, then="TERMINATED"))
+            case "restart":
+                self._begin(key, numeric_id, self._stop(key, document, numeric_id, then="PROVISIONING"))
+            case "reset":
+                self._begin(key, numeric_id, self._reset(key, numeric_id))
+            case other:
+                msg = f"{PREFIX}{numeric_id}: intent {other!r} is not run, delete, stop, restart or reset"
+                raise ValueError(msg)
+        return None
+
+    def sweep(self) -> None:
+        """Look at all machines: wake the instances whose machines are not as they should be, remove machines that nobody owns."""
+        views = self._machines.observe()
+        owned = {}
+        for record_key, record in self._store.scan(PREFIX):
+            numeric_id = record_key.removeprefix(PREFIX)
+            document = self._store.get(record["instance"])
+            if document is None or str(document["id"]) != numeric_id:
+                if numeric_id not in self._tasks:
+                    with self._store.transaction() as change:
+                        change.delete(record_key)
+                continue
+            owned[numeric_id] = record["instance"]
+            view = views.get(numeric_id)
+            if document["status"] == "RUNNING" and (view is None or view.state == "exited"):
+                self._wake(record["instance"])
+        for numeric_id in views:
+            if numeric_id not in owned and numeric_id not in self._tasks:
+                self._begin("", numeric_id, self._discard(numeric_id))
+
+    async def settle(self) -> None:
+        """Wait for the operations under way (when the controllers stop)."""
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _run(self, key: str, document: Document, numeric_id: str) -> float | None:
+        status, view = document["status"], self._machines.observe().get(numeric_id)
+        if status == "RUNNING" and view is not None:
+            if view.state == "exited":
+                self._exited(key, document)
+            elif self._told.get(numeric_id) != self._forwarded.get(document["name"], ()):
+                self._begin(key, numeric_id, self._forward(document["name"], numeric_id))
+            return None
+        if status not in {"PROVISIONING", "STAGING", "RUNNING"}:
+            return None
+        if network.interface(document) not in self._interfaces:
+            self._waiting.add(key)
+            return None
+        spec = self._spec(key, document)
+        with self._store.transaction() as change:
+            record = {**intent_of(self._store, numeric_id), "instance": key, "runningAt": 0.0}
+            change.put(PREFIX + numeric_id, record)
+            if status != "STAGING":
+                change.put(key, {**document, "status": "STAGING"})
+            if status == "RUNNING":
+                self._tell(
+                    change,
+                    "instance.restarted",
+                    document,
+                    "its machine is gone (the host went down?); started again",
+                    {},
+                )
+        self._begin(key, numeric_id, self._start(key, spec))
+        return None
+
+    def _exited(self, key: str, document: Document) -> None:
+        with self._store.transaction() as change:
+            intend(self._store, change, key, "stop", now=self._clock.now())
+            self._tell(change, "instance.exited", document, "the guest powered itself off", {})
+
+    def _delete(self, key: str, document: Document, numeric_id: str, intent: Document) -> float | None:
+        if intent.get("drain") and document["status"] == "RUNNING":
+            group = relname(metadata_value(document, "created-by"))
+            due = float(intent["since"]) + serving.drain_times(self._store).get(group, 0.0)
+            if self._clock.now() < due:
+                return due
+        if document["status"] != "STOPPING":
+            with self._store.transaction() as change:
+                change.put(key, {**document, "status": "STOPPING"})
+        self._begin(key, numeric_id, self._remove(key, document, numeric_id))
+        return None
+
+    def _spec(self, key: str, document: Document) -> MachineSpec:
+        place = network.interface(document)
+        subnetwork = self._store.get("compute/" + place.subnetwork)
+        if subnetwork is None:
+            msg = f"instance {document['name']}: its subnetwork {place.subnetwork} does not exist any more"
+            raise ValueError(msg)
+        allotted = allotment(last(document["machineType"]))
+        return MachineSpec(
+            key=key,
+            name=document["name"],
+            id=str(document["id"]),
+            zone=last(document["zone"]),
+            interface=place,
+            gateway=subnetwork.get("gatewayAddress") or network.gateway(subnetwork["ipCidrRange"]),
+            forwarded_addresses=self._forwarded.get(document["name"], ()),
+            memory_mib=allotted.memory_mib,
+            vcpus=allotted.vcpus,
+        )
+
+    def _begin(self, key: str, numeric_id: str, work: Awaitable[None]) -> None:
+        self._tasks[numeric_id] = asyncio.ensure_future(self._attempt(key, numeric_id, work))
+
+    async def _attempt(self, key: str, numeric_id: str, work: Awaitable[None]) -> None:
+        """Carry out one operation; a failure is told and tried again with back-off, and concerns this machine only."""
+        try:
+            await work
+            self._failures.pop(numeric_id, None)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong with one machine must not stop the others
+            failures = self._failures.get(numeric_id, (0, 0.0))[0] + 1
+            wait = min(300.0, 5.0 * 2.0 ** min(failures - 1, 8))
+            self._failures[numeric_id] = (failures, self._clock.now() + wait)
+            self._failed(key, error, wait)
+        finally:
+            del self._tasks[numeric_id]
+            if key:
+                self._wake(key)
+
+    def _failed(self, key: str, error: Exception, wait: float) -> None:
+        document = self._store.get(key)
+        message = f"{type(error).__name__}: {error}"
+        with self._store.transaction() as change:
+            if document is None:
+                change.event(
+                    Event(self._clock.now(), "machine.failed", last(key), message, {"retry_in": wait})
+                )
+                return
+            self._tell(
+                change,
+                "machine.failed",
+                document,
+                f"{message}; tried again in {wait:g} s",
+                {"retry_in": wait},
+            )
+            record_key = (
+                f"control/managed/{relname(metadata_value(document, 'created-by'))}/{document['name']}"
+            )
+            if (record := self._store.get(record_key)) is not None:
+                attempt = {"errors": {"errors": [{"code": "INTERNAL_ERROR", "message": message}]}}
+                change.put(record_key, {**record, "lastAttempt": attempt})
+                group = relname(metadata_value(document, "created-by"))
+                record_error(
+                    self._store,
+                    change,
+                    group,
+                    Member.parse(record),
+                    "INTERNAL_ERROR",
+                    message,
+                    self._clock.now(),
+                )
+
+    async def _start(self, key: str, spec: MachineSpec) -> None:
+        began = self._clock.now()
+        async with self._starting:
+            await self._machines.start(spec)
+        self._told[spec.id] = spec.forwarded_addresses
+        now = self._clock.now()
+        document = self._store.get(key)
+        if document is None or str(document["id"]) != spec.id:
+            return  # deleted meanwhile; the sweep removes the machine
+        with self._store.transaction() as change:
+            change.put(
+                PREFIX + spec.id, {**intent_of(self._store, spec.id), "instance": key, "runningAt": now}
+            )
+            if document["status"] == "STAGING":
+                change.put(key, {**document, "status": "RUNNING", "lastStartTimestamp": rfc3339(now)})
+                self._tell(
+                    change,
+                    "instance.running",
+                    document,
+                    f"its machine runs after {now - began:.1f} s",
+                    {"took": now - began},
+                )
+
+    async def _stop(self, key: str, document: Document, numeric_id: str, *, then: str) -> None:
+        await self._machines.stop(numeric_id, grace=_grace(document))
+        now = self._clock.now()
+        current = self._store.get(key)
+        if (
+            current is None
+            or str(current["id"]) != numeric_id
+            or intent_of(self._store, numeric_id)["intent"] == "delete"
+        ):
+            return
+        with self._store.transaction() as change:
+            change.put(key, {**current, "status": then, "lastStopTimestamp": rfc3339(now)})
+            change.put(
+                PREFIX + numeric_id,
+                {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": 0.0},
+            )
+            self._tell(change, "instance.stopped", current, f"stopped; {then}", {"status": then})
+
+    async def _reset(self, key: str, numeric_id: str) -> None:
+        """A hard reset: no shutdown, the same disk; the API shows RUNNING throughout."""
+        await self._machines.stop(numeric_id, grace=0.0)
+        document = self._store.get(key)
+        if document is None:
+            return
+        await self._machines.start(self._spec(key, document))
+        now = self._clock.now()
+        with self._store.transaction() as change:
+            change.put(
+                PREFIX + numeric_id,
+                {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": now},
+            )
+            self._tell(change, "instance.reset", document, "reset", {})
+
+    async def _remove(self, key: str, document: Document, numeric_id: str) -> None:
+        began = self._clock.now()
+        await self._machines.stop(numeric_id, grace=_grace(document))
+        now = self._clock.now()
+        with self._store.transaction() as change:
+            current = self._store.get(key)
+            if current is not None and str(current["id"]) == numeric_id:
+                change.delete(key)
+            change.delete(PREFIX + numeric_id)
+            self._tell(
+                change,
+                "instance.deleted",
+                document,
+                f"gone after {now - began:.1f} s of shutting down",
+                {"took": now - began},
+            )
+        self._told.pop(numeric_id, None)
+        await self._machines.forget(numeric_id)
+
+    async def _discard(self, numeric_id: str) -> None:
+        await self._machines.stop(numeric_id, grace=0.0)
+        await self._machines.forget(numeric_id)
+
+    async def _forward(self, name: str, numeric_id: str) -> None:
+        addresses = self._forwarded.get(name, ())
+        await self._machines.forwarded(numeric_id, addresses)
+        self._told[numeric_id] = addresses
+
+    def _tell(
+        self, change: Transaction, kind: str, document: Document, message: str, data: Mapping[str, Any]
+    ) -> None:
+        name = document["name"]
+        fields = {"instance": name, "id": str(document["id"]), "zone": last(document["zone"]), **data}
+        change.event(Event(self._clock.now(), kind, name, message, fields))
+
+
+def _grace(document: Document) -> float:
+    scheduling = document.get("scheduling") or {}
+    spot = scheduling.get("preemptible") or scheduling.get("provisioningModel") == "SPOT"
+    return _SPOT_GRACE if spot else _GRACE

@@ -1,0 +1,128 @@
+"""The network as it should be: subnetworks, firewall rules and interfaces, read from the store. Pure over the store."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Literal, cast
+
+from localcloud.control.links import relname
+from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from localcloud.store import Document, Store
+
+# Google's implied rules: everything may leave, nothing may come in; any rule of the user's comes before them.
+_IMPLIED_PRIORITY = 65_535
+_FACELESS = {"TERMINATED"}
+
+
+def plan(store: Store) -> NetworkPlan:
+    """Return the network as it should be now."""
+    subnetworks, interfaces, rules, networks = [], [], [], []
+    for key, document in store.scan("compute/projects/"):
+        match key.split("/")[-2]:
+            case "networks":
+                networks.append(key.removeprefix("compute/"))
+            case "subnetworks":
+                subnetworks.append(_subnetwork(key.removeprefix("compute/"), document))
+            case "instances" if document.get("status") not in _FACELESS:
+                interfaces.append(interface(document))
+            case "firewalls" if not document.get("disabled") and not _only_ipv6(document):
+                rules.append(_rule(document))
+            case _:
+                pass
+    for network in sorted({*networks, *(subnetwork.network for subnetwork in subnetworks)}):
+        rules.extend(_implied(network))
+    return NetworkPlan(subnetworks=tuple(subnetworks), interfaces=tuple(interfaces), firewall=tuple(rules))
+
+
+def gateway(cidr: str) -> str:
+    """Return a subnetwork's gateway: its first usable address."""
+    return str(IPv4Network(cidr).network_address + 1)
+
+
+def interface(document: Document) -> NetworkInterface:
+    """Return an instance's primary interface."""
+    primary = document["networkInterfaces"][0]
+    accounts = document.get("serviceAccounts") or []
+    return NetworkInterface(
+        instance=document["name"],
+        network=relname(primary["network"]),
+        subnetwork=relname(primary["subnetwork"]),
+        address=primary["networkIP"],
+        tags=frozenset((document.get("tags") or {}).get("items") or []),
+        service_account=accounts[0]["email"] if accounts else "",
+    )
+
+
+def _subnetwork(name: str, document: Document) -> Subnetwork:
+    cidr = document["ipCidrRange"]
+    return Subnetwork(
+        key=name,
+        network=relname(document["network"], name),
+        cidr=cidr,
+        gateway=document.get("gatewayAddress") or gateway(cidr),
+    )
+
+
+def _only_ipv6(document: Document) -> bool:
+    """Instances here have IPv4 only; a rule of IPv6 ranges alone must not turn into one for everybody."""
+    ranges = [*(document.get("sourceRanges") or ()), *(document.get("destinationRanges") or ())]
+    tagged = document.get("sourceTags") or document.get("sourceServiceAccounts")
+    return bool(ranges) and all(":" in entry for entry in ranges) and not tagged
+
+
+def _ipv4(ranges: Iterable[str]) -> tuple[str, ...]:
+    return tuple(entry for entry in ranges if ":" not in entry)
+
+
+def _rule(document: Document) -> FirewallRule:
+    allowed = document.get("allowed") or []
+    listed = allowed or document.get("denied") or []
+    direction = document.get("direction") or "INGRESS"
+    sources = _ipv4(document.get("sourceRanges") or ())
+    unnamed = not sources and not document.get("sourceTags") and not document.get("sourceServiceAccounts")
+    if direction == "INGRESS" and unnamed:
+        sources = ("0.0.0.0/0",)
+    priority = document.get("priority")
+    return FirewallRule(
+        name=document["name"],
+        network=relname(document["network"]),
+        direction=cast("Literal['INGRESS', 'EGRESS']", direction),
+        action="allow" if allowed else "deny",
+        priority=1000 if priority is None else int(priority),
+        protocols=tuple(
+            (str(entry["IPProtocol"]).lower(), tuple(str(port) for port in entry.get("ports") or ()))
+            for entry in listed
+        ),
+        source_ranges=sources,
+        destination_ranges=_ipv4(document.get("destinationRanges") or ()),
+        source_tags=frozenset(document.get("sourceTags") or ()),
+        source_service_accounts=frozenset(document.get("sourceServiceAccounts") or ()),
+        target_tags=frozenset(document.get("targetTags") or ()),
+        target_service_accounts=frozenset(document.get("targetServiceAccounts") or ()),
+    )
+
+
+def _implied(network: str) -> tuple[FirewallRule, FirewallRule]:
+    everything = (("all", ()),)
+    return (
+        FirewallRule(
+            name="default-allow-egress",
+            network=network,
+            direction="EGRESS",
+            priority=_IMPLIED_PRIORITY,
+            protocols=everything,
+            destination_ranges=("0.0.0.0/0",),
+        ),
+        FirewallRule(
+            name="default-deny-ingress",
+            network=network,
+            action="deny",
+            priority=_IMPLIED_PRIORITY,
+            protocols=everything,
+            source_ranges=("0.0.0.0/0",),
+        ),
+    )

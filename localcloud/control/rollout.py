@@ -1,0 +1,272 @@
+"""Size and version: which instances a group adds, removes and updates, within maxSurge and maxUnavailable. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from localcloud.control.actions import Action, Create, Delete, Recreate, Refresh, Restart
+from localcloud.control.group import DISRUPTION, Group
+from localcloud.control.health import condemned
+from localcloud.control.member import Member, Version
+
+Needs = Callable[[Version, Version], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rolling:
+    """Changes to begin now. `reached`: every instance has its target version; `effective`: and the all-instances configuration."""
+
+    actions: tuple[Action, ...] = ()
+    look_again: float | None = None
+    reached: bool = True
+    effective: bool = True
+    pending: bool = False
+
+
+def decide(group: Group, members: Sequence[Member], busy: set[str], now: float, needs: Needs) -> Rolling:
+    """Decide sizes and versions. `busy` are the instances that something else was decided for in this look."""
+    return _Rollout(group, members, busy, now, needs).decide()
+
+
+def victims(group: Group, members: Sequence[Member], count: int, outdated: set[str]) -> list[Member]:
+    """Choose what to remove when shrinking: keep zones even; within a zone first what runs not, is sick, is old; then the youngest."""
+    left = list(members)
+    chosen: list[Member] = []
+    for _ in range(min(count, len(left))):
+        per_zone = Counter(member.zone for member in left)
+        victim = max(
+            left,
+            key=lambda member: (
+                per_zone[member.zone],
+                member.instance_status != "RUNNING",
+                condemned(member.health),
+                member.name in outdated,
+                member.action != "NONE",
+                member.created_at,
+                member.name,
+            ),
+        )
+        left.remove(victim)
+        chosen.append(victim)
+    return chosen
+
+
+class _Rollout:
+    """One decision; the counts go down as actions are chosen."""
+
+    def __init__(
+        self, group: Group, members: Sequence[Member], busy: set[str], now: float, needs: Needs
+    ) -> None:
+        self._group, self._now, self._needs = group, now, needs
+        self._busy = set(busy)
+        self._existing = len(members)
+        self._live = [member for member in members if not member.leaving]
+        self._actions: list[Action] = []
+        self._deficit: dict[Version, int] = {}
+        self._outdated: list[Member] = []
+        self._misplaced: Member | None = None
+
+    def decide(self) -> Rolling:
+        group = self._group
+        self._assign()
+        mismatched = [member for member in self._outdated if self._target(member) is not None]
+        stale = [member for member in self._live if member.config != group.config]
+        requested = [member for member in self._live if member.requested and member.name not in self._busy]
+        self._apply_requests(requested)
+        proactive = self._updatable() if group.proactive else []
+        surplus = len(self._live) - group.size - (group.surge if proactive else 0)
+        if surplus > 0:
+            self._shrink(surplus, f"the group's size is {group.size}")
+            proactive = [member for member in proactive if member in self._live]
+        if len(self._live) < group.size:
+            self._grow(group.size - len(self._live))
+        if proactive:
+            self._update(proactive)
+        waiting = [
+            member.healthy_at + group.ready_after
+            for member in self._live
+            if group.ready_after and member.ever_healthy and member.healthy_at + group.ready_after > self._now
+        ]
+        return Rolling(
+            actions=tuple(self._actions),
+            look_again=min(waiting) if waiting else None,
+            reached=not mismatched,
+            effective=not stale,
+            pending=bool(proactive),
+        )
+
+    def _assign(self) -> None:
+        """Find for each instance whether the version it has is one that is wanted; note what each version still lacks."""
+        by_version: dict[Version, list[Member]] = {}
+        for member in self._live:
+            by_version.setdefault(member.version, []).append(member)
+        for version, count in self._group.wanted():
+            having = sorted(
+                by_version.pop(version, []),
+                key=lambda member: (not self._available(member), member.created_at, member.name),
+            )
+            self._deficit[version] = max(0, count - len(having))
+            if len(self._group.versions) > 1:
+                self._outdated.extend(having[count:])
+        for members in by_version.values():
+            self._outdated.extend(members)
+        self._outdated.sort(key=lambda member: (self._available(member), member.created_at, member.name))
+
+    def _target(self, member: Member) -> Version | None:
+        """Return the version that an outdated instance should get: the one that lacks most (None: it is in excess of all)."""
+        lacking = [(count, version) for version, count in self._deficit.items() if count > 0]
+        if lacking:
+            return max(lacking, key=lambda pair: pair[0])[1]
+        known = [version for version, _ in self._group.wanted()]
+        return None if member.version in known else known[0]
+
+    def _level(self, member: Member, version: Version, minimal: str) -> str:
+        """Return the action that updating this instance takes."""
+        if member.version == version and member.config == self._group.config:
+            return minimal
+        required = self._needs(member.version, version) if member.version != version else "NONE"
+        if member.config != self._group.config:
+            required = _most(required, "REFRESH")
+        return _most(required, minimal)
+
+    def _updatable(self) -> list[Member]:
+        """Return what a proactive update must touch: old versions, stale configuration, an instance in an overfull zone."""
+        found = []
+        for member in self._outdated:
+            version = self._target(member) or member.version
+            if _allowed(
+                self._level(member, version, self._group.minimal_action), self._group.most_disruptive
+            ):
+                found.append(member)
+        for member in self._live:
+            if member.config != self._group.config and member not in found:
+                level = self._level(member, member.version, self._group.minimal_action)
+                if _allowed(level, self._group.most_disruptive):
+                    found.append(member)
+        if not found and self._group.redistribute and len(self._live) >= self._group.size:
+            self._misplaced = self._find_misplaced()
+            if self._misplaced:
+                found.append(self._misplaced)
+        return found
+
+    def _find_misplaced(self) -> Member | None:
+        per_zone = dict.fromkeys(self._group.zones, 0)
+        for member in self._live:
+            per_zone[member.zone] = per_zone.get(member.zone, 0) + 1
+        fullest = max(per_zone, key=lambda zone: per_zone[zone])
+        if per_zone[fullest] - min(per_zone.values()) <= 1:
+            return None
+        candidates = [member for member in self._live if member.zone == fullest]
+        return max(candidates, key=lambda member: (member.created_at, member.name))
+
+    def _available(self, member: Member) -> bool:
+        return member.name not in self._busy and member.available(
+            checked=bool(self._group.check), now=self._now, ready_after=self._group.ready_after
+        )
+
+    def _shrink(self, count: int, reason: str) -> None:
+        outdated = {member.name for member in self._outdated}
+        for victim in victims(self._group, self._live, count, outdated):
+            self._remove(victim, reason)
+
+    def _remove(self, member: Member, reason: str) -> None:
+        self._actions.append(Delete(name=member.name, reason=reason))
+        self._live.remove(member)
+        self._busy.add(member.name)
+
+    def _grow(self, count: int, avoid: str = "") -> None:
+        per_zone = dict.fromkeys(self._group.zones, 0)
+        for member in self._live:
+            if member.zone in per_zone:
+                per_zone[member.zone] += 1
+        for action in self._actions:
+            if isinstance(action, Create):
+                per_zone[action.zone] += 1
+        for _ in range(count):
+            zone = min(per_zone, key=lambda each: (per_zone[each], each == avoid, each))
+            per_zone[zone] += 1
+            self._actions.append(Create(zone=zone, version=self._next_version()))
+
+    def _next_version(self) -> Version:
+        version = max(self._deficit, key=lambda each: self._deficit[each])
+        self._deficit[version] -= 1
+        return version
+
+    def _apply_requests(self, requested: Sequence[Member]) -> None:
+        """Carry out applyUpdatesToInstances: these instances, now, whatever the policy's limits."""
+        for member in requested:
+            version = self._target(member) if member in self._outdated else member.version
+            version = version or member.version
+            level = self._level(member, version, member.requested)
+            if _allowed(level, member.allowed):
+                self._change(member, version, level)
+
+    def _update(self, members: Sequence[Member]) -> None:
+        """Move a proactive update on within surge and unavailability."""
+        group = self._group
+        budget = sum(1 for member in self._live if self._available(member)) - (group.size - group.unavailable)
+        replaced = []
+        for member in members:
+            if member.name in self._busy or member.action == "RECREATING":
+                continue
+            version = (self._target(member) if member in self._outdated else None) or member.version
+            level = self._level(member, version, group.minimal_action)
+            substitute = (level == "REPLACE" and not group.recreate) or member is self._misplaced
+            if substitute:
+                replaced.append(member)
+                continue
+            if level == "REFRESH":
+                self._change(member, version, level)
+            elif not self._available(member) or budget > 0:
+                budget -= self._available(member)
+                self._change(member, version, level)
+        if replaced:
+            self._substitute(replaced, budget)
+
+    def _substitute(self, replaced: Sequence[Member], budget: int) -> None:
+        group = self._group
+        creating = sum(1 for action in self._actions if isinstance(action, Create))
+        current = len(self._live) - len(replaced) + creating
+        # Everything that exists counts against the surge, leaving instances too: the quota does not know the difference.
+        room = group.size + group.surge - self._existing - creating
+        new = max(0, min(room, group.size - current))
+        if new:
+            self._grow(new, avoid=self._misplaced.zone if self._misplaced else "")
+        for member in replaced:
+            available = self._available(member)
+            if available and budget <= 0:
+                continue
+            budget -= available
+            self._remove(
+                member, "replaced by an update" if member is not self._misplaced else "its zone has too many"
+            )
+
+    def _change(self, member: Member, version: Version, level: str) -> None:
+        if version in self._deficit and version != member.version:
+            self._deficit[version] -= 1
+        self._busy.add(member.name)
+        if level == "REPLACE":
+            self._actions.append(
+                Recreate(
+                    name=member.name,
+                    version=version,
+                    reason="update",
+                    repair=False,
+                    drain=True,
+                    kind="instance.recreate",
+                )
+            )
+        elif level == "RESTART":
+            self._actions.append(Restart(name=member.name, version=version, reason="update"))
+        elif level == "REFRESH":
+            self._actions.append(Refresh(name=member.name, version=version))
+
+
+def _most(one: str, other: str) -> str:
+    return max(one, other, key=DISRUPTION.index)
+
+
+def _allowed(level: str, most: str) -> bool:
+    return DISRUPTION.index(level) <= DISRUPTION.index(most)

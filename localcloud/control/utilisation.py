@@ -1,0 +1,91 @@
+"""CPU utilisation: CPU seconds used over seconds passed over vCPUs allotted, as Google's cpu/utilization.
+
+CPU time is real and so is the time it is set against: cloud seconds divided by the clock's speed. Shared-core types are allotted a
+fraction of a vCPU and may burst, so the value may exceed 1.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from localcloud.control.intents import PREFIX
+from localcloud.control.links import last, relname
+from localcloud.control.machine_types import allotment
+from localcloud.control.template import metadata_value
+
+if TYPE_CHECKING:
+    from localcloud.clock import Clock
+    from localcloud.plans.machine import Machines
+    from localcloud.store import Store
+
+# The mean is taken over the last minute, as Google's metric is.
+WINDOW = 60.0
+
+
+class Utilisation:
+    """Samples the machines' CPU time; answers each one's mean utilisation over the window."""
+
+    def __init__(self, store: Store, clock: Clock, machines: Machines) -> None:
+        self._store, self._clock, self._machines = store, clock, machines
+        self._samples: dict[str, deque[tuple[float, float]]] = {}
+        self._vcpus: dict[str, float] = {}
+        self._writing: set[str] = set()
+
+    def sample(self) -> None:
+        """Read every running machine's CPU time once, and note the utilisation in its group's record."""
+        now = self._clock.now()
+        views = self._machines.observe()
+        for numeric_id in set(self._samples) - set(views):
+            del self._samples[numeric_id]
+            self._vcpus.pop(numeric_id, None)
+        records = {}
+        for numeric_id, view in views.items():
+            if view.state != "running":
+                self._samples.pop(numeric_id, None)
+                continue
+            instance = (self._store.get(PREFIX + numeric_id) or {}).get("instance")
+            document = self._store.get(instance) if instance else None
+            if document is None:
+                continue
+            if numeric_id not in self._vcpus:
+                self._vcpus[numeric_id] = allotment(last(document["machineType"])).vcpus
+            samples = self._samples.setdefault(numeric_id, deque())
+            samples.append((now, view.cpu_seconds))
+            while len(samples) > 2 and samples[1][0] <= now - self._window():
+                samples.popleft()
+            records[
+                f"control/managed/{relname(metadata_value(document, 'created-by'))}/{document['name']}"
+            ] = self.of(numeric_id)
+        self._note(records)
+
+    def of(self, numeric_id: str) -> float | None:
+        """Return a machine's mean utilisation over the window (1.0 is all it is allotted); None before two samples."""
+        samples = self._samples.get(numeric_id)
+        if not samples or len(samples) < 2:
+            return None
+        (began, before), (ended, after) = samples[0], samples[-1]
+        real_seconds = (ended - began) / self._clock.speed
+        return max(0.0, after - before) / real_seconds / self._vcpus[numeric_id] if real_seconds > 0 else None
+
+    def wrote(self, key: str) -> bool:
+        """Say whether this record is changing now only because of the measured utilisation, which no group acts on."""
+        return key in self._writing
+
+    def _window(self) -> float:
+        return max(WINDOW, self._clock.speed)
+
+    def _note(self, records: dict[str, float | None]) -> None:
+        changed = {}
+        for key, value in records.items():
+            record = self._store.get(key)
+            rounded = None if value is None else round(value, 2)
+            if record is not None and record.get("cpu") != rounded:
+                changed[key] = {**record, "cpu": rounded}
+        self._writing = set(changed)
+        try:
+            with self._store.transaction() as change:
+                for key, document in changed.items():
+                    change.put(key, document)
+        finally:
+            self._writing = set()

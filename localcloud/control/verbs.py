@@ -1,0 +1,166 @@
+"""Carries out the verbs that the API hands over: ``control/requests/{n}`` = {"verb", "target", "args", "at"}.
+
+A verb only writes down an intent (a record's action, a machine's intent, a target size); the controllers do the rest. It is removed in the
+same transaction, so it is done once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from localcloud.control import group as groups
+from localcloud.control.groups import members_of, members_prefix
+from localcloud.control.intents import intend
+from localcloud.control.links import last, project_of
+from localcloud.control.member import Member
+from localcloud.store import Document, Event, Store, Transaction
+
+if TYPE_CHECKING:
+    from localcloud.clock import Clock
+    from localcloud.control.group import Group
+
+
+class Verbs:
+    """Answers requests, one at a time, by their keys."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    def carry_out(self, key: str) -> None:
+        """Carry out one request and remove it. What it cannot do is told as an event; it is removed all the same."""
+        request = self._store.get(key)
+        if request is None:
+            return
+        target, verb = str(request["target"]), str(request["verb"]).rpartition(".")[2]
+        with self._store.transaction() as change:
+            change.delete(key)
+            if "/instances/" in target:
+                self._instance(change, verb, target)
+            else:
+                self._group(change, verb, target, request.get("args") or {})
+
+    def _instance(self, change: Transaction, verb: str, target: str) -> None:
+        key = "compute/" + target
+        document = self._store.get(key)
+        if document is None:
+            self._tell(change, verb, target, f"{verb}: the instance does not exist any more")
+            return
+        now = self._clock.now()
+        match verb:
+            case "delete" | "stop" | "reset":
+                intend(self._store, change, key, verb, now=now)
+            case "start":
+                if document["status"] == "TERMINATED":
+                    intend(self._store, change, key, "run", now=now)
+                    change.put(key, {**document, "status": "PROVISIONING"})
+            case _:
+                self._tell(
+                    change,
+                    verb,
+                    target,
+                    f"{verb}: no such verb for an instance; delete, stop, reset and start are",
+                )
+                return
+        self._tell(change, verb, target, f"{verb} was asked for")
+
+    def _group(self, change: Transaction, verb: str, target: str, args: Mapping[str, Any]) -> None:
+        document = self._store.get("compute/" + target)
+        if document is None:
+            self._tell(change, verb, target, f"{verb}: the group does not exist any more")
+            return
+        group = groups.parse(target, document, deleting=False)
+        members = {member.name: member for member in members_of(self._store, target)}
+        everyone = bool(args.get("allInstances"))
+        chosen = (
+            list(members.values())
+            if everyone
+            else [members[name] for name in _names(args.get("instances")) if name in members]
+        )
+        chosen = [member for member in chosen if not member.leaving]
+        match verb:
+            case "recreateInstances":
+                for member in chosen:
+                    self._put(change, target, self._recreated(change, group, member))
+            case "deleteInstances":
+                for member in chosen:
+                    intend(self._store, change, member.instance, "delete", now=self._clock.now(), drain=True)
+                    self._put(change, target, member.acting("DELETING", self._clock.now()))
+                self._resize(change, target, document, -len(chosen))
+            case "abandonInstances":
+                for member in chosen:
+                    self._put(change, target, member.acting("ABANDONING", self._clock.now()))
+                self._resize(change, target, document, -len(chosen))
+            case "applyUpdatesToInstances":
+                least = str(args.get("minimalAction") or "NONE")
+                most = str(args.get("mostDisruptiveAllowedAction") or "REPLACE")
+                for member in chosen:
+                    self._put(change, target, replace(member, requested=least, allowed=most))
+            case "createInstances":
+                wanted = [name for name in _names(args.get("instances")) if name not in members]
+                for number, name in enumerate(wanted):
+                    self._put(change, target, self._created(group, list(members.values()), name, number))
+                self._resize(change, target, document, len(wanted))
+            case _:
+                self._tell(change, verb, target, f"{verb}: no such verb for a group")
+                return
+        self._tell(
+            change,
+            verb,
+            target,
+            f"{verb} was asked for: {', '.join(member.name for member in chosen) or 'no instance of it'}",
+        )
+
+    def _recreated(self, change: Transaction, group: Group, member: Member) -> Member:
+        """Recreate with the group's current configuration (a repair would use the instance's original one)."""
+        now = self._clock.now()
+        intend(self._store, change, member.instance, "delete", now=now, drain=True)
+        known = [version for version, _ in group.wanted()]
+        return member.acting(
+            "RECREATING",
+            now,
+            version=member.version if member.version in known else known[-1],
+            instance_id="",
+            running_at=0.0,
+            health="UNKNOWN",
+            health_since=now,
+            ever_healthy=False,
+            healthy_at=0.0,
+        )
+
+    def _created(self, group: Group, members: Iterable[Member], name: str, number: int) -> Member:
+        zones = sorted(
+            group.zones, key=lambda zone: (sum(1 for member in members if member.zone == zone), zone)
+        )
+        zone = zones[number % len(zones)]
+        now = self._clock.now()
+        return Member(
+            name=name,
+            zone=zone,
+            instance=f"compute/projects/{project_of(group.key)}/zones/{zone}/instances/{name}",
+            action="CREATING",
+            version=group.wanted()[-1][0],
+            created_at=now,
+            since=now,
+        )
+
+    def _resize(self, change: Transaction, target: str, document: Document, by: int) -> None:
+        size = max(0, int(document.get("targetSize") or 0) + by)
+        change.put("compute/" + target, {**document, "targetSize": size})
+
+    def _put(self, change: Transaction, target: str, member: Member) -> None:
+        change.put(members_prefix(target) + member.name, member.document())
+
+    def _tell(self, change: Transaction, verb: str, target: str, message: str) -> None:
+        change.event(Event(self._clock.now(), f"request.{verb}", last(target), message, {"target": target}))
+
+
+def _names(instances: object) -> list[str]:
+    """Return the names behind a list of instance URLs, or of objects with a name (createInstances)."""
+    if not isinstance(instances, list | tuple):
+        return []
+    return [
+        last(str(entry.get("name", ""))) if isinstance(entry, Mapping) else last(str(entry))
+        for entry in instances
+    ]

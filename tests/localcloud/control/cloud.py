@@ -1,0 +1,308 @@
+"""A whole simulated cloud for tests: Google's documents in a store, the real controllers, simulated machines, virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from localcloud.clock import VirtualClock
+from localcloud.control.links import url
+from localcloud.control.loop import Controllers
+from localcloud.control.member import Member
+from localcloud.control.simulation import Guest, SimulatedFabric, SimulatedMachines
+from localcloud.store import Event, Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PROJECT, REGION = "p", "europe-west1"
+GROUP = f"projects/{PROJECT}/regions/{REGION}/instanceGroupManagers/web"
+RULE = f"projects/{PROJECT}/regions/{REGION}/forwardingRules/web"
+SERVICE = f"projects/{PROJECT}/regions/{REGION}/backendServices/web"
+AUTOSCALER = f"projects/{PROJECT}/regions/{REGION}/autoscalers/web"
+HEALING = f"projects/{PROJECT}/global/healthChecks/web-autoheal"
+BALANCING = f"projects/{PROJECT}/regions/{REGION}/healthChecks/web-lb"
+VIP = "127.9.9.10"
+
+
+@dataclass
+class Cloud:
+    """One simulated cloud: make the documents, run it, look at it."""
+
+    seed: int = 1
+    store: Store = field(default_factory=Store)
+    clock: VirtualClock = field(default_factory=VirtualClock)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.machines = SimulatedMachines(self.clock, random.Random(self.seed + 1))
+        self.fabric = SimulatedFabric(self.clock, self.machines, random.Random(self.seed + 2))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Cloud]:
+        """Run the controllers and the simulated probers."""
+        controllers = Controllers(self.store, self.clock, self.machines, self.fabric, self.rng)
+        tasks = [asyncio.ensure_future(controllers.run()), asyncio.ensure_future(self.fabric.run())]
+        try:
+            await self.advance(0)
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            broken = [each for each in results if isinstance(each, Exception)]
+            if broken:
+                raise broken[0]
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await self.clock.advance(seconds)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def until(self, kind: str, *, within: float, after: int = 0) -> Event:
+        """Let time pass until an event of this kind is told (after a sequence number); fail if that takes too long."""
+        end = self.clock.now() + within
+        while True:
+            for event in self.store.events(after, limit=100_000):
+                if event.kind == kind:
+                    return event
+            assert self.clock.now() < end, f"no {kind} within {within:g} s:\n" + self.story()
+            await self.advance(1)
+
+    async def until_stable(self, within: float = 600) -> None:
+        """Let time pass until the group says that it is stable."""
+        end = self.clock.now() + within
+        await self.advance(1)
+        while not self.group()["status"]["isStable"]:
+            assert self.clock.now() < end, f"not stable within {within:g} s:\n" + self.story()
+            await self.advance(1)
+
+    def put(self, name: str, document: dict[str, Any]) -> None:
+        """Store a compute resource by relative name, as the API would."""
+        with self.store.transaction() as change:
+            change.put(
+                "compute/" + name, {"name": name.rpartition("/")[2], "selfLink": url(name), **document}
+            )
+
+    def patch(self, name: str, **fields: Any) -> None:
+        """Change fields of a resource."""
+        with self.store.transaction() as change:
+            change.put("compute/" + name, {**self.get(name), **fields})
+
+    def get(self, name: str) -> dict[str, Any]:
+        """Return a resource that exists."""
+        document = self.store.get("compute/" + name)
+        assert document is not None, f"{name} does not exist"
+        return dict(document)
+
+    def request(self, verb: str, target: str, **args: Any) -> None:
+        """Ask for a verb, as the API would."""
+        with self.store.transaction() as change:
+            number = self.store.next_number("request")
+            change.put(
+                f"control/requests/{number}",
+                {"verb": verb, "target": target, "args": args, "at": self.clock.now()},
+            )
+
+    def group(self) -> dict[str, Any]:
+        """Return the group's document."""
+        return self.get(GROUP)
+
+    def members(self, group: str = GROUP) -> dict[str, Member]:
+        """Return the group's records by instance name."""
+        found = [Member.parse(document) for _, document in self.store.scan(f"control/managed/{group}/")]
+        return {member.name: member for member in found}
+
+    def instances(self) -> dict[str, dict[str, Any]]:
+        """Return the instances' documents by name."""
+        return {
+            document["name"]: dict(document)
+            for key, document in self.store.scan(f"compute/projects/{PROJECT}/zones/")
+            if key.split("/")[-2] == "instances"
+        }
+
+    def guest(self, name: str) -> Guest:
+        """Return an instance's machine."""
+        guest = self.machines.by_name(name)
+        assert guest is not None, f"{name} has no machine"
+        return guest
+
+    def eligible(self) -> set[str]:
+        """Return who gets new connections."""
+        return set(self.fabric.eligible().get(RULE, ()))
+
+    def events(self, kind: str = "", after: int = 0) -> list[Event]:
+        """Return the story so far, or that of one kind."""
+        return [event for event in self.store.events(after, limit=1_000_000) if event.kind.startswith(kind)]
+
+    def last_seq(self) -> int:
+        """Return the sequence number of the latest event."""
+        events = self.events()
+        return events[-1].seq if events else 0
+
+    def story(self) -> str:
+        """Render the events for failure messages."""
+        start = self.events()[0].at if self.events() else 0
+        return "\n".join(
+            f"{event.at - start:8.1f} {event.kind:22} {event.subject:10} {event.message}"
+            for event in self.events()
+        )
+
+
+def network(cloud: Cloud, *, firewall: bool = True, cidr: str = "10.128.0.0/20") -> None:
+    """A network, a subnetwork and the firewall rule that lets probes in."""
+    net = f"projects/{PROJECT}/global/networks/web-net"
+    cloud.put(net, {})
+    cloud.put(
+        f"projects/{PROJECT}/regions/{REGION}/subnetworks/web-sub",
+        {"network": url(net), "ipCidrRange": cidr, "region": url(f"projects/{PROJECT}/regions/{REGION}")},
+    )
+    if firewall:
+        cloud.put(
+            f"projects/{PROJECT}/global/firewalls/web-hc",
+            {
+                "network": url(net),
+                "priority": 1000,
+                "direction": "INGRESS",
+                "sourceRanges": ["35.191.0.0/16", "130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22"],
+                "allowed": [{"IPProtocol": "tcp", "ports": ["8080"]}],
+                "targetTags": ["web"],
+            },
+        )
+
+
+def check(
+    cloud: Cloud, name: str, *, interval: float = 5, timeout: float = 5, healthy: int = 2, unhealthy: int = 2
+) -> None:
+    """A health check on port 8080."""
+    cloud.put(
+        name,
+        {
+            "type": "HTTP",
+            "httpHealthCheck": {"port": 8080, "requestPath": "/healthz", "proxyHeader": "NONE"},
+            "checkIntervalSec": interval,
+            "timeoutSec": timeout,
+            "healthyThreshold": healthy,
+            "unhealthyThreshold": unhealthy,
+        },
+    )
+
+
+def template(cloud: Cloud, name: str, **properties: Any) -> str:
+    """An instance template; returns its relative name."""
+    relname = f"projects/{PROJECT}/global/instanceTemplates/{name}"
+    cloud.put(
+        relname,
+        {
+            "properties": {
+                "machineType": "e2-small",
+                "metadata": {"items": [{"key": "startup-script-url", "value": f"gs://p-scripts/{name}.sh"}]},
+                "networkInterfaces": [
+                    {"subnetwork": url(f"projects/{PROJECT}/regions/{REGION}/subnetworks/web-sub")}
+                ],
+                "serviceAccounts": [
+                    {"email": "web-sa@p.iam.gserviceaccount.com", "scopes": ["cloud-platform"]}
+                ],
+                "tags": {"items": ["web"]},
+                "disks": [{"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": name}}],
+                **properties,
+            }
+        },
+    )
+    return relname
+
+
+def group(cloud: Cloud, size: int = 3, *, made_from: str = "", name: str = GROUP, **fields: Any) -> None:
+    """A regional group with autohealing, as the program makes it."""
+    source = made_from or template(cloud, "one")
+    cloud.put(
+        name,
+        {
+            "baseInstanceName": "web",
+            "targetSize": size,
+            "versions": [{"instanceTemplate": url(source)}],
+            "distributionPolicy": {
+                "zones": [{"zone": url(f"projects/{PROJECT}/zones/{REGION}-{letter}")} for letter in "bcd"]
+            },
+            "autoHealingPolicies": [{"healthCheck": url(HEALING), "initialDelaySec": 120}],
+            "updatePolicy": {
+                "type": "PROACTIVE",
+                "minimalAction": "REPLACE",
+                "replacementMethod": "SUBSTITUTE",
+                "maxSurge": {"fixed": 3, "calculated": 3},
+                "maxUnavailable": {"fixed": 0, "calculated": 0},
+            },
+            "currentActions": {},
+            "status": {"isStable": size == 0, "versionTarget": {"isReached": True}},
+            **fields,
+        },
+    )
+    cloud.put(name.replace("instanceGroupManagers", "instanceGroups"), {"size": 0})
+
+
+def balancer(cloud: Cloud, **fields: Any) -> None:
+    """A backend service on the group with its own check, and a forwarding rule."""
+    cloud.put(
+        SERVICE,
+        {
+            "protocol": "TCP",
+            "loadBalancingScheme": "EXTERNAL",
+            "healthChecks": [url(BALANCING)],
+            "backends": [
+                {
+                    "group": url(GROUP.replace("instanceGroupManagers", "instanceGroups")),
+                    "balancingMode": "CONNECTION",
+                }
+            ],
+            "connectionDraining": {"drainingTimeoutSec": 30},
+            "sessionAffinity": "NONE",
+            **fields,
+        },
+    )
+    cloud.put(
+        RULE,
+        {
+            "IPAddress": VIP,
+            "IPProtocol": "TCP",
+            "portRange": "8080-8080",
+            "loadBalancingScheme": "EXTERNAL",
+            "backendService": url(SERVICE),
+        },
+    )
+
+
+def autoscaler(cloud: Cloud, minimum: int = 2, maximum: int = 10, **policy: Any) -> None:
+    """A CPU autoscaler on the group."""
+    cloud.put(
+        AUTOSCALER,
+        {
+            "target": url(GROUP),
+            "status": "PENDING",
+            "autoscalingPolicy": {
+                "minNumReplicas": minimum,
+                "maxNumReplicas": maximum,
+                "coolDownPeriodSec": 60,
+                "stabilizationPeriodSec": 600,
+                "mode": "ON",
+                "cpuUtilization": {"utilizationTarget": 0.6},
+                **policy,
+            },
+        },
+    )
+
+
+def standard(seed: int = 1, size: int = 3, **fields: Any) -> Cloud:
+    """The seed's architecture without autoscaler: balancer check 5 s x 2, autohealing check 30 s x 5 with a delay of 120 s."""
+    cloud = Cloud(seed)
+    network(cloud)
+    check(cloud, HEALING, interval=30, timeout=10, healthy=1, unhealthy=5)
+    check(cloud, BALANCING)
+    group(cloud, size, **fields)
+    balancer(cloud)
+    return cloud
