@@ -155,7 +155,7 @@ def await_answer(
 ) -> str | None:
     """Wait until `url` answers 200; returns None, or why it did not `within` that many seconds."""
     started = progress.clock()
-    told = started
+    told: float | None = None
     while True:
         try:
             with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  the stack's own output
@@ -167,7 +167,7 @@ def await_answer(
         now = progress.clock()
         if now - started >= within:
             return reason
-        if now - told >= progress.every or told == started:
+        if told is None or now - told >= progress.every:
             progress.say(f"  {duration(now - started)} waiting for {url} to answer ({reason})")
             told = now
         sleep(0.1)

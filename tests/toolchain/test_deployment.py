@@ -1,0 +1,186 @@
+"""`make up`, `preview` and `down` of the local stack: the real engine and pack, and a local cloud that only notes what it is told."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolchain.checkout import Checkout
+from toolchain.deployment import Deployment, await_answer
+from toolchain.errors import ToolchainError
+from toolchain.progress import Progress
+from toolchain.shell_environment import ShellEnvironment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolchain.engine import Engine
+
+PROGRAM = """
+import os, pulumi
+for number in range(pulumi.Config().get_int("boxes") or 1):
+    pulumi.ComponentResource("tiny:index:Box", f"box{number}")
+pulumi.export("url", %r)
+"""
+
+PACK = """
+from pulumi_policy import EnforcementLevel, PolicyPack, StackValidationPolicy
+
+def few(args, report):
+    boxes = [resource for resource in args.resources if resource.resource_type == "tiny:index:Box"]
+    if len(boxes) > 4:
+        report("at most 4 boxes")
+
+PolicyPack("tiny", enforcement_level=EnforcementLevel.MANDATORY, policies=[StackValidationPolicy("few", "Boxes are few.", few)])
+"""
+
+
+class _Service(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"here")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Service)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Stack:
+    """A checkout with a tiny program and pack, and what was said and told."""
+
+    def __init__(self, folder: Path, engine: Engine, url: str) -> None:
+        self.checkout = Checkout(folder / "checkout")
+        self.calls = folder / "calls"
+        self.said = io.StringIO()
+        root = self.checkout.root
+        self.checkout.policies.mkdir(parents=True)
+        (root / ".venv").symlink_to(sys.prefix)
+        (self.checkout.policies / ".venv").symlink_to((Checkout.here().policies / ".venv").resolve())
+        (root / "Pulumi.yaml").write_text(
+            "name: tiny\nruntime: {name: python, options: {virtualenv: .venv}}\n"
+        )
+        (root / "__main__.py").write_text(PROGRAM % url)
+        (self.checkout.policies / "PulumiPolicy.yaml").write_text(
+            "runtime: {name: python, options: {virtualenv: .venv}}\n"
+        )
+        (self.checkout.policies / "__main__.py").write_text(PACK)
+        self.checkout.localcloud.parent.mkdir(parents=True)
+        self.cloud("")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+        environ |= {"LOCALCLOUD_HOME": str(folder / "cloud"), "PULUMI_HOME": str(folder / "home")}
+        shell = ShellEnvironment(self.checkout, engine, "local")
+        self.deployment = Deployment(self.checkout, shell, Progress(self.said), environ)
+
+    def cloud(self, script: str) -> None:
+        """Replace the local cloud: it notes its arguments, then does `script`."""
+        self.checkout.localcloud.write_text(f'#!/bin/sh\necho "$@" >> {self.calls}\n{script}\n')
+        self.checkout.localcloud.chmod(0o755)
+
+    def told(self) -> list[str]:
+        """Return what the local cloud was told since the last time."""
+        calls = self.calls.read_text().splitlines()
+        self.calls.unlink()
+        return calls
+
+    def config(self, **values: int) -> None:
+        lines = [f"  tiny:{name}: {value}" for name, value in values.items()]
+        (self.checkout.root / "Pulumi.local.yaml").write_text("\n".join(["config:", *lines]) + "\n")
+
+
+@pytest.fixture
+def stack(tmp_path: Path, hosted_engine: Engine, url: str) -> Stack:
+    return Stack(tmp_path, hosted_engine, url)
+
+
+def test_up_twice_then_down(stack: Stack, url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert stack.deployment.up() == 0
+    assert stack.told() == ["start", "env"]
+    assert capfd.readouterr().out.rstrip().endswith(url)
+
+    assert stack.deployment.up() == 0
+    printed = capfd.readouterr().out
+    assert "unchanged" in printed
+    assert "created" not in printed
+
+    assert stack.deployment.url() == 0
+    assert capfd.readouterr().out == f"{url}\n"
+
+    stack.told()
+    assert stack.deployment.down() == 0
+    assert stack.told() == ["start", "stop"]
+    assert "deleted" in capfd.readouterr().out
+
+
+def test_the_pack_stops_up_before_anything_changes(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+    assert stack.deployment.up() == 0
+    stack.config(boxes=5)
+    capfd.readouterr()
+    assert stack.deployment.preview() != 0
+    assert stack.deployment.up() != 0
+    printed = capfd.readouterr().out
+    assert printed.count("at most 4 boxes") >= 2
+    assert "Updating" not in printed
+
+
+def test_a_cloud_that_does_not_start_stops_up_at_once(
+    stack: Stack, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stack.cloud("echo 'no room' >&2; exit 1")
+    with pytest.raises(ToolchainError, match="the local cloud did not start; the reason is above"):
+        stack.deployment.up()
+    assert "no room" in capfd.readouterr().err
+
+
+def test_down_stops_the_cloud_also_when_nothing_was_deployed(stack: Stack) -> None:
+    assert stack.deployment.down() == 0
+    assert stack.told() == ["stop"]
+
+
+def test_down_stops_the_cloud_also_when_destroying_fails(stack: Stack) -> None:
+    assert stack.deployment.up() == 0
+    state = next(
+        (Path(stack.deployment.environ["LOCALCLOUD_HOME"]) / "pulumi").rglob("stacks/tiny/local.json")
+    )
+    state.write_text("{broken")
+    stack.told()
+    assert stack.deployment.down() != 0
+    assert stack.told()[-1] == "stop"
+
+
+def test_the_clouds_speed_is_passed_on(stack: Stack) -> None:
+    stack.deployment.environ["LOCALCLOUD_SPEED"] = "10"
+    assert stack.deployment.preview() == 0
+    assert stack.told()[0] == "start --speed 10"
+
+
+def test_waiting_for_an_answer_ends_in_time_and_says_what_it_saw() -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    said = io.StringIO()
+    # Port 9 of this machine: nothing listens there.
+    reason = await_answer("http://127.0.0.1:9/", Progress(said, clock=lambda: now[0]), within=25, sleep=sleep)
+    assert reason is not None
+    assert "refused" in reason
+    assert 25 <= now[0] < 26
+    assert [line.split()[0] for line in said.getvalue().splitlines()] == ["0:00", "0:10", "0:20"]
