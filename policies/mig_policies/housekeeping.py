@@ -5,22 +5,27 @@ These are no rules about resources, so they cannot be exempted, and they run las
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pulumi_policy import EnforcementLevel, PolicyConfigSchema, Severity, StackValidationPolicy
+from pulumi_policy import (
+    EnforcementLevel,
+    PolicyConfigSchema,
+    ReportViolation,
+    Severity,
+    StackValidationPolicy,
+)
 
 from mig_policies.rule import ADVISORY, CRITICAL, HIGH, LOW, MANDATORY
+from mig_policies.session import Session
+from mig_policies.stack import Stack
 from mig_policies.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pulumi_policy import StackValidationArgs
 
-    from pulumi_policy import ReportViolation, StackValidationArgs
-
-    from mig_policies.session import Session
-    from mig_policies.stack import Stack
 
 CONFIG_FOLDER: Final = Path(__file__).resolve().parent.parent / "config"
 

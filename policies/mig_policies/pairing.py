@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from mig_policies.resource import Resource
 from mig_policies.stack import Outside, Stack
 from mig_policies.timing import Timing, timing_of
 from mig_policies.tokens import ALL_HEALTH_CHECKS, GROUP_MANAGERS, HEALTH_CHECKS
@@ -14,7 +15,6 @@ from mig_policies.verdict import Verdict, decide, not_applicable, undetermined
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mig_policies.resource import Resource
 
 Check: TypeAlias = "Resource | Outside"
 

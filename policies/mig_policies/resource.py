@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from mig_policies.links import Link, parse_link
 from mig_policies.tokens import COLLECTIONS, GLOBAL_TYPES, GROUP_MANAGERS, KINDS
-from mig_policies.values import Properties
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mig_policies.values import Tree
+from mig_policies.values import Properties, Tree, Undetermined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +21,19 @@ class Resource:
     tree: Tree
     dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     delete_before_replace: bool | None = None
+    # The inputs as the program declares them; `None` if they were not seen, as with a stack's saved outputs alone.
+    declared: Tree | None = None
+
+    @property
+    def declaration(self) -> Properties:
+        """The inputs alone, for rules about what is written rather than what results.
+
+        Raises:
+            Undetermined: the inputs were not seen.
+        """
+        if self.declared is None:
+            raise Undetermined(f"{self.label}: its inputs were not seen, so what is declared cannot be told")
+        return Properties(self.declared)
 
     @cached_property
     def props(self) -> Properties:

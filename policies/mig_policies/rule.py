@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from pulumi_policy import EnforcementLevel, Severity
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+from mig_policies.resource import Resource
+from mig_policies.stack import Stack
+from mig_policies.verdict import Verdict
 
-    from mig_policies.resource import Resource
-    from mig_policies.stack import Stack
-    from mig_policies.verdict import Verdict
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 ADVISORY = EnforcementLevel.ADVISORY
 MANDATORY = EnforcementLevel.MANDATORY

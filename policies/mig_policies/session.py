@@ -65,14 +65,15 @@ class Session:
         """Remember a resource's inputs, and return it as the resource rules see it."""
 
         def convert() -> Resource:
-            self._stack = (
-                Round()
-            )  # resources are being registered: any index made before is of an earlier deployment
+            # Resources are being registered: any index made before is of an earlier deployment.
+            self._stack = Round()
+            tree = plain_tree(args.props)
             return Resource(
                 urn=args.urn,
                 type=args.resource_type,
                 name=args.name,
-                tree=plain_tree(args.props),
+                tree=tree,
+                declared=tree,
                 delete_before_replace=args.opts.delete_before_replace,
             )
 
@@ -97,6 +98,7 @@ class Session:
                 for key, sources in resource.property_dependencies.items()
             },
             delete_before_replace=resource.opts.delete_before_replace,
+            declared=declared,
         )
 
     def configure(self, rule: Rule, config: Mapping[str, object]) -> None:

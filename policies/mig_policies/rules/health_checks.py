@@ -1,102 +1,20 @@
-"""HC: the two health checks, each for itself and against each other."""
+"""HC, each check for itself: limits that hold for any health check, whoever uses it."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mig_policies.pairing import Pair, has_autohealing, healing_check, judge_pairs
-from mig_policies.rule import (
-    CRITICAL,
-    HIGH,
-    MANDATORY,
-    MEDIUM,
-    Parameter,
-    Parameters,
-    ResourceRule,
-    StackRule,
-    Stricter,
-)
-from mig_policies.stack import Outside
-from mig_policies.timing import detection_ratio, is_slower, timing_of, weaker_components
-from mig_policies.tokens import ALL_HEALTH_CHECKS, GROUP_MANAGERS
-from mig_policies.values import Undetermined
-from mig_policies.verdict import Verdict, not_applicable, passed, violated
+from mig_policies.rule import ADVISORY, LOW, MANDATORY, MEDIUM, Parameters, ResourceRule
+from mig_policies.timing import Timing, timing_of
+from mig_policies.tokens import ALL_HEALTH_CHECKS, HEALTH_CHECK, HEALTH_CHECKS
+from mig_policies.verdict import Verdict, passed, violated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mig_policies.resource import Resource
-    from mig_policies.stack import Stack
-    from mig_policies.timing import Timing
 
-AUTOHEALING_PAGE = "https://docs.cloud.google.com/compute/docs/instance-groups/autohealing-instances-in-migs"
-TUTORIAL_PAGE = "https://docs.cloud.google.com/compute/docs/tutorials/high-availability-autohealing"
-CHECKS_PAGE = "https://docs.cloud.google.com/load-balancing/docs/health-check-concepts"
-
-
-def _separate(pair: Pair) -> Verdict:
-    if pair.share_a_check:
-        return violated(
-            f"{pair.group.label} and {pair.service.label} share {_check_label(pair.healing)}: whatever takes an "
-            "instance out of the balancer also has it recreated. Actual: 1 health check for both; required: 2, "
-            "autohealing's the more conservative one."
-        )
-    return passed(f"{pair.label}: two checks")
-
-
-def _slower(pair: Pair, parameters: Parameters) -> Verdict:
-    healing, balancing = pair.timings()
-    min_ratio = parameters.number("minRatio")
-    ratio = detection_ratio(healing, balancing)
-    arithmetic = (
-        f"balancer stops sending after {balancing.arithmetic}; autohealing recreates after {healing.arithmetic}; "
-        f"ratio {_shown(ratio)}, required {min_ratio:g}"
-    )
-    if is_slower(healing, balancing, min_ratio):
-        return passed(f"{pair.label}: {arithmetic}")
-    need = max(min_ratio * balancing.detection, balancing.detection + 1)
-    return violated(
-        f"{pair.label}: {arithmetic}. Autohealing must wait at least {need:g} s: {_mend(healing, need)}."
-    )
-
-
-def _mend(healing: Timing, need: float) -> str:
-    """Name the one field to raise; the API takes thresholds up to 10, and intervals up to 300 s."""
-    threshold = math.ceil(need / healing.interval)
-    if threshold <= 10:
-        return f"unhealthyThreshold {threshold} at the interval of {healing.interval} s would do"
-    return f"checkIntervalSec {math.ceil(need / healing.unhealthy)} at unhealthyThreshold {healing.unhealthy} would do"
-
-
-def _shown(ratio: float) -> str:
-    """One decimal, unless rounding would make a ratio that is too small look large enough."""
-    return f"{ratio:.1f}" if abs(ratio - round(ratio, 1)) < 1e-9 else f"{ratio:.3f}"
-
-
-def _no_component_weaker(pair: Pair) -> Verdict:
-    weaker = weaker_components(*pair.timings())
-    if not weaker:
-        return passed(f"{pair.label}: no component of autohealing's check is below the balancer's")
-    told = "; ".join(
-        f"{name} {healing}, required at least {balancing}" for name, (healing, balancing) in weaker.items()
-    )
-    return violated(f"{pair.label}: autohealing's check is the stricter one in {told} (the balancer's).")
-
-
-def _enough_failures(group: Resource, stack: Stack, parameters: Parameters) -> Verdict:
-    if not has_autohealing(group):
-        return not_applicable(f"{group.label} has no autohealing policy")
-    check = healing_check(group, stack)
-    if isinstance(check, Outside):
-        raise Undetermined(f"{group.label} heals by {check.label}: its thresholds cannot be read")
-    unhealthy, least = timing_of(check).unhealthy, parameters.number("minUnhealthyThreshold")
-    if unhealthy < least:
-        return violated(
-            f"{group.label} heals by {check.label}: unhealthyThreshold {unhealthy}, required at least {least:g}. "
-            f"{unhealthy} lost probe{'s' if unhealthy > 1 else ''} in a row would recreate an instance."
-        )
-    return passed(f"{group.label}: {unhealthy} failures in a row before an instance is recreated")
+CHECKS_PAGE: Final = "https://docs.cloud.google.com/load-balancing/docs/health-check-concepts"
+LOGGING_PAGE: Final = "https://docs.cloud.google.com/load-balancing/docs/health-check-logging"
+_THRESHOLDS: Final = ("checkIntervalSec", "timeoutSec", "healthyThreshold", "unhealthyThreshold")
 
 
 def _timeout_within_interval(check: Resource, _: Parameters) -> Verdict:
@@ -109,88 +27,38 @@ def _timeout_within_interval(check: Resource, _: Parameters) -> Verdict:
     return passed(f"{check.label}: timeout {timing.timeout} s within interval {timing.interval} s")
 
 
-def _each_pair_separate(group: Resource, stack: Stack, _: Parameters) -> Iterator[Verdict]:
-    return judge_pairs(group, stack, _separate)
+def _thresholds_chosen(check: Resource, _: Parameters) -> Verdict:
+    # Providers fill defaults in before a policy sees the inputs, and which ones they filled in is not passed on: a
+    # check that equals the defaults in everything is taken for one that nobody thought about.
+    unset = [name for name in _THRESHOLDS if check.props.raw(name) is None]
+    if unset:
+        return violated(f"{check.label}: {', '.join(unset)} unset, required explicit")
+    if timing_of(check) == Timing():
+        return violated(
+            f"{check.label}: interval, timeout and thresholds are 5 s, 5 s, 2 and 2, the API's defaults; "
+            "required: values chosen for this service"
+        )
+    return passed(f"{check.label}: thresholds differ from the API's defaults")
 
 
-def _each_pair_slower(group: Resource, stack: Stack, parameters: Parameters) -> Iterator[Verdict]:
-    return judge_pairs(group, stack, lambda pair: _slower(pair, parameters))
+def _no_source_regions(check: Resource, _: Parameters) -> Verdict:
+    regions = check.props.texts("sourceRegions")
+    if regions:
+        return violated(
+            f"{check.label}: sourceRegions {', '.join(regions)}, required none; such a check serves neither a backend "
+            "service nor autohealing"
+        )
+    return passed(f"{check.label}: no sourceRegions")
 
 
-def _each_pair_not_weaker(group: Resource, stack: Stack, _: Parameters) -> Iterator[Verdict]:
-    return judge_pairs(group, stack, _no_component_weaker)
+def _logged(check: Resource, _: Parameters) -> Verdict:
+    if check.props.flag("logConfig.enable", default=False):
+        return passed(f"{check.label}: changes of health are logged")
+    return violated(
+        f"{check.label}: logConfig.enable false, required true; nobody could tell later why it tripped"
+    )
 
 
-def _check_label(check: Resource | Outside) -> str:
-    return check.label if not isinstance(check, Outside) else f"health check {check.label}"
-
-
-HC01 = StackRule(
-    id="HC01",
-    title="Autohealing and the load balancer have separate health checks",
-    description="Autohealing and the load balancer must not share a health check: one drops traffic in seconds, "
-    "the other recreates machines.",
-    remediation="Give the group a health check of its own and make it more conservative than the load balancer's.",
-    url=AUTOHEALING_PAGE,
-    severity=CRITICAL,
-    level=MANDATORY,
-    types=GROUP_MANAGERS,
-    look=_each_pair_separate,
-)
-HC02 = StackRule(
-    id="HC02",
-    title="Autohealing is slower to condemn than the load balancer",
-    description="Autohealing must take longer than the load balancer to give an instance up, by a configured ratio, so "
-    "that a stalling instance loses its traffic and not its life.",
-    remediation="Raise checkIntervalSec or unhealthyThreshold of the autohealing check; do not weaken the balancer's.",
-    url=AUTOHEALING_PAGE,
-    severity=CRITICAL,
-    level=MANDATORY,
-    types=GROUP_MANAGERS,
-    parameters=(
-        Parameter(
-            name="minRatio",
-            description="How many times the balancer's interval x unhealthyThreshold autohealing's must be at least.",
-            default=2,
-            minimum=1,
-            stricter=Stricter.HIGHER,
-        ),
-    ),
-    look=_each_pair_slower,
-)
-HC03 = StackRule(
-    id="HC03",
-    title="No component of the autohealing check is stricter than the load balancer's",
-    description="Interval, timeout and unhealthy threshold of the autohealing check must each be at least the load "
-    "balancer's: a product can hide one weak component.",
-    remediation="Raise the named fields of the autohealing check to at least the load balancer's values.",
-    url=AUTOHEALING_PAGE,
-    severity=HIGH,
-    level=MANDATORY,
-    types=GROUP_MANAGERS,
-    look=_each_pair_not_weaker,
-)
-HC04 = StackRule(
-    id="HC04",
-    title="Autohealing waits for several failures",
-    description="Autohealing must see several failures in a row before it recreates an instance.",
-    remediation="Set unhealthyThreshold of the autohealing check to 3 or more.",
-    url=TUTORIAL_PAGE,
-    severity=HIGH,
-    level=MANDATORY,
-    types=GROUP_MANAGERS,
-    parameters=(
-        Parameter(
-            name="minUnhealthyThreshold",
-            description="How many failures in a row autohealing must wait for at least.",
-            default=3,
-            minimum=2,
-            maximum=10,
-            stricter=Stricter.HIGHER,
-        ),
-    ),
-    look=_enough_failures,
-)
 HC05 = ResourceRule(
     id="HC05",
     title="A probe times out within its interval",
@@ -202,5 +70,39 @@ HC05 = ResourceRule(
     types=ALL_HEALTH_CHECKS,
     look=_timeout_within_interval,
 )
+HC07 = ResourceRule(
+    id="HC07",
+    title="Thresholds are chosen, not defaulted",
+    description="A health check's interval, timeout and thresholds should be chosen for the service: the defaults are a "
+    "balancer's, and far too quick for autohealing.",
+    remediation="Set checkIntervalSec, timeoutSec, healthyThreshold and unhealthyThreshold.",
+    url=CHECKS_PAGE,
+    severity=LOW,
+    level=ADVISORY,
+    types=ALL_HEALTH_CHECKS,
+    look=_thresholds_chosen,
+)
+HC12 = ResourceRule(
+    id="HC12",
+    title="No source regions",
+    description="A health check with sourceRegions serves neither backend services nor autohealing.",
+    remediation="Remove sourceRegions.",
+    url=CHECKS_PAGE,
+    severity=MEDIUM,
+    level=MANDATORY,
+    types=frozenset({HEALTH_CHECK}),
+    look=_no_source_regions,
+)
+HC13 = ResourceRule(
+    id="HC13",
+    title="Changes of health are logged",
+    description="Health checks must log changes of health, so that a recreated instance can be explained.",
+    remediation="Set logConfig.enable to true.",
+    url=LOGGING_PAGE,
+    severity=LOW,
+    level=ADVISORY,
+    types=HEALTH_CHECKS,
+    look=_logged,
+)
 
-RULES = (HC01, HC02, HC03, HC04, HC05)
+RULES = (HC05, HC07, HC12, HC13)
