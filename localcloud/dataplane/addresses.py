@@ -1,0 +1,59 @@
+"""The addresses and names the data plane gives to things; all derived, none remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+
+# the link between the router and the internet namespace (TEST-NET-1, which nothing real uses)
+ROUTER_TRANSIT = "192.0.2.1"
+INTERNET_TRANSIT = "192.0.2.2"
+TRANSIT_PREFIX = 30
+INTERNET_LINK = "internet"
+TRANSIT_MTU = 1460
+
+# clients on this machine appear under these (the range for benchmarks between networks)
+CLIENTS = "198.18.0.0/16"
+
+# Google's ranges; a probe's source is one address of its consumer's
+PROBER_RANGES = ("130.211.0.0/22", "209.85.152.0/22")
+PROBER_SOURCES = {"autohealing": "130.211.0.2", "balancer": "209.85.152.2"}
+
+# forwarding rules' addresses are in here; each namespace keeps only LOOPBACK of it for itself
+FORWARDED = "127.0.0.0/8"
+LOOPBACK = "127.0.0.1/16"
+
+
+def _short(text: str, length: int) -> str:
+    return hashlib.blake2s(text.encode(), digest_size=16).hexdigest()[:length]
+
+
+def bridge_name(subnetwork: str) -> str:
+    """Return the name of a subnetwork's bridge in the router (15 characters are the kernel's limit)."""
+    return "br" + _short(subnetwork, 12)
+
+
+def link_name(instance: str) -> str:
+    """Return the name of the router's end of an instance's link."""
+    return "vm" + _short(instance, 12)
+
+
+def label(key: str) -> str:
+    """Return a name for nftables objects that belong to this key."""
+    return _short(key, 12)
+
+
+def mac_address(address: str) -> str:
+    """Return the MAC address that goes with an IPv4 address, as Google makes it: 42:01 and the four bytes."""
+    return "42:01:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(address).packed)
+
+
+def mark_of(address: str) -> int:
+    """Return the packet mark (and routing table) that means the instance with this address: the address as a number."""
+    return int(ipaddress.IPv4Address(address))
+
+
+def client_address(host_address: str) -> str:
+    """Return the address under which a client of this machine appears in the cloud: 127.0.x.y is 198.18.x.y."""
+    low = ipaddress.IPv4Address(host_address).packed[2:]
+    return f"198.18.{low[0]}.{low[1]}"

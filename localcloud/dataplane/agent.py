@@ -1,0 +1,66 @@
+"""The agent: a fork server inside the world. `python -m localcloud.dataplane.agent HOLDER DESCRIPTOR`, started by the daemon.
+
+It keeps no state. Each request on its control socket brings one end of a socket pair and names what to fork to serve it: a worker
+(rules, machines), the prober, or the door. It ends when the daemon's end of the control socket closes; of what it forked only
+the door and the machines stay.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from localcloud.dataplane import door, prober, wire, worker
+from localcloud.dataplane.namespaces import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER, enter
+
+ROLES: dict[str, Callable[[socket.socket], None]] = {"worker": worker.serve, "prober": prober.serve, "door": door.serve}
+
+
+def _fork(role: str, descriptor: int, control: socket.socket) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        control.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        with socket.socket(fileno=descriptor) as connection:
+            ROLES[role](connection)
+        status = 0
+    except BaseException:  # noqa: BLE001 - the last frame of a forked process: report, and never return into the agent's
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a helper for each request, until the daemon is gone."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the helpers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assembler = wire.Assembler()
+    while assembler.receive(control):
+        while (item := assembler.pop()) is not None:
+            message, descriptors = item
+            pid = _fork(str(message["role"]), descriptors[0], control)
+            os.close(descriptors[0])
+            wire.send(control, {"pid": pid})
+
+
+def main() -> None:
+    """Enter the world, then serve in a child, because a process never changes its own PID namespace."""
+    holder, descriptor = int(sys.argv[1]), int(sys.argv[2])
+    enter(holder, {"user": CLONE_NEWUSER, "net": CLONE_NEWNET, "pid": CLONE_NEWPID})
+    if os.fork() == 0:
+        os.setsid()
+        os.chdir("/")
+        with socket.socket(fileno=descriptor) as control:
+            serve(control)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The load balancer as an nftables ruleset: from a balancer plan to scripts, without side effects.
+
+A packet for a forwarding rule enters its service's chain. If its connection is tracked and its backend may keep it, it goes there;
+otherwise a consistent hash over the affinity's fields picks a backend from the service's Maglev table. The choice is remembered as
+the connection's mark and becomes the packet's: the backend's address as a number, by which `ip rule` routes it. Nothing in the
+packet changes; the backend sees the client's address and the forwarding rule's and answers directly.
+
+Tables are larger than what one transaction takes, so a new one is filled in parts while nothing refers to it, and put into force
+by the transaction that also changes everything else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from localcloud.dataplane import maglev
+from localcloud.dataplane.addresses import FORWARDED, label, mark_of
+from localcloud.plans.balancer import BalancerPlan, VirtualService
+
+CHUNK = 4000  # map entries one transaction takes in an unprivileged namespace, with room to spare
+IN_PLACE = 1500  # entries to change up to which a table is changed in place, in one transaction
+
+_TUPLES = {
+    "NONE": "ip saddr . ip daddr . ip protocol . th sport . th dport",
+    "CLIENT_IP_PORT_PROTO": "ip saddr . ip daddr . ip protocol . th sport . th dport",
+    "CLIENT_IP_PROTO": "ip saddr . ip daddr . ip protocol",
+    "CLIENT_IP": "ip saddr . ip daddr",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Maglev table in the kernel: the map's name, and the backend's address in each slot."""
+
+    name: str
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """Scripts in order: `fills` change nothing for packets, `switch` changes everything at once. `tables` by service, afterwards."""
+
+    fills: tuple[str, ...]
+    switch: str
+    tables: Mapping[str, Table]
+
+
+def slots_of(service: VirtualService, size: int) -> tuple[str, ...]:
+    """Return the address in each slot of a service's table; empty when no backend is eligible."""
+    eligible = [backend.address for backend in service.backends if backend.eligible]
+    return tuple(eligible[index] for index in maglev.build(eligible, size))
+
+
+def _seed(service: VirtualService) -> int:
+    # nft takes a seed of 0 for "choose one"
+    return int.from_bytes(hashlib.blake2s(service.key.encode(), digest_size=4).digest(), "big") | 1
+
+
+def _entries(slots: Sequence[str], numbers: Iterable[int]) -> str:
+    return ", ".join(f"{number} : {mark_of(slots[number]):#x}" for number in numbers)
+
+
+def _fill_script(name: str, slots: Sequence[str]) -> list[str]:
+    scripts = [f"add table ip balancer\nadd map ip balancer {name} {{ typeof symhash mod 2 : ct mark; }}\n"]
+    for start in range(0, len(slots), CHUNK):
+        part = _entries(slots, range(start, min(start + CHUNK, len(slots))))
+        scripts.append(f"add element ip balancer {name} {{ {part} }}\n")
+    return scripts
+
+
+def _change_lines(table: Table, slots: Sequence[str]) -> list[str] | None:
+    """Return the lines that change a table in place, or None if that is too much for one transaction."""
+    changed = [number for number, address in enumerate(slots) if table.slots[number] != address]
+    if len(changed) > IN_PLACE:
+        return None
+    if not changed:
+        return []
+    gone = ", ".join(str(number) for number in changed)
+    return [
+        f"delete element ip balancer {table.name} {{ {gone} }}",
+        f"add element ip balancer {table.name} {{ {_entries(slots, changed)} }}",
+    ]
+
+
+def _kept(service: VirtualService) -> str:
+    """Return the marks of the backends that keep the connections they have."""
+    addresses = [each.address for each in service.backends if each.eligible or service.persist_on_unhealthy]
+    return ", ".join(f"{mark_of(address):#x}" for address in addresses)
+
+
+def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
+    lines = []
+    if kept := _kept(service):
+        lines.append(f"ct mark {{ {kept} }} meta mark set ct mark accept")
+    if table is None:
+        return [*lines, "counter drop"]
+    fields = _TUPLES[service.affinity]
+    if service.protocol == "L3_DEFAULT" and "th " in fields:
+        fields = _TUPLES["CLIENT_IP_PROTO"]  # not every protocol has ports, and fragments have none
+    choice = f"jhash {fields} mod {len(table.slots)} seed {_seed(service):#x} map @{table.name}"
+    return [*lines, f"ct mark set {choice}", "meta mark set ct mark accept"]
+
+
+def _selectors(service: VirtualService) -> list[tuple[str, str]]:
+    """Return (map, key) of each entry that leads packets to the service."""
+    if service.protocol == "L3_DEFAULT":
+        return [("whole", service.address)]
+    protocol = service.protocol.lower()
+    ports = service.ports or ((0, 65535),)
+    return [
+        ("services", f"{service.address} . {protocol} . {low if low == high else f'{low}-{high}'}") for low, high in ports
+    ]
+
+
+def ruleset(
+    plan: BalancerPlan,
+    tables: Mapping[str, Table],
+    generation: str,
+    *,
+    size: int = maglev.DEFAULT_SIZE,
+    stale_chains: Iterable[str] = (),
+    stale_maps: Iterable[str] = (),
+) -> Ruleset:
+    """Return the scripts that make this plan the one in force.
+
+    `tables` are those in the kernel, by service; `generation` makes new names unique; `stale_*` are the names of everything the
+    kernel has, of which what is no longer needed is removed. Raises ValueError for a size that is no prime.
+    """
+    fills: list[str] = []
+    changes: list[str] = []
+    after: dict[str, Table] = {}
+    chains: dict[str, list[str]] = {}
+    entries: dict[str, list[str]] = {"services": [], "whole": []}
+    for service in plan.services:
+        name = label(service.key)
+        slots = slots_of(service, size)
+        table: Table | None = None
+        if slots:
+            old = tables.get(service.key)
+            lines = _change_lines(old, slots) if old is not None and len(old.slots) == len(slots) else None
+            if old is not None and lines is not None:
+                changes += lines
+                table = Table(old.name, slots)
+            else:
+                table = Table(f"maglev_{name}_{generation}", slots)
+                fills += _fill_script(table.name, slots)
+            after[service.key] = table
+        chains[f"service_{name}"] = _service_chain(service, table)
+        for which, key in _selectors(service):
+            entries[which].append(f"{key} : goto service_{name}")
+    lines = _frame()
+    lines += [f"add chain ip balancer {name}" for name in chains]
+    lines += [f"flush chain ip balancer {name}" for name in chains]
+    lines += changes
+    lines += [f"add rule ip balancer {name} {line}" for name, content in chains.items() for line in content]
+    lines += [f"add element ip balancer {which} {{ {', '.join(items)} }}" for which, items in entries.items() if items]
+    lines += [f"delete chain ip balancer {name}" for name in stale_chains if name not in chains and name != "arrive"]
+    used = {table.name for table in after.values()} | {"services", "whole"}
+    lines += [f"delete map ip balancer {name}" for name in stale_maps if name not in used]
+    return Ruleset(tuple(fills), "\n".join(lines) + "\n", after)
+
+
+def _frame() -> list[str]:
+    """What is there whatever the plan: the hook, and the two maps from a packet's destination to its service."""
+    return [
+        "add table ip balancer",
+        "add map ip balancer services { type ipv4_addr . inet_proto . inet_service : verdict; flags interval; }",
+        "add map ip balancer whole { type ipv4_addr : verdict; }",
+        "add chain ip balancer arrive { type filter hook prerouting priority mangle; policy accept; }",
+        "flush chain ip balancer arrive",
+        "flush map ip balancer services",
+        "flush map ip balancer whole",
+        f"add rule ip balancer arrive ip daddr != {FORWARDED} accept",
+        'add rule ip balancer arrive iifname "lo" accept',
+        "add rule ip balancer arrive ip protocol { tcp, udp } ip daddr . ip protocol . th dport vmap @services",
+        "add rule ip balancer arrive ip daddr vmap @whole",
+        "add rule ip balancer arrive counter drop",
+    ]

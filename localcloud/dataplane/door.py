@@ -1,0 +1,307 @@
+"""The door: how clients on this machine reach forwarding rules. A process of its own, in the internet namespace.
+
+Its listening sockets were made in the host's network namespace and stay there (a socket belongs to the namespace it was made in);
+its outgoing ones are made here. A client 127.0.x.y:p on the host becomes 198.18.x.y:p here, connects to the very address and port
+that it asked for, and the router takes it from there. The door outlives the daemon, which finds it again by its control socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.dataplane import wire
+from localcloud.dataplane.addresses import (
+    CLIENTS,
+    FORWARDED,
+    INTERNET_TRANSIT,
+    ROUTER_TRANSIT,
+    TRANSIT_PREFIX,
+    client_address,
+)
+from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES, ip_batch, settings
+from localcloud.dataplane.namespaces import CLONE_NEWNET, drop_capabilities, unshare
+from localcloud.dataplane.relay import Relay
+
+Key = tuple[str, str, int]  # "TCP" or "UDP", address, port
+
+UDP_IDLE = 60.0  # seconds, as the balancer's own tracking of such flows
+_ACCEPTS = 64
+_EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_IP_BIND_ADDRESS_NO_PORT = 24
+_PAUSE = 0.1
+
+
+@dataclass
+class _Flow:
+    """A UDP client of one listener, and its socket inside."""
+
+    listener: socket.socket
+    client: tuple[str, int]
+    inner: socket.socket
+    used_at: float
+
+
+class Door:
+    """Listeners of the host's side, their connections, and the daemon's control connection, in one poller."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._poller = select.epoll()
+        self._control = control
+        self._poller.register(control, select.EPOLLIN)
+        self._daemons: dict[int, tuple[socket.socket, wire.Assembler]] = {}
+        self._listeners: dict[Key, socket.socket] = {}
+        self._by_descriptor: dict[int, Key] = {}
+        self._relays: dict[int, Relay] = {}
+        self._ready: set[Relay] = set()
+        self._flows: dict[tuple[Key, tuple[str, int]], _Flow] = {}
+        self._flow_of: dict[int, tuple[Key, tuple[str, int]]] = {}
+        self._paused_until = 0.0
+        self._swept_at = time.monotonic()
+
+    def run(self) -> None:
+        """Serve for ever."""
+        while True:
+            for descriptor, _ in self._poller.poll(self._patience()):
+                self._event(descriptor)
+            for relay in tuple(self._ready):
+                self._pump(relay)
+            now = time.monotonic()
+            if self._paused_until and now >= self._paused_until:
+                self._resume()
+            if now - self._swept_at > UDP_IDLE / 12:
+                self._sweep(now)
+
+    def _patience(self) -> float:
+        if self._ready:
+            return 0
+        if self._paused_until:
+            return _PAUSE
+        return UDP_IDLE / 12 if self._flows else -1
+
+    def _event(self, descriptor: int) -> None:
+        if (relay := self._relays.get(descriptor)) is not None:
+            self._pump(relay)
+        elif (key := self._by_descriptor.get(descriptor)) is not None:
+            if key[0] == "TCP":
+                self._accept(key)
+            else:
+                self._datagrams_in(key)
+        elif (flow := self._flow_of.get(descriptor)) is not None:
+            self._datagrams_out(flow)
+        elif descriptor == self._control.fileno():
+            daemon, _ = self._control.accept()
+            self._daemons[daemon.fileno()] = (daemon, wire.Assembler())
+            self._poller.register(daemon, select.EPOLLIN)
+        elif descriptor in self._daemons:
+            self._daemon(descriptor)
+
+    # the daemon's requests
+
+    def _daemon(self, descriptor: int) -> None:
+        daemon, assembler = self._daemons[descriptor]
+        try:
+            alive = assembler.receive(daemon)
+            while (item := assembler.pop()) is not None:
+                wire.send(daemon, self._request(*item))
+        except OSError:
+            alive = False
+        if not alive:
+            del self._daemons[descriptor]
+            daemon.close()
+
+    def _request(self, message: wire.Message, descriptors: list[int]) -> dict[str, Any]:
+        for (kind, address, port), descriptor in zip(message.get("add", ()), descriptors, strict=True):
+            self._open((kind, address, port), descriptor)
+        for kind, address, port in message.get("remove", ()):
+            self._shut((kind, address, port))
+        return {"listeners": list(self._listeners), "relays": len(self._relays) // 2, "flows": len(self._flows)}
+
+    def _open(self, key: Key, descriptor: int) -> None:
+        self._shut(key)
+        listener = socket.socket(fileno=descriptor)
+        listener.setblocking(False)
+        self._listeners[key] = listener
+        self._by_descriptor[descriptor] = key
+        self._poller.register(listener, select.EPOLLIN)
+
+    def _shut(self, key: Key) -> None:
+        listener = self._listeners.pop(key, None)
+        if listener is None:
+            return
+        del self._by_descriptor[listener.fileno()]
+        listener.close()  # established connections go on, as they do when a forwarding rule is deleted
+        for flow in [flow for flow in self._flows if flow[0] == key]:
+            self._end_flow(flow)
+
+    # TCP
+
+    def _accept(self, key: Key) -> None:
+        listener = self._listeners[key]
+        for _ in range(_ACCEPTS):
+            try:
+                outer, client = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}:
+                    self._pause()
+                    return
+                continue  # that connection is gone already
+            outer.setblocking(False)
+            try:
+                inner = _connect(client, key)
+            except OSError as error:
+                outer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                outer.close()
+                if error.errno == errno.EMFILE:
+                    self._pause()
+                    return
+                continue
+            outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            relay = Relay(outer, inner)
+            for sock in (outer, inner):
+                self._relays[sock.fileno()] = relay
+                self._poller.register(sock, _EDGES)
+
+    def _pump(self, relay: Relay) -> None:
+        descriptors = relay.outer.fileno(), relay.inner.fileno()
+        if relay.pump():
+            self._ready.add(relay)
+            return
+        self._ready.discard(relay)
+        if relay.closed:
+            for descriptor in descriptors:
+                self._relays.pop(descriptor, None)
+
+    def _pause(self) -> None:
+        """Out of descriptors: stop accepting for a moment instead of spinning on a listener that stays readable."""
+        self._paused_until = time.monotonic() + _PAUSE
+        for key, listener in self._listeners.items():
+            if key[0] == "TCP":
+                self._poller.modify(listener, 0)
+
+    def _resume(self) -> None:
+        self._paused_until = 0.0
+        for listener in self._listeners.values():
+            self._poller.modify(listener, select.EPOLLIN)
+
+    # UDP
+
+    def _datagrams_in(self, key: Key) -> None:
+        listener = self._listeners[key]
+        for _ in range(_ACCEPTS):
+            try:
+                data, client = listener.recvfrom(65535)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP error about something sent earlier
+            flow = self._flows.get((key, client)) or self._begin_flow(key, client)
+            if flow is not None:
+                flow.used_at = time.monotonic()
+                with contextlib.suppress(OSError):  # datagrams may be lost
+                    flow.inner.send(data)
+
+    def _begin_flow(self, key: Key, client: tuple[str, int]) -> _Flow | None:
+        try:
+            inner = _connect(client, key)
+        except OSError:
+            return None
+        flow = _Flow(self._listeners[key], client, inner, time.monotonic())
+        self._flows[key, client] = flow
+        self._flow_of[inner.fileno()] = (key, client)
+        self._poller.register(inner, select.EPOLLIN)
+        return flow
+
+    def _datagrams_out(self, name: tuple[Key, tuple[str, int]]) -> None:
+        flow = self._flows[name]
+        for _ in range(_ACCEPTS):
+            try:
+                data = flow.inner.recv(65535)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # the instance has no such port: silence for the client, as UDP has it
+            flow.used_at = time.monotonic()
+            with contextlib.suppress(OSError):
+                flow.listener.sendto(data, flow.client)
+
+    def _end_flow(self, name: tuple[Key, tuple[str, int]]) -> None:
+        flow = self._flows.pop(name)
+        del self._flow_of[flow.inner.fileno()]
+        flow.inner.close()
+
+    def _sweep(self, now: float) -> None:
+        self._swept_at = now
+        for name in [name for name, flow in self._flows.items() if now - flow.used_at > UDP_IDLE]:
+            self._end_flow(name)
+
+
+def _connect(client: tuple[str, int], key: Key) -> socket.socket:
+    """Begin a connection from the client's address in the cloud, with its own source port where that is free."""
+    kind, address, port = key
+    source = client_address(client[0])
+    inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "TCP" else socket.SOCK_DGRAM)
+    inner.setblocking(False)
+    try:
+        inner.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == "TCP":
+            inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            inner.bind((source, client[1]))
+            result = inner.connect_ex((address, port))
+        except OSError:
+            result = errno.EADDRINUSE
+        if result in {errno.EADDRINUSE, errno.EADDRNOTAVAIL}:
+            # the same client port spoke to the same rule a moment ago and that connection is not forgotten yet
+            inner.close()
+            inner = socket.socket(socket.AF_INET, inner.type)
+            inner.setblocking(False)
+            inner.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            inner.bind((source, 0))
+            result = inner.connect_ex((address, port))
+    except OSError:
+        inner.close()
+        raise
+    if result not in {0, errno.EINPROGRESS}:
+        inner.close()
+        raise OSError(result, os.strerror(result))
+    return inner
+
+
+def serve(connection: socket.socket) -> None:
+    """Make the internet namespace, take the control socket from the daemon, and serve until the world ends."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    unshare(CLONE_NEWNET)
+    assembler = wire.Assembler()
+    wire.send(connection, {"host_pid": int(os.readlink("/proc/self"))})
+    # the daemon has the router's end of the link made now, and then says where to listen for it
+    while (item := assembler.pop()) is None:
+        if not assembler.receive(connection):
+            return
+    message, (control,) = item
+    settings({**COMMON_SETTINGS, "net/ipv4/tcp_tw_reuse": "1", "net/ipv4/tcp_syn_retries": "4"})
+    ip_batch([
+        *LOOPBACK_LINES,
+        f"address add {INTERNET_TRANSIT}/{TRANSIT_PREFIX} dev eth0",
+        "link set eth0 up",
+        f"neighbour replace {ROUTER_TRANSIT} lladdr {message['router_mac']} dev eth0 nud permanent",
+        f"route add local {CLIENTS} dev lo",
+        f"route add {FORWARDED} via {ROUTER_TRANSIT} dev eth0 src {client_address('127.0.0.1')}",
+    ])
+    drop_capabilities()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    door = Door(socket.socket(fileno=control))
+    wire.send(connection, {})
+    connection.close()
+    door.run()

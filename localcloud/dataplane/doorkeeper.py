@@ -1,0 +1,150 @@
+"""The daemon's side of the door: starts it, finds it again, and gives it listening sockets made in the host's network."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterable
+
+from localcloud.dataplane import wire
+from localcloud.dataplane.door import Key
+from localcloud.dataplane.helpers import Agent
+from localcloud.dataplane.holding import WorldError
+from localcloud.dataplane.router import Router
+from localcloud.home import Home
+from localcloud.plans.balancer import BalancerPlan, VirtualService
+
+_log = logging.getLogger(__name__)
+_BACKLOG = 4096
+MAX_PORTS = 1000  # listeners for one forwarding rule; each port of a range needs its own
+
+
+class Doorkeeper:
+    """Keeps the door open on exactly the ports that the balancer plan names."""
+
+    def __init__(self, home: Home, agent: Agent, router: Router) -> None:
+        self._home = home
+        self._agent = agent
+        self._router = router
+        self._channel: wire.Channel | None = None
+        self._open: set[Key] = set()
+        self.problems: dict[str, str] = {}  # by forwarding rule
+
+    async def prepare(self) -> None:
+        """Find the door that an earlier daemon left, or start one."""
+        try:
+            self._channel = wire.Channel(wire.connect_unix(self._home.run / "door.sock"))
+            answer, _ = await self._channel.call({})
+        except (OSError, EOFError):
+            await self._start()
+        else:
+            self._open = {(kind, address, port) for kind, address, port in answer["listeners"]}
+
+    async def _start(self) -> None:
+        pid, channel = await self._agent.fork("door")
+        try:
+            await channel.receive()
+            router_mac = await self._router.attach_internet(pid)
+            with wire.bind_unix(self._home.run / "door.sock") as control:
+                await channel.call({"router_mac": router_mac}, [control.fileno()])
+        except (EOFError, wire.HelperError) as error:
+            msg = f"the door did not start: {error}; see {self._home.logs / 'dataplane.log'}"
+            raise WorldError(msg) from error
+        finally:
+            channel.close()
+        self._channel = wire.Channel(wire.connect_unix(self._home.run / "door.sock"))
+        self._open = set()
+
+    async def apply(self, plan: BalancerPlan) -> None:
+        """Listen on the host for every port of every forwarding rule; what cannot be listened on is in `problems`."""
+        self.problems = {}
+        wanted: dict[Key, str] = {}
+        for service in plan.services:
+            for key in self._keys(service):
+                wanted.setdefault(key, service.key)
+        remove = [key for key in self._open if key not in wanted]
+        if remove:
+            await self._call(remove=remove)
+        made: list[tuple[Key, socket.socket]] = []
+        try:
+            for key in wanted.keys() - self._open:
+                try:
+                    made.append((key, _listen(key)))
+                except OSError as error:
+                    self._problem(wanted[key], _explain(key, error))
+            for start in range(0, len(made), wire.MAX_DESCRIPTORS):
+                part = made[start : start + wire.MAX_DESCRIPTORS]
+                await self._call(add=[key for key, _ in part], sockets=[each for _, each in part])
+        finally:
+            for _, listener in made:
+                listener.close()
+
+    def _keys(self, service: VirtualService) -> Iterable[Key]:
+        count = sum(high - low + 1 for low, high in service.ports)
+        if service.protocol == "L3_DEFAULT" or not service.ports or count > MAX_PORTS:
+            what = "all ports" if not service.ports else f"{count} ports"
+            self._problem(
+                service.key,
+                f"{service.key} forwards {what} of {service.protocol}: reachable from other instances, but not from this machine, where "
+                f"each port needs a listener (at most {MAX_PORTS}); give the forwarding rule its ports to reach it from here",
+            )
+            return
+        for low, high in service.ports:
+            for port in range(low, high + 1):
+                yield service.protocol, service.address, port
+
+    def _problem(self, service: str, words: str) -> None:
+        self.problems[service] = words
+        _log.warning("%s", words)
+
+    async def _call(self, add: list[Key] | None = None, sockets: Iterable[socket.socket] = (), remove: list[Key] | None = None) -> None:
+        request = {"add": add or [], "remove": remove or []}
+        try:
+            if self._channel is None:
+                raise EOFError  # noqa: TRY301 - the same as a door that has just gone
+            answer, _ = await self._channel.call(request, [each.fileno() for each in sockets])
+        except EOFError:
+            _log.warning("the door is gone with its connections; starting another")
+            await self._start()
+            assert self._channel is not None  # noqa: S101 - just started
+            answer, _ = await self._channel.call(request, [each.fileno() for each in sockets])
+        self._open = {(kind, address, port) for kind, address, port in answer["listeners"]}
+
+    async def statistics(self) -> dict[str, int]:
+        """Return how many TCP connections and UDP flows go through the door."""
+        if self._channel is None:
+            return {"relays": 0, "flows": 0}
+        answer, _ = await self._channel.call({})
+        return {"relays": int(answer["relays"]), "flows": int(answer["flows"])}
+
+    def close(self) -> None:
+        """Leave the door to itself."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+
+def _listen(key: Key) -> socket.socket:
+    kind, address, port = key
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "TCP" else socket.SOCK_DGRAM)
+    try:
+        if kind == "TCP":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        if kind == "TCP":
+            listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _explain(key: Key, error: OSError) -> str:
+    kind, address, port = key
+    words = f"cannot listen on {address}:{port} ({kind}) on this machine: {error.strerror}"
+    if isinstance(error, PermissionError):
+        return (
+            f"{words}; ports below net.ipv4.ip_unprivileged_port_start need privileges: use a port of 1024 or more, or run "
+            f"sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
+        )
+    return f"{words}; another program may have it"

@@ -1,0 +1,140 @@
+"""The daemon's way to its helpers in the world: starts the agent, has it fork workers, and starts anew what has died."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from localcloud.dataplane import wire
+from localcloud.dataplane.holding import PYTHON_ENVIRONMENT, Holder, WorldError
+
+
+class Agent:
+    """The fork server inside the world. One per daemon; it ends with the daemon."""
+
+    def __init__(self, holder: Holder, log: Path) -> None:
+        self._holder = holder
+        self._log = log
+        self._channel: wire.Channel | None = None
+        self._starting = asyncio.Lock()
+
+    async def fork(self, role: str) -> tuple[int, wire.Channel]:
+        """Fork a helper; return its process id (the world's numbering) and the connection to it. Raises WorldError."""
+        for attempt in (1, 2):
+            ours, theirs = socket.socketpair()
+            try:
+                answer, _ = await (await self._connected()).call({"role": role}, [theirs.fileno()])
+            except EOFError as error:
+                ours.close()
+                self._drop()
+                if attempt == 2:
+                    msg = f"the world's agent dies when asked for a {role}; see {self._log}"
+                    raise WorldError(msg) from error
+            else:
+                return int(answer["pid"]), wire.Channel(ours)
+            finally:
+                theirs.close()
+        raise AssertionError  # the loop returns or raises
+
+    def close(self) -> None:
+        """Let the agent go; it and its workers and prober end."""
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    async def _connected(self) -> wire.Channel:
+        async with self._starting:
+            if self._channel is None:
+                self._channel = await self._start()
+            return self._channel
+
+    async def _start(self) -> wire.Channel:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "localcloud.dataplane.agent", str(self._holder.pid), str(theirs.fileno())]
+        log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            result = await asyncio.to_thread(
+                subprocess.run,
+                command,
+                env=PYTHON_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(theirs.fileno(),),
+                check=False,
+            )
+        finally:
+            os.close(log)
+            theirs.close()
+        if result.returncode != 0:
+            ours.close()
+            msg = f"the world's agent did not start (status {result.returncode}); see {self._log}"
+            raise WorldError(msg)
+        return wire.Channel(ours)
+
+
+class Worker:
+    """A worker of the agent's, forked when first needed and again when it has died."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._channel: wire.Channel | None = None
+        self._turn = asyncio.Lock()
+
+    async def call(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> tuple[dict[str, Any], list[int]]:
+        """Send a request; return the answer and its descriptors. Raises wire.HelperError, or WorldError if the worker died of it."""
+        channel = await self._connected()
+        try:
+            return await channel.call(message, descriptors)
+        except EOFError as error:
+            if self._channel is channel:
+                self._channel = None
+            channel.close()
+            msg = f"the world's worker died while it did {message['do']!r}; the request may or may not have taken effect"
+            raise WorldError(msg) from error
+
+    async def ip(self, *steps: Sequence[str], may_fail: bool = False) -> None:
+        """Run batches of ip commands in the router."""
+        if any(steps):
+            await self.call({"do": "ip", "steps": [{"lines": list(lines), "may_fail": may_fail} for lines in steps if lines]})
+
+    async def ip_show(self, *arguments: str) -> list[dict[str, Any]]:
+        """Return what `ip -json ...` says in the router."""
+        answer, _ = await self.call({"do": "ip_show", "arguments": list(arguments)})
+        result: list[dict[str, Any]] = answer["result"]
+        return result
+
+    async def nft(self, script: str) -> None:
+        """Load an nft script, as one transaction."""
+        await self.call({"do": "nft", "script": script})
+
+    async def nft_names(self, table: str) -> dict[str, list[str]]:
+        """Return the names of a table's chains, sets and maps: {"chain": [...], "set": [...], "map": [...]}."""
+        answer, _ = await self.call({"do": "nft_show", "arguments": ["list", "ruleset", "ip"]})
+        names: dict[str, list[str]] = {"chain": [], "set": [], "map": []}
+        for item in answer["result"]:
+            for kind, found in names.items():
+                if kind in item and item[kind]["table"] == table:
+                    found.append(item[kind]["name"])
+        return names
+
+    def close(self) -> None:
+        """Let the worker go."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    async def _connected(self) -> wire.Channel:
+        async with self._turn:
+            if self._channel is None:
+                _, self._channel = await self._agent.fork("worker")
+            return self._channel

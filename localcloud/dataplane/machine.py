@@ -1,0 +1,221 @@
+"""A machine's network namespace: made, wired to its subnetwork's bridge, given listeners, and handed to the machine's program.
+
+Every machine has a /32 and reaches everything, its neighbours too, through the gateway; ports of the bridge are isolated from
+each other. So every packet passes the router's firewall rules, as on Google Cloud.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from localcloud.dataplane import wire
+from localcloud.dataplane.addresses import FORWARDED, LOOPBACK, bridge_name, link_name, mac_address
+from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES, ip_batch, run_tool, settings
+from localcloud.dataplane.namespaces import CLONE_NEWNET, default_signals, drop_capabilities, enter, setns, unshare
+
+children: set[int] = set()  # machines this process started and has to reap
+
+_BACKLOG = 1024
+
+
+class MachineError(RuntimeError):
+    """A machine could not be made; the message says at which step and why."""
+
+
+def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
+    foreign = sorted({address for address, _ in asked} - {own, "", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - "all" inside a machine
+    ip_batch(f"address replace {address}/32 dev lo" for address in foreign)
+    made = []
+    for address, port in asked:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address, port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            msg = f"cannot listen on {address}:{port} in the machine: {error.strerror}"
+            raise MachineError(msg) from error
+        made.append(listener)
+    return made
+
+
+def _configure(address: str, gateway: str) -> None:
+    settings(COMMON_SETTINGS)
+    ip_batch([
+        *LOOPBACK_LINES,
+        f"address add {address}/32 dev eth0",
+        "link set eth0 up",
+        f"neighbour replace {gateway} lladdr {mac_address(gateway)} dev eth0 nud permanent",
+        f"route add {gateway}/32 dev eth0 scope link src {address}",
+        f"route add default via {gateway} dev eth0 src {address}",
+    ])
+
+
+def _place_descriptors(wanted: dict[int, int]) -> None:
+    """Give each of our descriptors its number in the program, whatever numbers are in the way; close everything else."""
+    above = max([2, *wanted]) + 1
+    safe = {}
+    for number, descriptor in wanted.items():
+        copy = descriptor
+        while copy < above:
+            copy = os.dup(copy)
+        safe[number] = copy
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(safe.get(number, null), number)
+    for number, descriptor in safe.items():
+        os.dup2(descriptor, number)
+    keep = sorted({0, 1, 2, *wanted})
+    for low, high in zip(keep, [*keep[1:], 1 << 20], strict=True):
+        os.closerange(low + 1, high)
+
+
+def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket) -> None:
+    """In the child: make the namespace, take part in the hand-over with the worker, execute the program. Never returns normally."""
+    os.setsid()
+    unshare(CLONE_NEWNET)
+    wire.send(sock, {})
+    if not sock.recv(1):
+        os._exit(1)  # the worker could not make the link and has said so
+    _configure(message["address"], message["gateway"])
+    listeners = _listeners(message["listeners"], message["address"])
+    # the host's /proc tells us our number there: the world keeps the host's mounts
+    host_pid = int(os.readlink("/proc/self"))
+    wire.send(sock, {"pid": host_pid, "netns": os.stat("/proc/self/ns/net").st_ino}, [each.fileno() for each in listeners])
+    drop_capabilities()
+    default_signals()
+    os.umask(0o022)
+    os.chdir("/")
+    wanted = {int(number): descriptors[index] for number, index in message["fds"].items()}
+    _execute(message["argv"], message["env"], wanted, sock)
+
+
+def _execute(argv: list[str], environment: dict[str, str], wanted: dict[int, int], sock: socket.socket) -> None:
+    # the hand-over socket closes when the program runs, or else carries the words of why it does not
+    report = max([2, *wanted]) + 1
+    _place_descriptors({**wanted, report: sock.fileno()})
+    os.set_inheritable(report, False)
+    try:
+        os.execvpe(argv[0], argv, environment)  # noqa: S606 - the caller's program, as it asked
+    except OSError as error:
+        wire.send(socket.socket(fileno=report), {"error": f"cannot execute {argv[0]}: {error.strerror}"})
+        os._exit(127)
+
+
+def _child(message: dict[str, Any], descriptors: list[int], sock: socket.socket) -> None:
+    try:
+        _become(message, descriptors, sock)
+    except BaseException as error:  # noqa: BLE001 - the last frame of a forked process: report, and never return
+        try:
+            wire.send(sock, {"error": str(error)})
+        except OSError:
+            sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
+
+
+def _receive(sock: socket.socket, assembler: wire.Assembler) -> tuple[wire.Message, list[int]] | None:
+    while (item := assembler.pop()) is None:
+        if not assembler.receive(sock):
+            return None
+    if "error" in item[0]:
+        raise MachineError(item[0]["error"])
+    return item
+
+
+def spawn(message: dict[str, Any], descriptors: list[int]) -> tuple[wire.Message, list[int]]:
+    """Start a machine; answer {"pid": host's number, "netns": its identity} with its listeners."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _child(message, descriptors, theirs)
+    children.add(pid)
+    theirs.close()
+    with ours:
+        assembler = wire.Assembler()
+        if _receive(ours, assembler) is None:
+            msg = f"{message['instance']}: its process ended before it had a network namespace"
+            raise MachineError(msg)
+        _wire_up(message, pid)
+        ours.send(b"l")
+        item = _receive(ours, assembler)
+        if item is None:
+            msg = f"{message['instance']}: its process ended while its network was being made"
+            raise MachineError(msg)
+        try:
+            _receive(ours, assembler)  # the end of the stream: the program runs
+        except MachineError:
+            for descriptor in item[1]:
+                os.close(descriptor)
+            raise
+    return item
+
+
+def _wire_up(message: dict[str, Any], pid: int) -> None:
+    link, bridge = link_name(message["instance"]), bridge_name(message["subnetwork"])
+    if link in (name for _, name in socket.if_nameindex()):  # left over from a machine that was never removed
+        ip_batch([f"link delete {link}"])
+    mtu, address = message["mtu"], message["address"]
+    ip_batch([
+        f"link add {link} mtu {mtu} type veth peer name eth0 netns {pid} address {mac_address(address)} mtu {mtu}",
+        f"link set {link} master {bridge}",
+        f"link set {link} type bridge_slave isolated on",
+        f"link set {link} up",
+        f"neighbour replace {address} lladdr {mac_address(address)} dev {bridge} nud permanent",
+    ])
+
+
+def _in_namespace(pid: int) -> int:
+    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        enter(pid, {"net": CLONE_NEWNET})
+    except FileNotFoundError as error:
+        os.close(here)
+        msg = f"process {pid}: there is no such machine any more"
+        raise MachineError(msg) from error
+    return here
+
+
+def _back(here: int) -> None:
+    setns(here, CLONE_NEWNET)
+    os.close(here)
+
+
+def listen(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
+    """Make listeners in a living machine's namespace."""
+    here = _in_namespace(message["pid"])
+    try:
+        made = _listeners(message["listeners"], message["address"])
+    finally:
+        _back(here)
+    return {}, [each.detach() for each in made]
+
+
+def _is_forwarded(address: str) -> bool:
+    parsed = ipaddress.IPv4Address(address)
+    return parsed in ipaddress.IPv4Network(FORWARDED) and parsed not in ipaddress.IPv4Network(LOOPBACK, strict=False)
+
+
+def set_local_addresses(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
+    """Put exactly these forwarding rules' addresses on a machine's lo."""
+    here = _in_namespace(message["pid"])
+    try:
+        shown = json.loads(run_tool(["ip", "-json", "-4", "address", "show", "dev", "lo"]))
+        present = {
+            entry["local"] for link in shown for entry in link.get("addr_info", ()) if _is_forwarded(entry["local"])
+        }
+        wanted = set(message["addresses"])
+        ip_batch(
+            [f"address add {address}/32 dev lo" for address in sorted(wanted - present)]
+            + [f"address delete {address}/32 dev lo" for address in sorted(present - wanted)]
+        )
+    finally:
+        _back(here)
+    return {}, []

@@ -1,0 +1,121 @@
+"""The daemon's side of machines: asks the worker for namespaces and processes, and ends what is left of a machine by its namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from localcloud.dataplane import wire
+from localcloud.dataplane.addresses import bridge_name, link_name
+from localcloud.dataplane.helpers import Worker
+from localcloud.dataplane.holding import WorldError
+from localcloud.dataplane.namespaces import namespace_inode
+from localcloud.home import Home
+from localcloud.plans.network import NetworkInterface
+from localcloud.plans.world import Command, Spawned
+
+_SWEEPS = 50
+
+
+class MachineNamespaces:
+    """Machines' processes and network namespaces. Their identities are in `run/machines/`, so that a later daemon can end them."""
+
+    def __init__(self, home: Home, worker: Worker) -> None:
+        self._worker = worker
+        self._records = home.run / "machines"
+
+    async def spawn(
+        self, interface: NetworkInterface, gateway: str, prefix_length: int, command: Command, listeners: Sequence[tuple[str, int]]
+    ) -> Spawned:
+        """Start the command in a namespace of its own. Raises WorldError with the step that failed."""
+        if not 0 < prefix_length <= 32:
+            msg = f"{interface.instance}: prefix length {prefix_length} must be within 1 and 32"
+            raise WorldError(msg)
+        numbers = list(command.fds)
+        request = {
+            "do": "spawn",
+            "instance": interface.instance,
+            "subnetwork": interface.subnetwork,
+            "address": interface.address,
+            "mtu": interface.mtu,
+            "gateway": gateway,
+            "listeners": [list(each) for each in listeners],
+            "argv": list(command.argv),
+            "env": dict(command.env),
+            "fds": {str(number): index for index, number in enumerate(numbers)},
+        }
+        try:
+            answer, received = await self._worker.call(request, [command.fds[number] for number in numbers])
+        except wire.HelperError as error:
+            if "Cannot find device" in str(error) and bridge_name(interface.subnetwork) in str(error):
+                msg = f"{interface.instance}: subnetwork {interface.subnetwork} is not in the network plan applied last; apply it first"
+                raise WorldError(msg) from error
+            msg = f"{interface.instance}: {error}"
+            raise WorldError(msg) from error
+        self._records.mkdir(exist_ok=True)
+        self._record(interface.instance).write_text(json.dumps({"netns": answer["netns"]}), encoding="utf-8")
+        return Spawned(pid=answer["pid"], listeners=tuple(socket.socket(fileno=descriptor) for descriptor in received))
+
+    async def listen(self, pid: int, listeners: Sequence[tuple[str, int]]) -> tuple[socket.socket, ...]:
+        """Make listeners in a living machine's namespace. Raises WorldError."""
+        request = {"do": "listen", "pid": pid, "address": "", "listeners": [list(each) for each in listeners]}
+        _, received = await self._worker.call(request)
+        return tuple(socket.socket(fileno=descriptor) for descriptor in received)
+
+    async def set_local_addresses(self, pid: int, addresses: tuple[str, ...]) -> None:
+        """Make exactly these forwarding rules' addresses local to the machine."""
+        await self._worker.call({"do": "local_addresses", "pid": pid, "addresses": list(addresses)})
+
+    async def remove(self, instance: str, pid: int) -> None:
+        """Kill every process in the machine's network namespace and remove its link; harmless when nothing is left."""
+        link = link_name(instance)
+        exists = any(each["ifname"] == link for each in await self._worker.ip_show("link", "show"))
+        if exists:
+            # while the link exists its other end does, so the recorded namespace cannot be another by now
+            netns = self._recorded(instance) or namespace_inode(pid, "net")
+            if netns is not None:
+                await _kill_all(netns)
+            await self._worker.ip([f"link delete {link}"], may_fail=True)
+        self._record(instance).unlink(missing_ok=True)
+
+    def _record(self, instance: str) -> Path:
+        return self._records / f"{link_name(instance)}.json"
+
+    def _recorded(self, instance: str) -> int | None:
+        try:
+            return int(json.loads(self._record(instance).read_text(encoding="utf-8"))["netns"])
+        except (OSError, ValueError):
+            return None
+
+
+def _inhabitants(netns: int) -> Iterator[int]:
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and namespace_inode(entry.name, "net") == netns:
+            yield int(entry.name)
+
+
+async def _kill_all(netns: int) -> None:
+    if netns in {namespace_inode("self", "net")}:
+        return  # never this machine's own
+    for _ in range(_SWEEPS):
+        found = False
+        for pid in _inhabitants(netns):
+            found = True
+            with contextlib.suppress(ProcessLookupError):
+                descriptor = os.pidfd_open(pid)
+                try:
+                    if namespace_inode(pid, "net") == netns:  # the descriptor is of the process that was looked at
+                        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                finally:
+                    os.close(descriptor)
+        if not found:
+            return
+        await asyncio.sleep(0.002)  # the dead leave their namespace within microseconds, and may have been forking
+    msg = f"processes in network namespace {netns} are not to be killed"
+    raise WorldError(msg)

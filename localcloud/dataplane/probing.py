@@ -1,0 +1,116 @@
+"""The daemon's side of the prober: tells it what to probe, hands on what it found, and starts another if it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Collection
+
+from localcloud.clock import Clock
+from localcloud.dataplane import wire
+from localcloud.dataplane.dialogue import dialogue_for
+from localcloud.dataplane.helpers import Agent
+from localcloud.dataplane.holding import WorldError
+from localcloud.plans.probe import ProbeResult, ProbeSpec
+
+_log = logging.getLogger(__name__)
+_BATCH = 500  # specs in one message
+_RETRY_SECONDS = 1.0
+
+
+class Probing:
+    """The set of probes, and the prober that sends them."""
+
+    def __init__(self, agent: Agent, clock: Clock) -> None:
+        self._agent = agent
+        self._clock = clock
+        self._specs: dict[str, ProbeSpec] = {}
+        self._report: Callable[[ProbeResult], None] = lambda _: None
+        self._channel: wire.Channel | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+
+    async def apply(self, probes: frozenset[ProbeSpec], report: Callable[[ProbeResult], None]) -> None:
+        """Probe exactly these from now on. Raises ValueError, after applying the others, if some cannot be served."""
+        self._report = report
+        served, refused = _divide(probes)
+        async with self._turn:
+            wanted = {spec.id: spec for spec in served}
+            changed = [spec for key, spec in wanted.items() if self._specs.get(key) != spec]
+            removed = [key for key, spec in self._specs.items() if wanted.get(key) != spec]
+            self._specs = wanted
+            if self._channel is None and wanted:
+                await self._start()
+            elif changed or removed:
+                await self._tell(changed, removed)
+        if refused:
+            raise ValueError("; ".join(refused))
+
+    async def _start(self) -> None:
+        _, channel = await self._agent.fork("prober")
+        self._channel = channel
+        await channel.send({"cloud": self._clock.now(), "monotonic": time.monotonic(), "speed": self._clock.speed})
+        await self._tell(self._specs.values(), [])
+        self._listener = asyncio.ensure_future(self._listen(channel))
+
+    async def _tell(self, changed: Collection[ProbeSpec], removed: Collection[str]) -> None:
+        assert self._channel is not None  # noqa: S101 - callers have started it
+        fields = [dataclasses.asdict(spec) for spec in changed]
+        try:
+            await self._channel.send({"add": [], "remove": list(removed)})
+            for start in range(0, len(fields), _BATCH):
+                await self._channel.send({"add": fields[start : start + _BATCH], "remove": []})
+        except ConnectionError:
+            pass  # its end is noticed where its results are read, and the next one gets all specs
+
+    async def _listen(self, channel: wire.Channel) -> None:
+        while True:
+            try:
+                message, _ = await channel.receive()
+            except EOFError:
+                break
+            for result in message["results"]:
+                self._take(result)
+        if self._channel is channel:
+            _log.warning("the prober ended; starting another")
+            self._listener = asyncio.ensure_future(self._revive())
+
+    async def _revive(self) -> None:
+        while True:
+            try:
+                async with self._turn:
+                    await self._start()
+            except (WorldError, OSError) as error:
+                _log.warning("the prober does not start: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)  # real time: it is this machine that is in trouble
+            else:
+                return
+
+    def _take(self, result: dict[str, object]) -> None:
+        if "trouble" in result:
+            _log.warning("%s", result["trouble"])
+        elif result["id"] in self._specs:  # one that was removed while its result was on its way is nobody's any more
+            self._report(ProbeResult(**result))  # type: ignore[arg-type] - the prober made it from the same fields
+
+    def close(self) -> None:
+        """Let the prober go; it ends with its connection."""
+        channel, self._channel = self._channel, None
+        if self._listener is not None:
+            self._listener.cancel()
+            self._listener = None
+        if channel is not None:
+            channel.close()
+
+
+def _divide(probes: frozenset[ProbeSpec]) -> tuple[list[ProbeSpec], list[str]]:
+    served, refused = [], []
+    for spec in sorted(probes, key=lambda each: each.id):
+        try:
+            dialogue_for(spec)
+        except ValueError as error:
+            refused.append(str(error))
+        else:
+            served.append(spec)
+    return served, refused

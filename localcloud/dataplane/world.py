@@ -1,0 +1,142 @@
+"""The world: all of one local cloud's network, and the namespaces of its machines. What the daemon opens, closes and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+from localcloud.clock import Clock
+from localcloud.dataplane import holding, maglev
+from localcloud.dataplane.doorkeeper import Doorkeeper
+from localcloud.dataplane.helpers import Agent, Worker
+from localcloud.dataplane.machines import MachineNamespaces
+from localcloud.dataplane.probing import Probing
+from localcloud.dataplane.router import Router
+from localcloud.home import Home
+from localcloud.plans.balancer import BalancerPlan
+from localcloud.plans.network import NetworkInterface, NetworkPlan
+from localcloud.plans.probe import ProbeResult, ProbeSpec
+from localcloud.plans.world import Command, Spawned
+
+
+class World:
+    """A `MachineHost` and a `Fabric`. It belongs to the event loop that opened it.
+
+    The world outlives this object and its process: `close` (or being killed) leaves machines, connections and forwarding as they
+    are, for the next `open` to adopt; `stop` ends everything.
+    """
+
+    def __init__(self, home: Home, clock: Clock, holder: holding.Holder, lock: int, table_size: int) -> None:
+        self.home = home
+        self.adopted = False
+        self._holder = holder
+        self._lock = lock
+        self._agent = Agent(holder, home.logs / "dataplane.log")
+        self._rules_worker = Worker(self._agent)
+        self._machines_worker = Worker(self._agent)
+        self._router = Router(self._rules_worker, table_size)
+        self._doorkeeper = Doorkeeper(home, self._agent, self._router)
+        self._probing = Probing(self._agent, clock)
+        self._machines = MachineNamespaces(home, self._machines_worker)
+        self._plans = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, home: Home, clock: Clock, *, table_size: int = maglev.DEFAULT_SIZE) -> World:
+        """Create this folder's world, or adopt the one that is there.
+
+        `table_size` is the number of slots of each backend service's table: a prime up to 65,537. Raises WorldError if the machine
+        does not allow it or another process has it, ValueError for a bad size.
+        """
+        if not maglev.is_prime(table_size) or table_size > maglev.MAX_SIZE:
+            maglev.build([], table_size)
+        lock = holding.claim(home)
+        try:
+            home.logs.mkdir(parents=True, exist_ok=True)
+            holder = holding.find(home)
+            adopted = holder is not None
+            if holder is None:
+                _clear(home)
+                holder = await holding.create(home, lock)
+            world = cls(home, clock, holder, lock, table_size)
+            world.adopted = adopted
+        except BaseException:
+            os.close(lock)
+            raise
+        try:
+            await world._router.prepare()
+            await world._doorkeeper.prepare()
+        except BaseException:
+            # a world that could not be set up is of no use to anybody; one that was adopted may hold machines
+            await (world.close() if adopted else world.stop())
+            raise
+        return world
+
+    @property
+    def holder_pid(self) -> int:
+        """The process that keeps the world, in the host's numbering."""
+        return self._holder.pid
+
+    def problems(self) -> Mapping[str, str]:
+        """Return what cannot be served as planned, by forwarding rule: ports this user may not listen on, all-ports rules."""
+        return dict(self._doorkeeper.problems)
+
+    async def close(self) -> None:
+        """Leave the world as it is, for the next `open`. Probing ceases until then."""
+        self._probing.close()
+        self._doorkeeper.close()
+        self._rules_worker.close()
+        self._machines_worker.close()
+        self._agent.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def stop(self) -> None:
+        """End every process of the world and remove everything of it."""
+        self._probing.close()
+        await holding.end(self.home, self._holder)
+        _clear(self.home)
+        await self.close()
+
+    async def spawn(
+        self, interface: NetworkInterface, gateway: str, prefix_length: int, command: Command, listeners: Sequence[tuple[str, int]]
+    ) -> Spawned:
+        """See `MachineHost.spawn`."""
+        return await self._machines.spawn(interface, gateway, prefix_length, command, listeners)
+
+    async def listen(self, pid: int, listeners: Sequence[tuple[str, int]]) -> tuple[socket.socket, ...]:
+        """See `MachineHost.listen`."""
+        return await self._machines.listen(pid, listeners)
+
+    async def set_local_addresses(self, pid: int, addresses: tuple[str, ...]) -> None:
+        """See `MachineHost.set_local_addresses`."""
+        await self._machines.set_local_addresses(pid, addresses)
+
+    async def remove(self, instance: str, pid: int) -> None:
+        """See `MachineHost.remove`."""
+        await self._machines.remove(instance, pid)
+
+    async def apply_network(self, plan: NetworkPlan) -> None:
+        """See `Fabric.apply_network`."""
+        async with self._plans:
+            await self._router.apply_network(plan)
+
+    async def apply_balancer(self, plan: BalancerPlan) -> None:
+        """See `Fabric.apply_balancer`; what this machine does not allow is in `problems`."""
+        async with self._plans:
+            await self._router.apply_balancer(plan)
+            await self._doorkeeper.apply(plan)
+
+    async def apply_probes(self, probes: frozenset[ProbeSpec], report: Callable[[ProbeResult], None]) -> None:
+        """See `Fabric.apply_probes`."""
+        await self._probing.apply(probes, report)
+
+
+def _clear(home: Home) -> None:
+    """Remove the records of a world that has ended."""
+    (home.run / "door.sock").unlink(missing_ok=True)
+    (home.run / "holder.json").unlink(missing_ok=True)
+    shutil.rmtree(home.run / "machines", ignore_errors=True)
