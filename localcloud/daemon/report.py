@@ -56,11 +56,11 @@ class CloudReport:
         """
         records = {key.rpartition("/")[2]: record for key, record in self._store.scan("control/managed/")}
         verdicts: dict[str, str] = {}
-        for _, record in self._store.scan("control/backends/"):
-            name = str(record["instance"]).rpartition("/")[2]
+        for _, verdict in self._store.scan("control/backends/"):
+            name = str(verdict["instance"]).rpartition("/")[2]
             # Behind several forwarding rules an instance is as healthy as its worst verdict.
             if verdicts.get(name) != "UNHEALTHY":
-                verdicts[name] = record["healthState"]
+                verdicts[name] = verdict["healthState"]
         found = []
         for key, document in self._compute("instances"):
             name = document["name"]

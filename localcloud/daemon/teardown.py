@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from localcloud.clock import RealClock
 from localcloud.daemon.launch import record_file
+from localcloud.dataplane import holding
 from localcloud.dataplane.world import World
 
 if TYPE_CHECKING:
@@ -14,5 +16,11 @@ if TYPE_CHECKING:
 
 def tear_down(home: Home) -> None:
     """End the cloud's world, if one lives, and remove the records of the live cloud. The store and the configuration stay."""
-    asyncio.run(World.destroy(home))
+    if holding.find(home) is not None:
+        asyncio.run(_end(home))
     record_file(home).unlink(missing_ok=True)
+
+
+async def _end(home: Home) -> None:
+    world = await World.open(home, RealClock())
+    await world.stop()

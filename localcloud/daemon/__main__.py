@@ -1,0 +1,63 @@
+"""`python -m localcloud.daemon`: one local cloud in the foreground, for `localcloud start` to detach."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from localcloud.daemon import cloud, launch
+from localcloud.home import Home
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; `--report-fd` gets one line: ready, or why not."""
+    parser = argparse.ArgumentParser(prog="python -m localcloud.daemon")
+    parser.add_argument("--speed", type=float)
+    parser.add_argument("--report-fd", type=int)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    report = _Report(given.report_fd)
+    home = Home.default()
+    home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        asyncio.run(_run(home, given.speed, report))
+    except (OSError, ValueError, RuntimeError) as error:
+        logging.getLogger(__name__).exception("the cloud ended")
+        report.say(" ".join(str(error).split()))
+        return 1
+    return 0
+
+
+async def _run(home: Home, speed: float | None, report: _Report) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def ready() -> None:
+        launch.note(home)
+        report.say("ready")
+
+    await cloud.run(home, speed, ready, stop)
+    launch.record_file(home).unlink(missing_ok=True)
+
+
+class _Report:
+    """The one line that the starting command waits for."""
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+
+    def say(self, line: str) -> None:
+        if self._fd is not None:
+            os.write(self._fd, line.encode() + b"\n")
+            os.close(self._fd)
+            self._fd = None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

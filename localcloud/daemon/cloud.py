@@ -1,0 +1,103 @@
+"""One local cloud, composed: every part is made here, given what it needs, and ended here in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from localcloud.api.app import create_app
+from localcloud.api.settings import ApiSettings
+from localcloud.control.loop import Controllers
+from localcloud.daemon import clockwork
+from localcloud.daemon.config import CloudConfig
+from localcloud.daemon.guard import OwnerOnly
+from localcloud.daemon.operator import Operator
+from localcloud.daemon.plugin import plugin
+from localcloud.daemon.report import CloudReport
+from localcloud.daemon.server import serving
+from localcloud.dataplane.world import World
+from localcloud.guest.machines import Sandboxes
+from localcloud.identity import Identities
+from localcloud.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.home import Home
+
+
+async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Run the cloud in this folder until `stop` is set, then take down all it made; its state stays.
+
+    Any other ending (an error, a kill) leaves the world and its instances as they are, for the next daemon to adopt.
+
+    Raises:
+        OSError: its port or address range is taken, or the machine lacks what it needs.
+        ValueError: a setting is wrong.
+    """
+    config = CloudConfig.load_or_create(home)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(contextlib.closing(config.hold_range()))
+        listener = stack.enter_context(contextlib.closing(_listen(config)))
+        store = Store(home.store_file)
+        stack.callback(store.close)
+        clock = clockwork.resume(store, speed)
+        identities = Identities(store, clock, config.owner_token)
+        settings = ApiSettings(
+            external_range=config.external_range,
+            content=home.path / "objects",
+            project=config.project,
+            project_number=config.project_number,
+        )
+        api = create_app(store, clock, identities, settings)
+        world = await World.open(home, clock)
+        stack.push_async_callback(world.close)
+        sandboxes = Sandboxes(home, store, clock, world, identities, api)
+        await sandboxes.adopt()
+        controllers = asyncio.create_task(
+            Controllers(store, clock, sandboxes, world, random.SystemRandom()).run()
+        )
+        stack.push_async_callback(_cancelled, controllers)
+        report = CloudReport(store, clock, sandboxes, config)
+        operator = Starlette(routes=Operator(store, clock, sandboxes, report, stop.set).routes())
+        app = Starlette(routes=[Mount("/localcloud/v1", OwnerOnly(operator, identities)), Mount("/", api)])
+        await stack.enter_async_context(serving(app, listener))
+        await stack.enter_async_context(plugin(home, config))
+        ready()
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopped, controllers], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if controllers.done():
+            controllers.result()
+        controllers.cancel()
+        clockwork.suspend(store, clock)
+        await world.stop()
+
+
+def _listen(config: CloudConfig) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", config.api_port))
+    except OSError as error:
+        listener.close()
+        msg = (
+            f"port {config.api_port} is taken by another process ({error.strerror}); end that one, or remove config.json from this "
+            "cloud's folder so that it chooses another"
+        )
+        raise OSError(msg) from error
+    listener.listen(1024)
+    return listener
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

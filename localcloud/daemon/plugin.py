@@ -1,0 +1,54 @@
+"""The `gcp` plugin as a child of the daemon: it keeps nothing, so it lives and dies with the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from localcloud.daemon.config import CloudConfig
+    from localcloud.home import Home
+
+
+@contextlib.asynccontextmanager
+async def plugin(home: Home, config: CloudConfig) -> AsyncIterator[None]:
+    """Run the plugin on the cloud's provider port for as long as the block lasts.
+
+    The owner's token goes to it by a pipe, so that it shows in no process list.
+    """
+    read, write = os.pipe()
+    os.write(write, config.owner_token.encode())
+    os.close(write)
+    with (home.logs / "plugin.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "localcloud.provider",
+            "--port",
+            str(config.provider_port),
+            "--endpoint",
+            config.endpoint,
+            "--token-file",
+            f"/dev/fd/{read}",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[read],
+        )
+    os.close(read)
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), timeout=5)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
