@@ -40,8 +40,8 @@ def checks(checkout: Checkout) -> list[Check]:
     policy_typed = [name for name in POLICY_TYPED if _has_python(checkout, name)]
     found = [Check("types", [python, "-m", "mypy", *typed])]
     if policy_typed:
-        # The pack's folders are excluded from the other run, whose environment cannot resolve their imports.
-        own = ["--exclude", "^policies/\\.venv/", "--cache-dir", ".mypy_cache/policies"]
+        # Its own configuration: the repository's leaves out the pack, whose imports only the pack's environment resolves.
+        own = ["--config-file", "policies/pyproject.toml", "--cache-dir", ".mypy_cache/policies"]
         found.append(Check("types of the policy pack", [policy, "-m", "mypy", *own, *policy_typed]))
     return [
         *found,
