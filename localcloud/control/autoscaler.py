@@ -95,6 +95,7 @@ def recommend(
     loads: Sequence[Load],
     current: int,
     history: Sequence[tuple[float, int]],
+    *,
     now: float,
     scheduled: int = 0,
 ) -> Recommendation:
@@ -114,7 +115,8 @@ def recommend(
     kept = _remember(past, now, recommended, policy.horizon)
     size, why = recommended, reason
     if recommended < current:
-        size, why = _shrink(policy, kept, current, recommended, reason, now)
+        size, why = _shrink(policy, kept, current, recommended, now)
+        why = reason + why
     if policy.mode == "OFF":
         size, why = current, "the mode is OFF"
     elif policy.mode in {"ONLY_SCALE_OUT", "ONLY_UP"} and size < current:
@@ -187,17 +189,13 @@ def _peak(history: Sequence[tuple[float, int]], since: float) -> int:
 
 
 def _shrink(
-    policy: Policy,
-    history: Sequence[tuple[float, int]],
-    current: int,
-    recommended: int,
-    reason: str,
-    now: float,
+    policy: Policy, history: Sequence[tuple[float, int]], current: int, recommended: int, now: float
 ) -> tuple[int, str]:
+    """Return the size that may be gone down to, and what to add to the reason."""
     period = max(policy.stabilisation, policy.initialisation)
     peak = _peak(history, now - period)
     size = min(current, max(recommended, peak))
-    why = f"{reason}; peak of the last {period:g} s is {peak}"
+    why = f"; peak of the last {period:g} s is {peak}"
     if policy.limited:
         ceiling = _peak(history, now - policy.scale_in_window)
         fixed = policy.scale_in_fixed

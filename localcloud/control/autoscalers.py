@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localcloud.control.utilisation import Utilisation
 
 _MESSAGES = {
-    "CAPPED_AT_MAX_NUM_REPLICAS": "The autoscaler recommends more instances than maxNumReplicas allows; raise it if the load is to be served.",
+    "CAPPED_AT_MAX_NUM_REPLICAS": "More instances are recommended than maxNumReplicas allows; raise it if the load is to be served.",
     "MODE_OFF": "Autoscaling is turned off. The number of instances in the group won't change automatically.",
     "MODE_ONLY_SCALE_OUT": "Autoscaling operates in the ONLY_SCALE_OUT mode: instances are added, never removed.",
     "MIN_EQUALS_MAX": "The minimum and the maximum number of instances are equal: the autoscaler cannot change the size.",
@@ -75,7 +75,7 @@ class AutoscalerController:
             [self._load(member, now) for member in members if not member.leaving],
             current,
             history,
-            now,
+            now=now,
         )
         details = list(found.details)
         if members and all(condemned(member.health) for member in members):

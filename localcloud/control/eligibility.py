@@ -29,14 +29,14 @@ def note_eligibility(store: Store, clock: Clock, applied: BalancerPlan) -> None:
 def _compare(store: Store, change: Transaction, service: VirtualService, now: float) -> None:
     key = _PREFIX + service.key
     before = store.get(key) or {"eligible": [], "lastResort": False}
-    healthy = {
-        backend.instance
+    verdicts = {
+        backend.instance: store.get(
+            f"control/backends/{service.backend_service}/{backend.instance}/{last(service.key)}"
+        )
         for backend in service.backends
-        if (
-            store.get(f"control/backends/{service.backend_service}/{backend.instance}/{last(service.key)}")
-            or {}
-        ).get("healthState")
-        == "HEALTHY"
+    }
+    healthy = {
+        instance for instance, verdict in verdicts.items() if verdict and verdict["healthState"] == "HEALTHY"
     }
     eligible = sorted(backend.instance for backend in service.backends if backend.eligible)
     resort = bool(eligible) and not healthy & set(eligible)

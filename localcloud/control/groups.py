@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from localcloud.clock import Clock, rfc3339
 from localcloud.control import group as groups
 from localcloud.control import mig, template
 from localcloud.control.actions import (
@@ -20,6 +19,7 @@ from localcloud.control.actions import (
     Settle,
 )
 from localcloud.control.addresses import AddressBook, SubnetworkFullError
+from localcloud.control.errors import record_error
 from localcloud.control.intents import PREFIX, intend
 from localcloud.control.links import last, project_of, relname, url
 from localcloud.control.member import Member, Version
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
+    from localcloud.clock import Clock
+
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _FIRST_ID = 1_000_000_000_000_000_001  # the counter is shared with every other resource
-_ERRORS_KEPT = 50
 
 
 def members_prefix(name: str) -> str:
@@ -256,7 +257,7 @@ class GroupController:
             last_attempt={"errors": {"errors": [{"code": code, "message": message}]}},
         )
         look.members[member.name] = failed
-        record_error(self._store, look.change, look.group.key, failed, code, message, look.now)
+        record_error(self._store, look.change, look.group.key, failed, look.now)
         self._tell(look, "instance.failed", member.name, message, {"code": code, "retry_at": failed.retry_at})
 
     def _recreate(self, look: _Look, action: Recreate) -> None:
@@ -266,16 +267,9 @@ class GroupController:
             if member.ever_healthy or (not look.group.check and look.now - member.running_at > 600)
             else member.repairs
         )
-        look.members[action.name] = member.acting(
-            "RECREATING",
-            look.now,
-            version=action.version,
+        look.members[action.name] = replace(
+            member.afresh("RECREATING", look.now, action.version),
             instance_id="",
-            running_at=0.0,
-            health="UNKNOWN",
-            health_since=look.now,
-            ever_healthy=False,
-            healthy_at=0.0,
             repairs=repairs + 1 if action.repair else 0,
             repaired_at=look.now if action.repair else 0.0,
         )
@@ -308,17 +302,11 @@ class GroupController:
     def _configure(self, look: _Look, name: str, version: Version, action: str) -> None:
         """Bring the document of an existing instance to a version's configuration."""
         member = look.members[name]
-        changes: dict[str, Any] = {"version": version, "config": look.group.config}
+        member = replace(member, config=look.group.config)
         if action == "RESTARTING":
-            changes |= {
-                "running_at": 0.0,
-                "health": "UNKNOWN",
-                "health_since": look.now,
-                "ever_healthy": False,
-                "healthy_at": 0.0,
-            }
-            changes |= {"instance_status": "STOPPING"}
-        look.members[name] = member.acting(action, look.now, **changes)
+            look.members[name] = replace(member.afresh(action, look.now, version), instance_status="STOPPING")
+        else:
+            look.members[name] = replace(member.acting(action, look.now), version=version)
         document = self._store.get(member.instance)
         if document is not None:
             made_from = template.properties(self._store, version.template)
@@ -330,8 +318,9 @@ class GroupController:
             look.change.put(member.instance, {**document, **fields})
 
     def _settle(self, look: _Look, member: Member, to: str) -> None:
-        look.members[member.name] = member.acting(
-            to, look.now, repairs=0 if to == "NONE" and look.group.check else member.repairs
+        worked = to == "NONE" and bool(look.group.check)
+        look.members[member.name] = replace(
+            member.acting(to, look.now), repairs=0 if worked else member.repairs
         )
         if to == "NONE":
             took = look.now - member.running_at
@@ -410,21 +399,3 @@ def autoscaler_of(store: Store, group: str) -> str:
         if relname(document.get("target", ""), group) == group:
             return key.removeprefix("compute/")
     return ""
-
-
-def record_error(
-    store: Store, change: Transaction, group: str, member: Member, code: str, message: str, now: float
-) -> None:
-    """Append to what the group's listErrors answers: items of {error, instanceActionDetails, timestamp}, newest last."""
-    key = f"control/errors/{group}"
-    items = list((change.writes.get(key) or store.get(key) or {}).get("items", []))
-    item = {
-        "error": {"code": code, "message": message},
-        "instanceActionDetails": {
-            "action": member.action,
-            "instance": url(relname(member.instance)),
-            "version": {"name": member.version.name, "instanceTemplate": url(member.version.template)},
-        },
-        "timestamp": rfc3339(now),
-    }
-    change.put(key, {"items": [*items, item][-_ERRORS_KEPT:]})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
 from localcloud.control import network, serving
-from localcloud.control.groups import record_error
+from localcloud.control.errors import record_error
 from localcloud.control.intents import PREFIX, intend, intent_of
 from localcloud.control.links import last, relname
 from localcloud.control.machine_types import allotment
@@ -225,14 +225,12 @@ class MachineKeeper:
             if (record := self._store.get(record_key)) is not None:
                 attempt = {"errors": {"errors": [{"code": "INTERNAL_ERROR", "message": message}]}}
                 change.put(record_key, {**record, "lastAttempt": attempt})
-                group = relname(metadata_value(document, "created-by"))
+                group = record_key.removeprefix("control/managed/").rpartition("/")[0]
                 record_error(
                     self._store,
                     change,
                     group,
-                    Member.parse(record),
-                    "INTERNAL_ERROR",
-                    message,
+                    Member.parse({**record, "lastAttempt": attempt}),
                     self._clock.now(),
                 )
 

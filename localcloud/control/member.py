@@ -75,9 +75,23 @@ class Member:
             return now >= self.running_at + ready_after
         return self.ever_healthy and not condemned(self.health) and now >= self.healthy_at + ready_after
 
-    def acting(self, action: str, now: float, **changes: Any) -> Member:
+    def acting(self, action: str, now: float) -> Member:
         """Return the record with a new current action."""
-        return replace(self, action=action, since=now, **changes)
+        return replace(self, action=action, since=now)
+
+    def afresh(self, action: str, now: float, version: Version) -> Member:
+        """Return the record of an instance that is to be looked at as new, because it is made or booted again."""
+        return replace(
+            self,
+            action=action,
+            since=now,
+            version=version,
+            running_at=0.0,
+            health="UNKNOWN",
+            health_since=now,
+            ever_healthy=False,
+            healthy_at=0.0,
+        )
 
     def document(self) -> dict[str, Any]:
         """Render as stored."""

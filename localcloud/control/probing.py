@@ -73,7 +73,7 @@ def _autohealing(store: Store, name: str, document: Document) -> list[Target]:
             since = float(each.intent.get("runningAt", 0.0))
             found.append(
                 Target(
-                    spec=_spec(check, "autohealing", each.member.name, each.address, each.address, name),
+                    spec=_spec(check, "autohealing", each, each.address, name),
                     check=group.check,
                     thresholds=_thresholds(check),
                     instance_id=str(each.document["id"]),
@@ -90,24 +90,22 @@ def _balancer(store: Store, rule: serving.Rule) -> list[Target]:
     check = store.get("compute/" + rule.service.check) if rule.service.check else None
     if check is None:
         return []
-    found = []
-    for group, _ in rule.service.groups:
-        for each in serving.serving(store, group):
-            if each.running and not each.leaving:
-                found.append(
-                    Target(
-                        spec=_spec(check, "balancer", each.member.name, each.address, rule.address, rule.key),
-                        check=rule.service.check,
-                        thresholds=_thresholds(check),
-                        instance_id=str(each.document["id"]),
-                        instance_key=each.key,
-                        record=f"control/backends/{rule.service.key}/{each.member.name}/{rule.name}",
-                        since=float(each.intent.get("runningAt", 0.0)),
-                        forwarding_rule=rule.key,
-                        backend_service=rule.service.key,
-                    )
-                )
-    return found
+    behind = [each for group, _ in rule.service.groups for each in serving.serving(store, group)]
+    return [
+        Target(
+            spec=_spec(check, "balancer", each, rule.address, rule.key),
+            check=rule.service.check,
+            thresholds=_thresholds(check),
+            instance_id=str(each.document["id"]),
+            instance_key=each.key,
+            record=f"control/backends/{rule.service.key}/{each.member.name}/{rule.name}",
+            since=float(each.intent.get("runningAt", 0.0)),
+            forwarding_rule=rule.key,
+            backend_service=rule.service.key,
+        )
+        for each in behind
+        if each.running and not each.leaving
+    ]
 
 
 def _thresholds(check: Document) -> Thresholds:
@@ -117,7 +115,7 @@ def _thresholds(check: Document) -> Thresholds:
 
 
 def _spec(
-    check: Document, consumer: Consumer, instance: str, instance_address: str, address: str, path: str
+    check: Document, consumer: Consumer, instance: serving.Serving, address: str, path: str
 ) -> ProbeSpec:
     kind = str(check.get("type") or "TCP")
     kind = "GRPC" if kind == "GRPC_WITH_TLS" else kind
@@ -127,10 +125,10 @@ def _spec(
         msg = f"health check {last(str(check.get('name', '')))}: port is missing; {kind} has no default, set {_BLOCKS[kind]}.port"
         raise ValueError(msg)
     return ProbeSpec(
-        id=f"{consumer}|{instance}|{path}",
+        id=f"{consumer}|{instance.member.name}|{path}",
         consumer=consumer,
-        instance=instance,
-        instance_address=instance_address,
+        instance=instance.member.name,
+        instance_address=instance.address,
         address=address,
         protocol=cast("Protocol", kind),
         port=int(port),

@@ -30,7 +30,7 @@ def decide(group: Group, members: Sequence[Member], busy: set[str], now: float, 
     return _Rollout(group, members, busy, now, needs).decide()
 
 
-def victims(group: Group, members: Sequence[Member], count: int, outdated: set[str]) -> list[Member]:
+def victims(members: Sequence[Member], count: int, outdated: set[str]) -> list[Member]:
     """Choose what to remove when shrinking: keep zones even; within a zone first what runs not, is sick, is old; then the youngest."""
     left = list(members)
     chosen: list[Member] = []
@@ -168,7 +168,7 @@ class _Rollout:
 
     def _shrink(self, count: int, reason: str) -> None:
         outdated = {member.name for member in self._outdated}
-        for victim in victims(self._group, self._live, count, outdated):
+        for victim in victims(self._live, count, outdated):
             self._remove(victim, reason)
 
     def _remove(self, member: Member, reason: str) -> None:

@@ -81,7 +81,7 @@ def instance(
         "cpuPlatform": made_from.get("minCpuPlatform") or "Unknown CPU Platform",
         "canIpForward": bool(made_from.get("canIpForward", False)),
         "networkInterfaces": [
-            _interface(store, book, wanted, index, zone, project)
+            _interface(store, book, wanted, index, path)
             for index, wanted in enumerate(made_from.get("networkInterfaces") or [{}])
         ],
         "disks": [
@@ -159,8 +159,9 @@ def subnetwork_of(store: Store, wanted: Document, zone: str, project: str) -> Do
 
 
 def _interface(
-    store: Store, book: AddressBook, wanted: Document, index: int, zone: str, project: str
+    store: Store, book: AddressBook, wanted: Document, index: int, zone_path: str
 ) -> dict[str, Any]:
+    _, project, _, zone = zone_path.split("/")
     subnetwork = subnetwork_of(store, wanted, zone, project)
     region = zone.rpartition("-")[0]
     name = f"projects/{project}/regions/{region}/subnetworks/{subnetwork['name']}"

@@ -117,17 +117,8 @@ class Verbs:
         now = self._clock.now()
         intend(self._store, change, member.instance, "delete", now=now, drain=True)
         known = [version for version, _ in group.wanted()]
-        return member.acting(
-            "RECREATING",
-            now,
-            version=member.version if member.version in known else known[-1],
-            instance_id="",
-            running_at=0.0,
-            health="UNKNOWN",
-            health_since=now,
-            ever_healthy=False,
-            healthy_at=0.0,
-        )
+        version = member.version if member.version in known else known[-1]
+        return replace(member.afresh("RECREATING", now, version), instance_id="")
 
     def _created(self, group: Group, members: Iterable[Member], name: str, number: int) -> Member:
         zones = sorted(

@@ -37,9 +37,9 @@ class Cloud:
     clock: VirtualClock = field(default_factory=VirtualClock)
 
     def __post_init__(self) -> None:
-        self.rng = random.Random(self.seed)
-        self.machines = SimulatedMachines(self.clock, random.Random(self.seed + 1))
-        self.fabric = SimulatedFabric(self.clock, self.machines, random.Random(self.seed + 2))
+        self.rng = random.Random(self.seed)  # noqa: S311 - repeatable, not secret
+        self.machines = SimulatedMachines(self.clock, random.Random(self.seed + 1))  # noqa: S311
+        self.fabric = SimulatedFabric(self.clock, self.machines, random.Random(self.seed + 2))  # noqa: S311
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Cloud]:
@@ -90,7 +90,7 @@ class Cloud:
                 "compute/" + name, {"name": name.rpartition("/")[2], "selfLink": url(name), **document}
             )
 
-    def patch(self, name: str, **fields: Any) -> None:
+    def patch(self, name: str, **fields: object) -> None:
         """Change fields of a resource."""
         with self.store.transaction() as change:
             change.put("compute/" + name, {**self.get(name), **fields})
@@ -101,7 +101,7 @@ class Cloud:
         assert document is not None, f"{name} does not exist"
         return dict(document)
 
-    def request(self, verb: str, target: str, **args: Any) -> None:
+    def request(self, verb: str, target: str, **args: object) -> None:
         """Ask for a verb, as the API would."""
         with self.store.transaction() as change:
             number = self.store.next_number("request")
@@ -194,7 +194,7 @@ def check(
     )
 
 
-def template(cloud: Cloud, name: str, **properties: Any) -> str:
+def template(cloud: Cloud, name: str, **properties: object) -> str:
     """An instance template; returns its relative name."""
     relname = f"projects/{PROJECT}/global/instanceTemplates/{name}"
     cloud.put(
@@ -218,7 +218,7 @@ def template(cloud: Cloud, name: str, **properties: Any) -> str:
     return relname
 
 
-def group(cloud: Cloud, size: int = 3, *, made_from: str = "", name: str = GROUP, **fields: Any) -> None:
+def group(cloud: Cloud, size: int = 3, *, made_from: str = "", name: str = GROUP, **fields: object) -> None:
     """A regional group with autohealing, as the program makes it."""
     source = made_from or template(cloud, "one")
     cloud.put(
@@ -246,7 +246,7 @@ def group(cloud: Cloud, size: int = 3, *, made_from: str = "", name: str = GROUP
     cloud.put(name.replace("instanceGroupManagers", "instanceGroups"), {"size": 0})
 
 
-def balancer(cloud: Cloud, **fields: Any) -> None:
+def balancer(cloud: Cloud, **fields: object) -> None:
     """A backend service on the group with its own check, and a forwarding rule."""
     cloud.put(
         SERVICE,
@@ -277,7 +277,7 @@ def balancer(cloud: Cloud, **fields: Any) -> None:
     )
 
 
-def autoscaler(cloud: Cloud, minimum: int = 2, maximum: int = 10, **policy: Any) -> None:
+def autoscaler(cloud: Cloud, minimum: int = 2, maximum: int = 10, **policy: object) -> None:
     """A CPU autoscaler on the group."""
     cloud.put(
         AUTOSCALER,
@@ -297,7 +297,7 @@ def autoscaler(cloud: Cloud, minimum: int = 2, maximum: int = 10, **policy: Any)
     )
 
 
-def standard(seed: int = 1, size: int = 3, **fields: Any) -> Cloud:
+def standard(seed: int = 1, size: int = 3, **fields: Any) -> Cloud:  # noqa: ANN401 - fields of a JSON document
     """The seed's architecture without autoscaler: balancer check 5 s x 2, autohealing check 30 s x 5 with a delay of 120 s."""
     cloud = Cloud(seed)
     network(cloud)
