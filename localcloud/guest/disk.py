@@ -1,0 +1,111 @@
+"""An instance's disk: the folders it may write to, filled like those of a fresh Debian."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localcloud.plans.machine import MachineSpec
+
+GOOGLE_ADDRESS = "199.36.153.8"  # private.googleapis.com
+METADATA_ADDRESS = "169.254.169.254"
+FOLDERS = {"etc": "/etc", "var": "/var", "root": "/root", "home": "/home", "opt": "/opt", "srv": "/srv", "local": "/usr/local"}
+
+_COPIED = (
+    "bash.bashrc", "debian_version", "host.conf", "inputrc", "issue", "issue.net", "ld.so.cache", "ld.so.conf", "libaudit.conf",
+    "locale.alias", "login.defs", "magic", "magic.mime", "mime.types", "nsswitch.conf", "profile", "protocols", "rpc", "services",
+    "shells", "wgetrc", "xattr.conf", "gai.conf",
+)  # fmt: skip
+_COPIED_FOLDERS = ("ld.so.conf.d", "skel", "terminfo", "python3", "python3.11", "python3.12", "python3.13", "perl", "iproute2")
+_VAR = ("cache", "lib", "local", "log/journal", "mail", "opt", "spool/cron", "tmp")
+_API_NAMES = (
+    "storage", "www", "compute", "iam", "iamcredentials", "oauth2", "cloudresourcemanager", "serviceusage", "sts", "logging",
+    "monitoring", "commondatastorage", "private",
+)  # fmt: skip
+
+
+def prepare(folder: Path, spec: MachineSpec, library: Path, project: str) -> None:
+    """Make the disk below `folder`, or bring what the host decides in it (names, resolver) up to date if it exists already."""
+    fresh = not (folder / "complete").exists()
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True)
+        _fill_etc(folder / "etc", spec)
+        for name in _VAR:
+            (folder / "var" / name).mkdir(parents=True)
+        (folder / "var/tmp").chmod(0o1777)
+        (folder / "var/run").symlink_to("/run")
+        (folder / "var/lock").symlink_to("/run/lock")
+        (folder / "root").chmod(0o700)
+        for name in (".bashrc", ".profile"):
+            _copy(Path("/etc/skel") / name, folder / "root" / name)
+        _fill_local(folder / "local", library)
+    etc = folder / "etc"
+    host_name, search = f"{spec.name}.{spec.zone}.c.{project}.internal", f"{spec.zone}.c.{project}.internal c.{project}.internal"
+    (etc / "hostname").write_text(spec.name + "\n", encoding="utf-8")
+    (etc / "resolv.conf").write_text(
+        f"domain {spec.zone}.c.{project}.internal\nsearch {search} google.internal.\nnameserver {METADATA_ADDRESS}\noptions attempts:1 timeout:2\n",
+        encoding="utf-8",
+    )
+    apis = " ".join(f"{name}.googleapis.com" for name in _API_NAMES)
+    (etc / "hosts").write_text(
+        "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+        f"{spec.interface.address} {host_name} {spec.name}  # Added by Google\n"
+        f"{METADATA_ADDRESS} metadata.google.internal metadata  # Added by Google\n"
+        f"{GOOGLE_ADDRESS} {apis} storage.cloud.google.com accounts.google.com\n",
+        encoding="utf-8",
+    )
+    if fresh:
+        (folder / "complete").touch()
+
+
+def _fill_etc(etc: Path, spec: MachineSpec) -> None:
+    """Compose /etc from the public parts of the host's and what is this machine's own; nothing else of the host's gets in."""
+    for name in _COPIED:
+        _copy(Path("/etc") / name, etc / name)
+    for name in _COPIED_FOLDERS:
+        source = Path("/etc") / name
+        if source.is_dir():
+            shutil.copytree(source, etc / name, symlinks=True, ignore_dangling_symlinks=True)
+    for name in ("alternatives", "ssl"):  # mounted over
+        (etc / name).mkdir()
+    (etc / "os-release").symlink_to("../usr/lib/os-release")
+    (etc / "localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
+    (etc / "mtab").symlink_to("../proc/self/mounts")
+    master = Path("/usr/share/base-passwd")
+    for name, least in (("passwd", "root:x:0:0:root:/root:/bin/bash\n"), ("group", "root:x:0:\n")):
+        try:
+            text = (master / f"{name}.master").read_text(encoding="utf-8").replace("root:*:", "root:x:").replace(":*:", ":x:")
+        except FileNotFoundError:
+            text = least
+        (etc / name).write_text(text, encoding="utf-8")
+    (etc / "shadow").write_text("root:*:19000:0:99999:7:::\n", encoding="utf-8")
+    (etc / "shadow").chmod(0o600)
+    (etc / "timezone").write_text("Etc/UTC\n", encoding="utf-8")
+    (etc / "environment").touch()
+    (etc / "fstab").write_text("# The disk of this machine is mounted from outside.\n", encoding="utf-8")
+    (etc / "machine-id").write_text(hashlib.md5(spec.id.encode(), usedforsecurity=False).hexdigest() + "\n", encoding="ascii")
+    (etc / "default").mkdir()
+    (etc / "profile.d").mkdir()
+    wants = etc / "systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True)
+    for name in ("google-guest-agent.service", "google-startup-scripts.service", "google-shutdown-scripts.service"):
+        (wants / name).symlink_to(f"/usr/local/lib/guest/units/{name}")
+
+
+def _fill_local(local: Path, library: Path) -> None:
+    for name in ("bin", "etc", "games", "include", "lib/guest", "sbin", "share", "src"):
+        (local / name).mkdir(parents=True)
+    for command in sorted(os.listdir(library / "bin")):
+        (local / "bin" / command).symlink_to(f"/usr/local/lib/guest/bin/{command}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        target.write_bytes(source.read_bytes())
+        target.chmod(0o644)

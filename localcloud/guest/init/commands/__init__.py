@@ -1,0 +1,1 @@
+"""The commands of an instance that talk to its init: systemctl, journalctl, systemd-run, the power commands, sudo."""

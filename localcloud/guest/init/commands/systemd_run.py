@@ -1,0 +1,86 @@
+"""systemd-run: makes a transient service and starts it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .. import process
+from . import client
+
+_VALUED = {"-u": "unit", "--unit": "unit", "-p": "property", "--property": "property", "--description": "description", "-E": "setenv",
+           "--setenv": "setenv", "--working-directory": "directory", "--uid": "uid", "--gid": "gid", "--service-type": "type",
+           "--nice": "nice", "--slice": "slice", "--on-active": "timer", "--on-boot": "timer", "--on-calendar": "timer"}  # fmt: skip
+_PLAIN = {"--no-block", "--quiet", "-q", "--collect", "-G", "--system", "--same-dir", "-d", "--remain-after-exit", "-r",
+          "--no-ask-password", "--wait", "--scope"}  # fmt: skip
+
+
+def main(words: list[str]) -> int:
+    """Run the command; its exit status."""
+    values: dict[str, list[str]] = {}
+    flags = set()
+    words = list(words)
+    while words and words[0].startswith("-"):
+        word = words.pop(0)
+        if word == "--":
+            break
+        name, equals, value = word.partition("=")
+        if name in _VALUED and name.startswith("--") and equals:
+            values.setdefault(_VALUED[name], []).append(value)
+        elif word in _VALUED and words:
+            values.setdefault(_VALUED[word], []).append(words.pop(0))
+        elif word in _PLAIN:
+            flags.add(word)
+        else:
+            print(f"systemd-run: unrecognized option '{word}'", file=sys.stderr)
+            return 1
+    if not words:
+        print("Command line to execute required.", file=sys.stderr)
+        return 1
+    if "timer" in values:
+        print("Timers are not served by this machine's init; run the command from a service that sleeps instead.", file=sys.stderr)
+        return 1
+    program = process.which(words[0])
+    if program is None:
+        print(f"Failed to find executable {words[0]}: No such file or directory", file=sys.stderr)
+        return 1
+    if "--scope" in flags:
+        os.execv(program, words)
+    unit = values.get("unit", [f"run-r{os.urandom(16).hex()}.service"])[-1]
+    unit = unit if unit.endswith(".service") else f"{unit}.service"
+    answer = client.ask("run", unit=unit, text=_text(program, words, values, flags), no_block="--no-block" in flags)
+    if answer.get("error"):
+        print(f"Failed to start transient service unit: {answer['error']}", file=sys.stderr)
+        return 1
+    if not flags & {"--quiet", "-q"}:
+        print(f"Running as unit: {unit}", file=sys.stderr)
+    for failure in answer.get("failures", {}).values():
+        print(f"Job for {unit} failed: {failure}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _text(program: str, words: list[str], values: dict[str, list[str]], flags: set[str]) -> str:
+    command = " ".join(_quote(word) for word in [program, *words[1:]])
+    description = values.get("description", [" ".join([program, *words[1:]])])[-1].replace("\n", " ")
+    lines = ["[Unit]", f"Description={description}", "[Service]", f"Type={values.get('type', ['simple'])[-1]}"]
+    lines += [f"Environment={_quote(item if '=' in item else item + '=' + os.environ.get(item, ''))}" for item in values.get("setenv", [])]
+    if "directory" in values or flags & {"-d", "--same-dir"}:
+        lines.append(f"WorkingDirectory={values['directory'][-1] if 'directory' in values else os.getcwd()}")
+    if flags & {"-r", "--remain-after-exit"}:
+        lines.append("RemainAfterExit=yes")
+    if "nice" in values:
+        lines.append(f"Nice={values['nice'][-1]}")
+    if "uid" in values:
+        lines.append(f"User={values['uid'][-1]}")
+    unit_keys = ("StartLimit", "Description", "After", "Before", "Wants", "Requires")
+    for item in values.get("property", []):
+        lines.insert(1 if item.startswith(unit_keys) else len(lines), item)
+    lines.append(f"ExecStart={command}")
+    return "\n".join(lines) + "\n"
+
+
+def _quote(word: str) -> str:
+    """Quote a word so that the init's reader gives it back unchanged."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'

@@ -1,0 +1,130 @@
+"""Fetching a script by URL, as Google's guest agent does: Cloud Storage with the instance's own token, then without, then give up."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from . import metadata
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STORAGE = "storage.googleapis.com"
+_TRIES, _PAUSE = 3, 1.0
+_NAME_TRIES, _NAME_PAUSE = 20, 5.0
+_BUCKET, _OBJECT = r"([a-z0-9][-_.a-z0-9]*)", r"(.+)"
+_OBJECT_URLS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"^gs://{_BUCKET}/{_OBJECT}$",
+        rf"^https?://{_BUCKET}\.storage\.googleapis\.com/{_OBJECT}$",
+        rf"^https?://storage\.cloud\.google\.com/{_BUCKET}/{_OBJECT}$",
+        rf"^https?://(?:commondata)?storage\.googleapis\.com/{_BUCKET}/{_OBJECT}$",
+    )
+)
+_BODY_LIMIT = 4096  # characters of an error's body that are shown
+
+
+def to_file(url: str, path: str, say: Callable[[str], None]) -> None:
+    """Write what is at the URL to a file.
+
+    Raises:
+        OSError: it could not be had; the message is the agent's.
+    """
+    _await_name()
+    for pattern in _OBJECT_URLS:
+        match = pattern.match(url)
+        if match:
+            bucket, name = match.groups()
+            try:
+                _save(_retry(lambda: _object(bucket, name)), path)
+            except (OSError, metadata.MetadataError) as error:
+                say(f"Failed to download object [{name}] from GCS bucket [{bucket}], err: {error}")
+                say("Trying unauthenticated download")
+                url = f"https://{STORAGE}/{bucket}/{name}"
+                break
+            return
+    _save(_retry(lambda: _plain(url)), path)
+
+
+def _await_name() -> None:
+    for attempt in range(_NAME_TRIES):
+        if attempt:
+            time.sleep(_NAME_PAUSE)
+        try:
+            socket.getaddrinfo(STORAGE, 443)
+        except OSError:
+            continue
+        return
+
+
+def _retry(fetch: Callable[[], bytes]) -> bytes:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return fetch()
+        except (OSError, metadata.MetadataError):
+            if attempt == _TRIES:
+                raise
+            time.sleep(_PAUSE)
+    raise AssertionError
+
+
+def _save(data: bytes, path: str) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def _object(bucket: str, name: str) -> bytes:
+    """Read an object with the token of the instance's service account."""
+    token = json.loads(metadata.get("instance/service-accounts/default/token"))["access_token"]
+    request = urllib.request.Request(
+        f"https://{STORAGE}/{bucket}/{urllib.parse.quote(name)}", headers={"Authorization": f"Bearer {token}"}
+    )
+    try:
+        return _open(request)
+    except urllib.error.HTTPError as error:
+        body = error.read(_BODY_LIMIT).decode("utf-8", "replace")
+        msg = f'error reading object "{name}": {_words(error.code, body)}'
+        raise OSError(msg) from None
+
+
+def _words(code: int, body: str) -> str:
+    """Say an error as Google's client library does."""
+    try:
+        said = json.loads(body)["error"]
+        reasons = [entry.get("reason", "") for entry in said.get("errors", []) if entry.get("reason")]
+        return f"googleapi: Error {code}: {said['message']}" + (f", {reasons[0]}" if reasons else "")
+    except (ValueError, KeyError, TypeError):
+        return f"googleapi: got HTTP response code {code} with body: {' '.join(body.split())}"
+
+
+def _plain(url: str) -> bytes:
+    scheme = url.partition("://")[0]
+    if scheme not in {"http", "https"}:
+        msg = f'Get "{url}": unsupported protocol scheme "{scheme if "://" in url else ""}"'
+        raise OSError(msg)
+    try:
+        return _open(urllib.request.Request(url))
+    except urllib.error.HTTPError as error:
+        msg = f'GET "{url}", bad status: {error.code} {error.reason}'
+        raise OSError(msg) from None
+    except ValueError as error:
+        msg = f'Get "{url}": {error}'
+        raise OSError(msg) from None
+
+
+def _open(request: urllib.request.Request) -> bytes:
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context())
+    )
+    with opener.open(request, timeout=60) as answer:
+        body = answer.read()
+    return bytes(body)

@@ -1,0 +1,251 @@
+"""All units: loading, jobs with their order, enabling, and what the commands ask for."""
+
+from __future__ import annotations
+
+import os
+
+from . import unitfile
+from .journal import INFO
+from .process import PATH
+from .service import Service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .journal import Journal
+    from .loop import Loop
+
+FOLDER = "/etc/systemd/system"
+DEFAULT_TARGET = "multi-user.target"
+
+
+class Manager:
+    """Owns the units of one machine."""
+
+    def __init__(self, loop: Loop, journal: Journal, *, host: str, boot: str, machine_id: str) -> None:
+        self.loop, self.journal = loop, journal
+        self.host, self.boot, self.machine_id = host, boot, machine_id
+        self.units: dict[str, Service] = {}
+
+    def say(self, message: str, unit: str = "", *, priority: int = INFO, console: bool = True) -> None:
+        """Write a line as systemd itself."""
+        self.journal.log(unit, "systemd", 1, message, priority=priority, console=console)
+
+    def builtin(self, program: str, argv: list[str]) -> Callable[[], int] | None:
+        """Return the function that stands for a program, where starting a new interpreter for it would only cost time."""
+        if os.path.basename(program) != "google_metadata_script_runner" or len(argv) != 2:
+            return None
+
+        def run() -> int:
+            from . import runner
+
+            return runner.main(argv[1])
+
+        return run
+
+    def unit(self, name: str) -> Service:
+        """Return a unit, loading it if need be.
+
+        Raises:
+            UnitError: there is no such unit.
+        """
+        name = unitfile.unit_name(name)
+        service = self.units.get(name)
+        if service is None:
+            service = self.units[name] = Service(self, unitfile.load(name))
+        return service
+
+    def reload(self) -> None:
+        """Read all unit files again; what runs goes on with its new settings, as in systemd."""
+        self.say("Reloading.")
+        for name, service in list(self.units.items()):
+            try:
+                service.file = unitfile.load(name)
+            except unitfile.UnitError:
+                if service.active in {"inactive", "failed"}:
+                    del self.units[name]
+
+    def environment(self, service: Service) -> dict[str, str]:
+        """Return the environment of a unit's commands."""
+        env = {"LANG": "C.UTF-8", "PATH": PATH, "INVOCATION_ID": service.invocation, "JOURNAL_STREAM": "8:0"}
+        if service.file.get("Service", "User") or not service.file.flag("Unit", "DefaultDependencies", default=True):
+            env.update(HOME="/root", LOGNAME="root", USER="root", SHELL="/bin/bash")
+        if service.kind.startswith("notify"):
+            env["NOTIFY_SOCKET"] = "/run/systemd/notify"
+        for key, root in (("RuntimeDirectory", "/run"), ("StateDirectory", "/var/lib")):
+            folders = service.file.words("Service", key)
+            if folders:
+                env["RUNTIME_DIRECTORY" if root == "/run" else "STATE_DIRECTORY"] = ":".join(f"{root}/{folder}" for folder in folders)
+        for line in service.file.all("Service", "Environment"):
+            for word in unitfile.split(line):
+                name, _, value = word.partition("=")
+                env[name] = value
+        for path in service.file.all("Service", "EnvironmentFile"):
+            try:
+                with open(path.removeprefix("-"), encoding="utf-8", errors="replace") as file:
+                    env.update(_assignments(file.read()))
+            except OSError as error:
+                if not path.startswith("-"):
+                    self.say(f"{service.name}: Failed to load environment files: {error.strerror}", service.name, priority=3)
+        return env
+
+    # Jobs.
+
+    def start(self, names: list[str], done: Callable[[dict[str, str]], None]) -> None:
+        """Start units and what they want, each after those it comes after; `done` gets why those asked for failed, by name.
+
+        Raises:
+            UnitError: one of them does not exist.
+        """
+        jobs: dict[str, Service] = {}
+        wanted = [self.unit(name).name for name in names]
+        queue = list(wanted)
+        while queue:
+            name = queue.pop(0)
+            if name in jobs:
+                continue
+            try:
+                jobs[name] = self.unit(name)
+            except unitfile.UnitError:
+                if name in wanted:
+                    raise
+                continue
+            for other in self._pulled_in(jobs[name]):
+                if other not in jobs and not self._is_up(other):
+                    queue.append(other)
+        self._run(jobs, wanted, done)
+
+    def _run(self, jobs: dict[str, Service], wanted: list[str], done: Callable[[dict[str, str]], None]) -> None:
+        pending = dict(jobs)
+        failures: dict[str, str] = {}
+        before: dict[str, set[str]] = {name: set() for name in jobs}
+        for name, service in jobs.items():
+            before[name] |= {other for other in service.file.words("Unit", "After") if other in jobs}
+            for other in service.file.words("Unit", "Before"):
+                if other in jobs:
+                    before[other].add(name)
+            if service.kind == "target":
+                before[name] |= {other for other in self._pulled_in(service) if other in jobs and jobs[other].kind != "target"}
+
+        def launch() -> None:
+            ready = [name for name in pending if not (before[name] & (set(pending) | started))]
+            if not ready and pending and not started:
+                ready = [next(iter(pending))]  # an ordering cycle: systemd too breaks it by deleting a job
+                self.say(f"{ready[0]}: Found ordering cycle, starting it now.", ready[0], priority=4)
+            for name in ready:
+                service = pending.pop(name)
+                started.add(name)
+                service.start(lambda failure, name=name: finished(name, failure))  # type: ignore[misc]
+
+        def finished(name: str, failure: str) -> None:
+            started.discard(name)
+            if failure:
+                failures[name] = failure
+            if pending:
+                launch()
+            elif not started and not over:
+                over.append(True)
+                done({name: failures[name] for name in wanted if name in failures})
+
+        started: set[str] = set()
+        over: list[bool] = []
+        launch()
+
+    def stop(self, names: list[str], done: Callable[[], None]) -> None:
+        """Stop units; `done()` when they are."""
+        left = [self.unit(name) for name in names]
+        count = len(left)
+
+        def one() -> None:
+            nonlocal count
+            count -= 1
+            if count == 0:
+                done()
+
+        for service in left:
+            service.stop(one)
+        if not left:
+            done()
+
+    def stop_all(self, done: Callable[[], None]) -> None:
+        """Stop everything that runs: shutdown scripts first, as their unit comes after all services."""
+        names = [name for name, unit in self.units.items() if unit.active in {"active", "activating"}]
+        scripts = [name for name in names if name == "google-shutdown-scripts.service"]
+        rest = [name for name in names if name not in scripts]
+        self.stop(scripts, lambda: self.stop(rest, done))
+
+    def _pulled_in(self, service: Service) -> list[str]:
+        names = [name for key in ("Wants", "Requires", "BindsTo") for name in service.file.words("Unit", key)]
+        for kind in ("wants", "requires"):
+            for root in (FOLDER, "/run/systemd/system", "/usr/local/lib/guest/units"):
+                folder = f"{root}/{service.name}.{kind}"
+                if os.path.isdir(folder):
+                    names += sorted(os.listdir(folder))
+        return names
+
+    def _is_up(self, name: str) -> bool:
+        unit = self.units.get(name)
+        return unit is not None and unit.active == "active"
+
+    # Enabling.
+
+    def enable(self, name: str) -> list[str]:
+        """Make the links of the [Install] section; returns what systemctl prints.
+
+        Raises:
+            UnitError: there is no such unit.
+        """
+        file = unitfile.load(unitfile.unit_name(name))
+        lines = []
+        for target, link in self._links(file):
+            os.makedirs(os.path.dirname(link), exist_ok=True)
+            if not os.path.lexists(link):
+                os.symlink(target, link)
+                lines.append(f"Created symlink {link} → {target}.")
+        if not any(True for _ in self._links(file)):
+            lines.append("The unit files have no installation config (WantedBy=, RequiredBy=, Also=,\nAlias= settings in the [Install] section).")
+        return lines
+
+    def disable(self, name: str) -> list[str]:
+        """Remove the links of the [Install] section; returns what systemctl prints."""
+        file = unitfile.load(unitfile.unit_name(name))
+        lines = []
+        for _, link in self._links(file):
+            if os.path.islink(link):
+                os.unlink(link)
+                lines.append(f"Removed {link}.")
+        return lines
+
+    def enabled(self, name: str) -> str:
+        """Return what ``systemctl is-enabled`` prints."""
+        name = unitfile.unit_name(name)
+        path = unitfile.find(name)
+        if path is None:
+            return "not-found"
+        if os.path.realpath(path) == "/dev/null":
+            return "masked"
+        if path.startswith("/run/systemd/transient"):
+            return "transient"
+        links = self._links(unitfile.load(name))
+        if any(os.path.islink(link) for _, link in links):
+            return "enabled"
+        return "disabled" if links else "static"
+
+    def _links(self, file: unitfile.UnitFile) -> list[tuple[str, str]]:
+        links = [(file.path, f"{FOLDER}/{target}.wants/{file.name}") for target in file.words("Install", "WantedBy")]
+        links += [(file.path, f"{FOLDER}/{target}.requires/{file.name}") for target in file.words("Install", "RequiredBy")]
+        return links + [(file.path, f"{FOLDER}/{alias}") for alias in file.words("Install", "Alias")]
+
+
+def _assignments(text: str) -> dict[str, str]:
+    """Read an environment file: shell-like assignments, comments, quotes."""
+    values = {}
+    for line in text.splitlines():
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;" or "=" not in stripped:
+            continue
+        name, _, value = stripped.partition("=")
+        value = value.strip()
+        values[name.strip()] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+    return values

@@ -1,0 +1,109 @@
+"""google_metadata_script_runner: fetches the instance's start-up or shutdown scripts from the metadata server and runs them.
+
+Follows Google's guest agent in order, messages and failures: `<kind>-script` and then `<kind>-script-url`, both if both are given;
+project attributes only if the instance has neither; a script is written to a folder that is removed after it has run, and a failing
+one fails nothing but itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from . import metadata
+
+VERSION = "20251120.00"
+_LINE_LIMIT = 65536  # bytes; a longer line ends the reading, as in the agent's scanner
+_LEADING = " \n\v\f\t\r"
+
+
+def say(message: str) -> None:
+    """Print a line, at once."""
+    sys.stdout.buffer.write(message.encode("utf-8", "surrogateescape") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def main(kind: str) -> int:
+    """Run the scripts of one kind, `startup` or `shutdown`; the exit status."""
+    if kind not in {"startup", "shutdown"}:
+        say('no valid arguments specified. Specify one of "startup", "shutdown" or "specialize"')
+        return 2
+    say(f"Starting {kind} scripts (version {VERSION}).")
+    keys = [f"{kind}-script", f"{kind}-script-url"]
+    try:
+        scripts = _scripts(keys)
+    except metadata.MetadataError as error:
+        say(str(error))
+        return 1
+    if not scripts:
+        say(f"No {kind} scripts to run.")
+        return 0
+    for key in keys:
+        if key not in scripts:
+            continue
+        say(f"Found {key} in metadata.")
+        failure = _set_up_and_run(key, scripts[key])
+        say(f'Script "{key}" failed with error: {failure}' if failure else f"{key} exit status 0")
+    say(f"Finished running {kind} scripts.")
+    return 0
+
+
+def _scripts(keys: list[str]) -> dict[str, str]:
+    for level in ("instance", "project"):
+        attributes = metadata.attributes(level)
+        found = {key: attributes[key] for key in keys if attributes.get(key)}
+        if found:
+            return found
+    return {}
+
+
+def _set_up_and_run(key: str, value: str) -> str:
+    """Run one script; why it failed, or nothing."""
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="metadata-scripts")
+    path = f"{folder}/{key}"
+    try:
+        try:
+            if key.endswith("-url"):
+                from . import download
+
+                download.to_file(value.strip(), path, say)
+            else:
+                with open(path, "wb") as file:
+                    file.write(value.lstrip(_LEADING).encode("utf-8", "surrogateescape"))
+            os.chmod(path, 0o755)
+        except (OSError, metadata.MetadataError) as error:
+            return f"unable to write script to file: {error}"
+        return _run(key, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(key: str, path: str) -> str:
+    reading, writing = os.pipe()
+    child = subprocess.Popen(["/bin/bash", "-c", path], stdin=subprocess.DEVNULL, stdout=writing, stderr=writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as output:
+        while True:
+            line = output.readline(_LINE_LIMIT + 1)
+            if not line:
+                break
+            if len(line) > _LINE_LIMIT:
+                say(f'error while communicating with "{key}" script: bufio.Scanner: token too long')
+                break
+            say(f"{key}: {line.decode('utf-8', 'surrogateescape').rstrip(chr(10)).rstrip(chr(13))}")
+    status = child.wait()
+    if status < 0:
+        import signal
+
+        return f"signal: {signal.strsignal(-status) or status}".lower()
+    return f"exit status {status}" if status else ""
+
+
+def wait(seconds: float) -> None:
+    """Wait between two tries."""
+    time.sleep(seconds)

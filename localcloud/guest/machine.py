@@ -1,0 +1,127 @@
+"""One booted instance as the daemon holds it: its record, its listeners, and the end of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from localcloud.guest import processes, session
+from localcloud.guest.disk import GOOGLE_ADDRESS, METADATA_ADDRESS
+from localcloud.guest.init import wire
+from localcloud.guest.listener import App, Listener
+from localcloud.guest.metadata import MetadataServer
+from localcloud.plans.machine import MachineView
+
+if TYPE_CHECKING:
+    from localcloud.guest.metadata_source import MetadataSource
+    from localcloud.guest.record import Record
+
+LISTENERS = ((METADATA_ADDRESS, 80), (GOOGLE_ADDRESS, 443), (GOOGLE_ADDRESS, 80))
+LIFECYCLE = "lifecycle"
+_LIFECYCLE_TAIL = 64  # bytes that are looked at; the guest writes the file
+
+
+class Machine:
+    """Serves the instance's addresses of Google's and knows when its init has ended."""
+
+    def __init__(self, record: Record, folder: Path, source: MetadataSource) -> None:
+        self.record, self.folder, self.source = record, folder, source
+        self.booted = False
+        self.ended = asyncio.Event()
+        self.thaw: asyncio.Task[None] | None = None
+        self._listeners: list[Listener] = []
+        self._handle = -1
+
+    async def serve(self, sockets: tuple[socket.socket, ...], google_api: App, tls: ssl.SSLContext) -> None:
+        """Answer on sockets made in the instance's network namespace, in the order of `LISTENERS`."""
+        metadata, google = Listener(MetadataServer(self.source)), Listener(google_api)
+        self._listeners = [metadata, google]
+        await metadata.serve(sockets[0])
+        await google.serve(sockets[1], tls)
+        await google.serve(sockets[2])
+
+    def watch(self) -> None:
+        """Notice the end of the init from now on."""
+        try:
+            self._handle = os.pidfd_open(self.record.init.pid)
+        except ProcessLookupError:
+            self.ended.set()
+            return
+        if not self.record.init.alive():
+            self._over()
+            return
+        asyncio.get_running_loop().add_reader(self._handle, self._over)
+
+    async def close(self) -> None:
+        """Stop serving and watching; the instance's processes are not touched."""
+        if self.thaw is not None:
+            self.thaw.cancel()
+        self._release()
+        for listener in self._listeners:
+            await listener.close()
+        self._listeners.clear()
+
+    def state(self) -> Literal["starting", "running", "exited", "crashed"]:
+        """Return what the instance is doing."""
+        if self.record.init.alive():
+            return "running" if self.booted else "starting"
+        return "exited" if self._powered_off() else "crashed"
+
+    def view(self, snapshot: processes.Snapshot) -> MachineView:
+        """Return what is observed of it."""
+        used = max(self.record.cpu_seconds, processes.cpu_seconds(snapshot.tree(self.record.init)))
+        self.record = replace(self.record, cpu_seconds=used)
+        return MachineView(
+            id=self.record.spec.id,
+            state=self.state(),
+            booted_at=self.record.booted_at,
+            pid=self.record.init.pid,
+            cpu_seconds=used,
+        )
+
+    def _powered_off(self) -> bool:
+        try:
+            with (self.folder / LIFECYCLE).open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - _LIFECYCLE_TAIL))
+                return file.read().endswith(b"poweroff\n")
+        except FileNotFoundError:
+            return False
+
+    def _over(self) -> None:
+        self.ended.set()
+        self._release()
+
+    def _release(self) -> None:
+        if self._handle >= 0:
+            asyncio.get_running_loop().remove_reader(self._handle)
+            os.close(self._handle)
+            self._handle = -1
+
+
+async def converse(folder: Path, kind: bytes) -> None:
+    """Send the init one frame and wait for its READY.
+
+    Raises:
+        SessionError: there is no init, or it went away, or answered something else.
+    """
+    loop = asyncio.get_running_loop()
+    with session.connect(folder) as connection:
+        connection.setblocking(False)
+        reader = wire.FrameReader()
+        try:
+            await loop.sock_sendall(connection, wire.frame(kind))
+            while data := await loop.sock_recv(connection, 4096):
+                for answer, _ in reader.feed(data):
+                    if answer == wire.READY:
+                        return
+        except (OSError, wire.ProtocolError) as error:
+            msg = f"instance {folder.name} broke off: {error}"
+            raise session.SessionError(msg) from None
+    msg = f"instance {folder.name}: its init ended"
+    raise session.SessionError(msg)

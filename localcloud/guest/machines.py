@@ -1,0 +1,323 @@
+"""Runs instances as sandboxes on this host: boots, stops, observes, breaks and re-adopts them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcloud.guest import disk, library, processes, serial_port, session
+from localcloud.guest.identity_token import IdentitySigner
+from localcloud.guest.init import wire
+from localcloud.guest.machine import LIFECYCLE, LISTENERS, Machine, converse
+from localcloud.guest.metadata_source import MetadataSource
+from localcloud.guest.record import Record
+from localcloud.guest.sandbox import Sandbox
+from localcloud.guest.trust import Trust
+from localcloud.plans.world import Command
+
+if TYPE_CHECKING:
+    from localcloud.clock import Clock
+    from localcloud.guest.listener import App
+    from localcloud.home import Home
+    from localcloud.identity import Identities
+    from localcloud.plans.machine import MachineSpec, MachineView
+    from localcloud.plans.world import MachineHost
+    from localcloud.store import Store
+
+_MACHINE_ID = re.compile(r"[0-9]{1,20}")
+_PREFIX_LENGTH = 32
+_BOOT_LOG = "sandbox.log"
+_BOOT_LOG_SHOWN = 400  # bytes
+_POWER_OFF_PATIENCE = 5.0  # real seconds for a killed init to be gone
+
+
+class BootError(Exception):
+    """An instance could not be booted; the message says why."""
+
+
+class Sandboxes:
+    """The machines of one cloud. Implements `localcloud.plans.machine.Machines`."""
+
+    def __init__(
+        self,
+        home: Home,
+        store: Store,
+        clock: Clock,
+        host: MachineHost,
+        identities: Identities,
+        google_api: App,
+        *,
+        project_number: str = "100000000001",
+    ) -> None:
+        self._home, self._store, self._clock, self._host = home, store, clock, host
+        self._identities, self._google_api, self._project_number = identities, google_api, project_number
+        shared = home.path / "guest"
+        self._library = library.prepare(shared)
+        self._trust = Trust(shared / "trust")
+        self._signer = IdentitySigner(shared / "identity.key")
+        self._machines: dict[str, Machine] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def start(self, spec: MachineSpec) -> None:
+        """Boot this machine; returns when its init runs. Starting one that runs already is nothing.
+
+        Raises:
+            BootError: it could not be booted, with the sandbox's own words.
+        """
+        async with self._lock(spec.id):
+            machine = self._machines.get(spec.id)
+            if machine is not None:
+                if machine.record.init.alive():
+                    return
+                await self._remove(machine)
+            await self._boot(spec)
+
+    async def _boot(self, spec: MachineSpec) -> None:
+        folder = self._folder(spec.id)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        project = spec.key.split("/")[2]
+        await asyncio.to_thread(disk.prepare, folder / "disk", spec, self._library, project)
+        sandbox = Sandbox(
+            host_name=spec.name,
+            disk=folder / "disk",
+            library=self._library,
+            ssl=self._trust.ssl_folder,
+            memory_mib=spec.memory_mib,
+        )
+        null = os.open(os.devnull, os.O_RDWR)
+        log = os.open(folder / _BOOT_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        serial = os.open(folder / "serial.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        life = os.open(folder / LIFECYCLE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        control = session.listen(folder)
+        try:
+            command = Command(argv=sandbox.argv(), fds={0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life})
+            spawned = await self._host.spawn(spec.interface, spec.gateway, _PREFIX_LENGTH, command, LISTENERS)
+        finally:
+            for fd in (null, log, serial, life):
+                os.close(fd)
+            control.close()
+        outer = processes.ProcessId.of(spawned.pid)
+        source = self._source(spec)
+        record = Record(spec=spec, outer=outer or _gone(spawned.pid), init=outer or _gone(spawned.pid), booted_at=self._clock.now())
+        machine = Machine(replace(record, forwarded=spec.forwarded_addresses), folder, source)
+        self._machines[spec.id] = machine
+        try:
+            await machine.serve(spawned.listeners, self._google_api, self._trust.server)
+            await converse(folder, wire.HELLO)
+            init = _init_of(spawned.pid)
+        except session.SessionError as error:
+            await self._remove(machine)
+            msg = f"instance {spec.name} did not boot: {error}{self._boot_log(folder)}"
+            raise BootError(msg) from None
+        machine.record = replace(machine.record, init=init)
+        machine.record.write(folder)
+        machine.booted = True
+        machine.watch()
+        if spec.forwarded_addresses:
+            await self._host.set_local_addresses(spawned.pid, spec.forwarded_addresses)
+
+    async def stop(self, machine_id: str, *, grace: float) -> None:
+        """Shut down (shutdown script, at most `grace` cloud seconds), then remove all of it but its folder."""
+        async with self._lock(machine_id):
+            machine = self._machines.get(machine_id)
+            if machine is None:
+                return
+            if machine.record.init.alive() and grace > 0:
+                await self._thaw(machine)
+                await self._shut_down(machine, grace)
+            await self._remove(machine)
+
+    async def _shut_down(self, machine: Machine, grace: float) -> None:
+        limit = asyncio.ensure_future(self._clock.sleep(grace))
+        over = asyncio.ensure_future(_orderly_end(machine))
+        try:
+            await asyncio.wait({limit, over}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (limit, over):
+                task.cancel()
+            await asyncio.gather(limit, over, return_exceptions=True)
+
+    async def _remove(self, machine: Machine) -> None:
+        """Take away processes, listeners and network interface."""
+        record = machine.record
+        self._machines.pop(record.spec.id, None)
+        record.init.send(signal.SIGKILL)
+        await machine.close()
+        record.outer.send(signal.SIGKILL)
+        await self._host.remove(record.spec.interface.instance, record.outer.pid)
+        Record.remove(machine.folder)
+        (machine.folder / session.SOCKET).unlink(missing_ok=True)
+
+    async def forget(self, machine_id: str) -> None:
+        """Remove the folder of a stopped machine.
+
+        Raises:
+            ValueError: it is not stopped.
+        """
+        async with self._lock(machine_id):
+            if machine_id in self._machines:
+                msg = f"machine {machine_id}: still exists; stop it before it is forgotten"
+                raise ValueError(msg)
+            await asyncio.to_thread(shutil.rmtree, self._folder(machine_id), ignore_errors=True)
+        self._locks.pop(machine_id, None)
+
+    def observe(self) -> Mapping[str, MachineView]:
+        """Return every machine that exists, by id."""
+        if not self._machines:
+            return {}
+        snapshot = processes.Snapshot()
+        return {machine_id: machine.view(snapshot) for machine_id, machine in self._machines.items()}
+
+    async def forwarded(self, machine_id: str, addresses: tuple[str, ...]) -> None:
+        """Set the forwarding rules' addresses that this machine answers to."""
+        machine = self._machine(machine_id)
+        if not machine.record.init.alive():
+            return
+        await self._host.set_local_addresses(machine.record.outer.pid, addresses)
+        machine.source.set_forwarded(addresses)
+        machine.record = replace(machine.record, forwarded=addresses)
+        machine.record.write(machine.folder)
+
+    async def crash(self, machine_id: str) -> None:
+        """Kill all its processes at once, as a kernel panic would; it stays, silent."""
+        machine = self._machine(machine_id)
+        if machine.record.init.send(signal.SIGKILL):  # the kernel takes all of the init's PID namespace along
+            await asyncio.wait_for(machine.ended.wait(), _POWER_OFF_PATIENCE)
+
+    async def hang(self, machine_id: str, seconds: float) -> None:
+        """Stop all its processes for this many cloud seconds, then let them go on."""
+        machine = self._machine(machine_id)
+        await asyncio.to_thread(processes.stop_all, machine.record.init)
+        machine.record = replace(machine.record, hung_until=self._clock.now() + seconds)
+        machine.record.write(machine.folder)
+        self._plan_thaw(machine)
+
+    def _plan_thaw(self, machine: Machine) -> None:
+        async def later() -> None:
+            await self._clock.sleep(machine.record.hung_until - self._clock.now())
+            machine.thaw = None
+            await self._thaw(machine)
+
+        if machine.thaw is not None:
+            machine.thaw.cancel()
+        machine.thaw = asyncio.ensure_future(later())
+
+    async def _thaw(self, machine: Machine) -> None:
+        if machine.record.hung_until <= 0:
+            return
+        if machine.thaw is not None:
+            machine.thaw.cancel()
+            machine.thaw = None
+        await asyncio.to_thread(processes.continue_all, machine.record.init)
+        machine.record = replace(machine.record, hung_until=0.0)
+        machine.record.write(machine.folder)
+
+    async def adopt(self) -> Sequence[str]:
+        """Take over the machines that an earlier daemon of this folder booted; returns the ids of those that live.
+
+        What is dead is taken over too, as crashed or exited, so that its removal can be decided as for any other.
+        """
+        living = []
+        root = self._home.path / "instances"
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            record = Record.read(folder)
+            if record is None or record.spec.id in self._machines:
+                continue
+            source = self._source(record.spec)
+            source.set_forwarded(record.forwarded)
+            machine = Machine(record, folder, source)
+            if record.init.alive():
+                sockets = await self._host.listen(record.outer.pid, LISTENERS)
+                await machine.serve(sockets, self._google_api, self._trust.server)
+                living.append(record.spec.id)
+            machine.booted = True
+            machine.watch()
+            self._machines[record.spec.id] = machine
+            if record.hung_until > 0 and record.init.alive():
+                self._plan_thaw(machine)
+        return living
+
+    async def release(self) -> None:
+        """Let go of all machines without touching them, for a daemon that ends and leaves them to the next."""
+        for machine in self._machines.values():
+            machine.record.write(machine.folder)
+            await machine.close()
+        self._machines.clear()
+
+    async def exec(self, machine_id: str, argv: Sequence[str], *, stdin: bytes = b"", tty: bool = False) -> session.Completed:
+        """Run a command on a machine.
+
+        Raises:
+            SessionError: it is not up, or cannot execute the command.
+        """
+        return await asyncio.to_thread(session.GuestSession(self._folder(machine_id)).run, argv, stdin=stdin, tty=tty)
+
+    def serial_output(self, machine_id: str) -> bytes:
+        """Return the last megabyte of a machine's serial port, also when it no longer runs."""
+        return self.serial(machine_id).contents
+
+    def serial(self, machine_id: str, start: int = 0) -> serial_port.SerialOutput:
+        """Return a machine's serial port output from an offset on."""
+        return serial_port.read(self._folder(machine_id), start)
+
+    def _source(self, spec: MachineSpec) -> MetadataSource:
+        return MetadataSource(spec, self._store, self._clock, self._identities, self._signer, self._project_number)
+
+    def _machine(self, machine_id: str) -> Machine:
+        machine = self._machines.get(machine_id)
+        if machine is None:
+            msg = f"machine {machine_id}: there is none with this id"
+            raise KeyError(msg)
+        return machine
+
+    def _folder(self, machine_id: str) -> Path:
+        if not _MACHINE_ID.fullmatch(machine_id):
+            msg = f"machine id {machine_id!r}: must be a number"
+            raise ValueError(msg)
+        return self._home.instance(machine_id)
+
+    def _lock(self, machine_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(machine_id, asyncio.Lock())
+
+    @staticmethod
+    def _boot_log(folder: Path) -> str:
+        said = (folder / _BOOT_LOG).read_bytes()[-_BOOT_LOG_SHOWN:].decode(errors="replace").strip()
+        return f"; the sandbox said: {said}" if said else ""
+
+
+def _gone(pid: int) -> processes.ProcessId:
+    return processes.ProcessId(pid, -1)
+
+
+def _init_of(outer: int) -> processes.ProcessId:
+    """Return the init inside a sandbox: the first descendant that is process 1 of a namespace of its own."""
+    queue = [outer]
+    while queue:
+        pid = queue.pop(0)
+        try:
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            continue
+        numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
+        if pid != outer and numbers[-1:] == ["1"]:
+            found = processes.ProcessId.of(pid)
+            if found is not None:
+                return found
+        queue += processes.children(pid)
+    msg = f"sandbox {outer}: its init ended"
+    raise session.SessionError(msg)
+
+
+async def _orderly_end(machine: Machine) -> None:
+    try:
+        await converse(machine.folder, wire.SHUTDOWN)
+    except session.SessionError:
+        return
+    await machine.ended.wait()

@@ -1,0 +1,72 @@
+"""The bubblewrap command line of an instance: what it may see, and nothing else.
+
+It is executed in a network namespace that was made for it, by a process without power over that namespace. Checked with
+bubblewrap 0.8 as root and as an ordinary user.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.guest.disk import FOLDERS
+from localcloud.guest.init.pid1 import BOOT_CODE
+
+PROCESSES = 4096  # per instance, as far as the kernel counts them: not at all for the host's root
+FILES = 65536  # open files per process
+DISK_BYTES = 10 << 30  # the longest file
+RUN_BYTES = 64 << 20
+
+# When the daemon runs as root, an instance's root and the host's are one user to the kernel, for which mode bits are enough where
+# capabilities are not asked for: files under /proc (sysctls, sysrq-trigger) could be written, and the mode of the host's own device
+# nodes be changed. A read-only mount stands above modes; devices can be written through it all the same.
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """One instance's surroundings. `disk` holds the folders of `FOLDERS`; `library` and `ssl` are shared and read-only."""
+
+    host_name: str
+    disk: Path
+    library: Path
+    ssl: Path
+    memory_mib: int
+
+    def argv(self) -> tuple[str, ...]:
+        """Return the command that becomes the instance; descriptors 3, 4 and 5 are its control socket, serial port and life signs."""
+        words = [
+            "bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--disable-userns",
+            "--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+            "--hostname", self.host_name, "--cap-drop", "ALL", "--new-session",
+            "--clearenv", "--setenv", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "--setenv", "LANG", "C.UTF-8", "--setenv", "GUEST_LIMITS", self._limits(),
+            "--ro-bind", "/usr", "/usr",
+        ]  # fmt: skip
+        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+            if os.path.isdir(f"/usr/{name}"):
+                words += ["--symlink", f"usr/{name}", f"/{name}"]
+        for name, target in FOLDERS.items():
+            words += ["--bind", str(self.disk / name), target]
+        words += ["--ro-bind", str(self.library), "/usr/local/lib/guest", "--ro-bind", str(self.ssl), "/etc/ssl"]
+        words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
+        for name in sorted(os.listdir(self.library / "bin")):  # scripts that name them by their whole path get ours too
+            for folder in ("/usr/bin", "/usr/sbin"):
+                path = Path(folder) / name
+                if path.is_file() and not path.is_symlink():
+                    words += ["--ro-bind", str(self.library / "bin" / name), str(path)]
+        half = max(16, self.memory_mib // 2) << 20
+        words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
+        for name in _DEVICES:
+            words += ["--remount-ro", f"/dev/{name}"]
+        words += ["--size", str(half), "--perms", "1777", "--tmpfs", "/dev/shm",
+                  "--size", str(half), "--perms", "1777", "--tmpfs", "/tmp",
+                  "--size", str(RUN_BYTES), "--tmpfs", "/run", "--dir", "/run/lock", "--dir", "/mnt", "--dir", "/media",
+                  "--chdir", "/", "--",
+                  "/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE]  # fmt: skip
+        return tuple(words)
+
+    def _limits(self) -> str:
+        memory = self.memory_mib << 20
+        return f"processes={PROCESSES} files={FILES} memory={memory} file-size={DISK_BYTES}"
