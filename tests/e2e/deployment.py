@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import yaml
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -116,6 +118,25 @@ class Deployment:
         """Run a localcloud command with --json and return what it printed."""
         return json.loads(self.localcloud(*arguments, "--json"))
 
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs."""
+        found: dict[str, Any] = json.loads(self.pulumi("stack", "output", "-s", "local", "--json"))
+        return found
+
+    def cpus(self) -> set[int]:
+        """Return the processors that instances may use: this machine's."""
+        return os.sched_getaffinity(0)
+
+    def api(self, path: str) -> Any:  # noqa: ANN401  - JSON of the method called
+        """Call a method of Google's API on this cloud with the owner's token."""
+        variables = self.show("env")
+        request = urllib.request.Request(
+            self.show("status")["endpoint"] + path,
+            headers={"Authorization": f"Bearer {variables['GOOGLE_OAUTH_ACCESS_TOKEN']}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+
     def instances(self) -> list[dict[str, Any]]:
         """Return `localcloud instances`."""
         found: list[dict[str, Any]] = self.show("instances")
@@ -192,6 +213,43 @@ class Deployment:
             process.wait()
             process.stdout.close()
 
+    def wait_until_healthy(self, count: int) -> list[dict[str, Any]]:
+        """Wait until exactly this many instances exist, at rest and healthy for both checks; returns them."""
+        last: list[dict[str, Any]] = []
+
+        def settled(_: dict[str, Any]) -> bool:
+            nonlocal last
+            last = self.instances()
+            return len(last) == count and all(
+                (item["action"], item["autohealing"], item["balancer"]) == ("NONE", "HEALTHY", "HEALTHY")
+                for item in last
+            )
+
+        if not settled({}):
+            self.wait_for(settled, self.last_event(), f"{count} healthy instances (now: {last})")
+        return last
+
+    def cloud_time(self) -> Callable[[float], float]:
+        """Return a function from this machine's time to the cloud's (both seconds since the epoch)."""
+        clock = self.show("status")["clock"]
+        wall = time.time()
+        return lambda at: float(clock["now"] + (at - wall) * clock["speed"])
+
+    def configure(self, **values: object) -> None:
+        """Set keys of the local stack's file; a mapping is merged into what is there, None removes."""
+        file = self.root / "Pulumi.local.yaml"
+        content = yaml.safe_load(file.read_text())
+        for name, value in values.items():
+            _merge(content["config"], f"mig-nlb:{name}", value)
+        file.write_text(yaml.safe_dump(content))
+
+    def up_without_policies(self) -> str:
+        """Deploy as an engineer does who skips the make targets, and with them the policy pack."""
+        self.make("engine")
+        self.localcloud("start", "--speed", f"{self.speed:g}")
+        self.pulumi("stack", "select", "--create", "local")
+        return self.pulumi("up", "--yes", "--stack", "local")
+
     # Endings ----------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -203,6 +261,16 @@ class Deployment:
             capture_output=True,
             timeout=120,
         )
+
+
+def _merge(into: dict[str, Any], name: str, value: object) -> None:
+    if value is None:
+        into.pop(name, None)
+    elif isinstance(value, dict) and isinstance(into.get(name), dict):
+        for key, inner in value.items():
+            _merge(into[name], key, inner)
+    else:
+        into[name] = value
 
 
 class Load:
