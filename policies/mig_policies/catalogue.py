@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mig_policies.rules import autohealing, check_pairs, health_checks
+from mig_policies.rules import (
+    autohealing,
+    autoscaler,
+    check_pairs,
+    group,
+    health_checks,
+    iam,
+    load_balancer,
+    network,
+    template,
+)
 
 if TYPE_CHECKING:
     from mig_policies.rule import Rule
 
-_DOMAINS: Final = (check_pairs, autohealing, health_checks)
+_DOMAINS: Final = (
+    check_pairs,
+    autohealing,
+    health_checks,
+    load_balancer,
+    group,
+    autoscaler,
+    template,
+    iam,
+    network,
+)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
-    sorted((rule for domain in _DOMAINS for rule in domain.RULES), key=lambda rule: rule.id)
+    rule for domain in _DOMAINS for rule in sorted(domain.RULES, key=lambda rule: rule.id)
 )
