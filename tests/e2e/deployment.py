@@ -13,6 +13,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import yaml
 
@@ -127,15 +128,19 @@ class Deployment:
         """Return the processors that instances may use: this machine's."""
         return os.sched_getaffinity(0)
 
-    def api(self, path: str) -> Any:  # noqa: ANN401  - JSON of the method called
-        """Call a method of Google's API on this cloud with the owner's token."""
-        variables = self.show("env")
-        request = urllib.request.Request(
-            self.show("status")["endpoint"] + path,
-            headers={"Authorization": f"Bearer {variables['GOOGLE_OAUTH_ACCESS_TOKEN']}"},
-        )
+    def api(self, path: str, data: bytes | None = None) -> Any:  # noqa: ANN401  - JSON of the method called
+        """Call a method of Google's API on this cloud with the owner's token; POST where there are data."""
+        request = urllib.request.Request(self.show("status")["endpoint"] + path, data=data)
+        request.add_header("Authorization", f"Bearer {self.show('env')['GOOGLE_OAUTH_ACCESS_TOKEN']}")
+        request.add_header("Content-Type", "text/plain")
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
+
+    def upload(self, bucket: str, name: str, text: str) -> None:
+        """Put an object into a bucket, in place of the one there is."""
+        self.api(
+            f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(name, safe='')}", text.encode()
+        )
 
     def instances(self) -> list[dict[str, Any]]:
         """Return `localcloud instances`."""
