@@ -18,12 +18,6 @@ FILES = 65536  # open files per process
 DISK_BYTES = 10 << 30  # the longest file
 RUN_BYTES = 64 << 20
 
-# When the daemon runs as root, an instance's root and the host's are one user to the kernel, for which mode bits are enough where
-# capabilities are not asked for: files under /proc (sysctls, sysrq-trigger) could be written, and the mode of the host's own device
-# nodes be changed. A read-only mount stands above modes; devices can be written through it all the same.
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sandbox:
     """One instance's surroundings. `disk` holds the folders of `FOLDERS`; `library` and `ssl` are shared and read-only."""
@@ -57,10 +51,9 @@ class Sandbox:
                 if path.is_file() and not path.is_symlink():
                     words += ["--ro-bind", str(self.library / "bin" / name), str(path)]
         half = max(16, self.memory_mib // 2) << 20
-        words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
-        for name in _DEVICES:
-            words += ["--remount-ro", f"/dev/{name}"]
-        words += ["--size", str(half), "--perms", "1777", "--tmpfs", "/dev/shm",
+        # When the daemon runs as root, an instance's root and the host's are one user to the kernel, for which mode bits are enough
+        # where capabilities are not asked for: sysctls and sysrq-trigger could be written. A read-only mount stands above modes.
+        words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--size", str(half), "--perms", "1777", "--tmpfs", "/dev/shm",
                   "--size", str(half), "--perms", "1777", "--tmpfs", "/tmp",
                   "--size", str(RUN_BYTES), "--tmpfs", "/run", "--dir", "/run/lock", "--dir", "/mnt", "--dir", "/media",
                   "--chdir", "/", "--",
