@@ -52,14 +52,22 @@ def serve(control: socket.socket) -> None:
 
 
 def main() -> None:
-    """Enter the world, then serve in a child, because a process never changes its own PID namespace."""
+    """Enter the world and serve in a grandchild.
+
+    A process never changes its own PID namespace, so a child is needed; and the child's parent is outside, so that only the host
+    could reap it, which would keep the world from ending. The grandchild's parent, once the child is gone, is the holder.
+    """
     holder, descriptor = int(sys.argv[1]), int(sys.argv[2])
     enter(holder, {"user": CLONE_NEWUSER, "net": CLONE_NEWNET, "pid": CLONE_NEWPID})
-    if os.fork() == 0:
-        os.setsid()
-        os.chdir("/")
-        with socket.socket(fileno=descriptor) as control:
-            serve(control)
+    child = os.fork()
+    if child:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    with socket.socket(fileno=descriptor) as control:
+        serve(control)
 
 
 if __name__ == "__main__":

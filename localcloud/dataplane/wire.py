@@ -78,9 +78,17 @@ class Channel:
         self._sock = sock
         self._assembler = Assembler()
         self._turn = asyncio.Lock()
+        self._awaited: asyncio.Future[None] | None = None
 
     def close(self) -> None:
-        """Close the connection; the helper sees its end."""
+        """Close the connection: the helper sees its end, and whoever waits for a message here gets EOFError."""
+        if self._sock.fileno() < 0:
+            return
+        if self._awaited is not None:
+            # before closing: the loop would take the descriptor's next owner for this one
+            asyncio.get_running_loop().remove_reader(self._sock)
+            if not self._awaited.done():
+                self._awaited.set_result(None)
         self._sock.close()
 
     async def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
@@ -135,15 +143,19 @@ class Channel:
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._sock.fileno() >= 0:
+            ready: asyncio.Future[None] = loop.create_future()
+            self._awaited = ready
+            loop.add_reader(self._sock, lambda: None if ready.done() else ready.set_result(None))
+            try:
+                await ready
+            finally:
+                self._awaited = None
+                if self._sock.fileno() >= 0:
+                    loop.remove_reader(self._sock)
         if self._sock.fileno() < 0:
             msg = "the connection to the helper was closed"
             raise EOFError(msg)
-        ready: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._sock, lambda: None if ready.done() else ready.set_result(None))
-        try:
-            await ready
-        finally:
-            loop.remove_reader(self._sock)
 
 
 class HelperError(RuntimeError):
