@@ -93,7 +93,7 @@ def logs(home: Home, given: argparse.Namespace) -> int:
     """Print the serial port's output, control characters made harmless."""
     instance = _instance(home, given.instance)
     contents = GuestSession(home.instance(instance["id"])).serial_output().decode(errors="replace")
-    _show(given, {"instance": instance["name"], "contents": contents}, _harmless(contents))
+    _show(given, {"instance": instance["name"], "contents": contents}, harmless(contents))
     return 0
 
 
@@ -182,7 +182,7 @@ def _instance(home: Home, name: str) -> dict[str, Any]:
     raise CloudError(msg)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Guests write what they like: keep their escape sequences from the reader's terminal."""
     return "".join(
         char if char.isprintable() or char in "\n\t" else "�" for char in text.replace("\r\n", "\n")

@@ -1,0 +1,55 @@
+"""The cloud's fixed facts: made once, private, and never shared by two clouds."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localcloud.daemon.config import CloudConfig
+from localcloud.home import Home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_made_once_and_read_again(tmp_path: Path) -> None:
+    home = Home(tmp_path / "cloud")
+    assert CloudConfig.load(home) is None
+    made = CloudConfig.load_or_create(home)
+    assert CloudConfig.load_or_create(home) == made == CloudConfig.load(home)
+    assert made.api_port != made.provider_port
+    assert made.external_range == f"{made.external_prefix}.0/24"
+
+
+def test_only_its_owner_can_read_the_token(tmp_path: Path) -> None:
+    home = Home(tmp_path / "cloud")
+    CloudConfig.load_or_create(home)
+    assert stat.S_IMODE(home.config_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
+
+
+def test_two_folders_have_two_tokens(tmp_path: Path) -> None:
+    one, other = (CloudConfig.load_or_create(Home(tmp_path / name)) for name in ("one", "other"))
+    assert one.owner_token != other.owner_token
+
+
+def test_a_range_in_use_is_refused_and_not_chosen(tmp_path: Path) -> None:
+    home = Home(tmp_path / "cloud")
+    first = CloudConfig.load_or_create(home)
+    with first.hold_range():
+        with pytest.raises(OSError, match=f"{first.external_range} is in use by another local cloud"):
+            first.hold_range()
+        home.config_file.unlink()
+        assert CloudConfig.load_or_create(home).external_prefix != first.external_prefix
+    home.config_file.unlink()
+    assert CloudConfig.load_or_create(home).external_prefix == first.external_prefix
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"api_port": 1, "surprise": 2}'])
+def test_a_file_of_another_kind_is_named(tmp_path: Path, text: str) -> None:
+    home = Home(tmp_path)
+    home.config_file.write_text(text)
+    with pytest.raises(ValueError, match=r"config\.json: not a local cloud's configuration"):
+        CloudConfig.load(home)
