@@ -1,0 +1,69 @@
+"""Start the plugin: ``python -m localcloud.provider [--port 0] [--endpoint http://127.0.0.1:PORT/] [--token-file FILE]``.
+
+Prints the port it listens on as the one line of its standard output, and serves until SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import grpc
+import httpx
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from localcloud.provider.endpoints import require_loopback
+from localcloud.provider.errors import ProviderError
+from localcloud.provider.plugin import Plugin
+from localcloud.provider.session import Defaults
+
+_MOST_CONNECTIONS = 64
+_LARGEST_MESSAGE = 400 * 1024 * 1024  # bytes; as the engine's own limit
+_ANSWER_WITHIN = 60.0  # seconds for one HTTP request; operations are followed by many short ones
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m localcloud.provider", description="The gcp plugin of the local Google Cloud.")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (0: any free one)")
+    parser.add_argument("--endpoint", default="", help="the local cloud's address, for stacks that set no gcp:...CustomEndpoint")
+    parser.add_argument("--token-file", type=Path, help="file with the access token, for stacks that set no gcp:accessToken")
+    parser.add_argument("engine", nargs="?", help="the engine's address, which engines that start plugins themselves pass; not used")
+    return parser.parse_args()
+
+
+async def serve(plugin_defaults: Defaults, port: int) -> None:
+    """Serve on a port of 127.0.0.1 until told to stop."""
+    limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS)
+    async with httpx.AsyncClient(limits=limits, timeout=_ANSWER_WITHIN, trust_env=False, follow_redirects=False) as http:
+        options = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
+        server = grpc.aio.server(options=options)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(plugin_defaults, http), server)
+        bound = server.add_insecure_port(f"127.0.0.1:{port}")
+        await server.start()
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        print(bound, flush=True)  # noqa: T201 - how a plugin tells its port
+        await stopped.wait()
+        await server.stop(grace=1)
+
+
+def main() -> int:
+    """Parse the command line and serve."""
+    arguments = _arguments()
+    try:
+        if arguments.endpoint:
+            require_loopback("--endpoint", arguments.endpoint)
+    except ProviderError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    asyncio.run(serve(Defaults(arguments.endpoint, arguments.token_file), arguments.port))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The resource types served, one module per family: tables of what the type's requests look like."""

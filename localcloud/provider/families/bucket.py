@@ -1,0 +1,270 @@
+"""Cloud Storage buckets."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from localcloud.provider.check import Naming
+from localcloud.provider.errors import ApiError, PartialError, ProviderError
+from localcloud.provider.labels import plan_labels, read_labels
+from localcloud.provider.mapping import Body, Scope, Table, coerce, expand, flatten, look
+from localcloud.provider.plan import settle
+from localcloud.provider.resource import Request, Resource, Timeouts, changed
+from localcloud.provider.rest import RestClient
+from localcloud.provider.session import Session
+from localcloud.provider.values import UNKNOWN, Properties
+
+_CONDITION_NUMBERS = ("age", "numNewerVersions", "daysSinceNoncurrentTime", "daysSinceCustomTime", "sizeAboveBytes", "sizeBelowBytes")
+_CONDITION_TEXTS = ("createdBefore", "customTimeBefore", "noncurrentTimeBefore")
+_CONDITION_LISTS = {"matchesPrefixes": "matchesPrefix", "matchesSuffixes": "matchesSuffix", "matchesStorageClasses": "matchesStorageClass"}
+_ZERO_SWITCHES = {
+    "age": "sendAgeIfZero",
+    "numNewerVersions": "sendNumNewerVersionsIfZero",
+    "daysSinceNoncurrentTime": "sendDaysSinceNoncurrentTimeIfZero",
+    "daysSinceCustomTime": "sendDaysSinceCustomTimeIfZero",
+}
+
+
+def _write_rules(value: Any, _: Scope) -> Body:
+    return {"rule": [_write_rule(rule) for rule in value or []]}
+
+
+def _write_rule(rule: Properties) -> Body:
+    action = {name: rule["action"][name] for name in ("type", "storageClass") if rule["action"].get(name)}
+    given = {name: None if item is UNKNOWN else item for name, item in rule["condition"].items()}
+    condition: Body = {}
+    for name in _CONDITION_NUMBERS:
+        if given.get(name) or (given.get(name) is not None and given.get(_ZERO_SWITCHES.get(name, ""))):
+            condition[name] = coerce("integer", given[name])
+    condition.update({name: given[name] for name in _CONDITION_TEXTS if given.get(name)})
+    condition.update({api: given[name] for name, api in _CONDITION_LISTS.items() if given.get(name)})
+    if given.get("withState") in ("LIVE", "ARCHIVED"):
+        condition["isLive"] = given["withState"] == "LIVE"
+    return {"action": action, "condition": condition}
+
+
+def _read_rules(body: Body, scope: Scope) -> list[Properties]:
+    before = scope.properties.get("lifecycleRules")
+    befores = before if isinstance(before, list) else []
+    rules = look(body, "lifecycle.rule") or []
+    return [_read_rule(rule, befores[at] if at < len(befores) else {}) for at, rule in enumerate(rules)]
+
+
+def _read_rule(rule: Body, prior: Properties) -> Properties:
+    condition = rule.get("condition") or {}
+    before = prior.get("condition") or {}
+    live = condition.get("isLive")
+    state: Properties = {name: int(condition.get(name) or 0) for name in _CONDITION_NUMBERS}
+    state.update({name: condition.get(name, "") for name in _CONDITION_TEXTS})
+    state.update({name: condition.get(api) or [] for name, api in _CONDITION_LISTS.items()})
+    state.update({switch: before.get(switch) for switch in _ZERO_SWITCHES.values()})
+    state["withState"] = "ANY" if live is None else "LIVE" if live else "ARCHIVED"
+    action = rule.get("action") or {}
+    return {"action": {"type": action.get("type", ""), "storageClass": action.get("storageClass", "")}, "condition": state}
+
+
+_TABLE = Table(
+    names={
+        "uniformBucketLevelAccess": "iamConfiguration.uniformBucketLevelAccess.enabled",
+        "publicAccessPrevention": "iamConfiguration.publicAccessPrevention",
+        "requesterPays": "billing.requesterPays",
+        "encryption.defaultKmsKeyName": "defaultKmsKeyName",
+        "enableObjectRetention": "objectRetention.mode",
+        "lifecycleRules": "lifecycle",
+        "cors.origins": "origin",
+        "cors.methods": "method",
+        "cors.responseHeaders": "responseHeader",
+    },
+    kept=frozenset({"uniformBucketLevelAccess", "versioning", "versioning.enabled", "hierarchicalNamespace.enabled"}),
+    local=frozenset({"deletionPolicy", "project", "forceDestroy", "labels"}),
+    unsent=frozenset({"enableObjectRetention"}),
+    writers={"lifecycleRules": _write_rules},
+    readers={
+        "lifecycleRules": _read_rules,
+        "defaultEventBasedHold": lambda body, _: bool(body.get("defaultEventBasedHold")),
+        "requesterPays": lambda body, _: bool(look(body, "billing.requesterPays")),
+        "enableObjectRetention": lambda body, _: look(body, "objectRetention.mode") == "Enabled",
+        "hierarchicalNamespace": lambda body, _: {"enabled": bool(look(body, "hierarchicalNamespace.enabled"))},
+        "uniformBucketLevelAccess": lambda body, _: bool(look(body, "iamConfiguration.uniformBucketLevelAccess.enabled")),
+        "publicAccessPrevention": lambda body, _: look(body, "iamConfiguration.publicAccessPrevention"),
+        "rpo": lambda body, _: body.get("rpo") or None,
+        "url": lambda body, _: f"gs://{body.get('name', '')}",
+        "selfLink": lambda body, _: body.get("selfLink", ""),
+    },
+)
+# What a patch may carry, by the API's name and the properties it comes from.
+_PATCHED = {
+    "lifecycle": ("lifecycleRules",),
+    "billing": ("requesterPays",),
+    "versioning": ("versioning",),
+    "autoclass": ("autoclass",),
+    "website": ("website",),
+    "retentionPolicy": ("retentionPolicy",),
+    "cors": ("cors",),
+    "defaultEventBasedHold": ("defaultEventBasedHold",),
+    "logging": ("logging",),
+    "encryption": ("encryption",),
+    "storageClass": ("storageClass",),
+    "iamConfiguration": ("uniformBucketLevelAccess", "publicAccessPrevention"),
+    "rpo": ("rpo",),
+    "softDeletePolicy": ("softDeletePolicy",),
+    "ipFilter": ("ipFilter",),
+}
+
+
+class Bucket(Resource):
+    """A bucket; with `forceDestroy`, deleting it deletes what is in it."""
+
+    timeouts = Timeouts(create=600, read=240, update=240, delete=None)
+    schema_version = "4"
+    naming = Naming(lower=True)
+
+    def plan(self, session: Session, inputs: Properties, prior: Properties | None = None) -> Properties:
+        """Plan, with the location in capitals, as Google keeps it, and labels."""
+        planned = super().plan(session, inputs, prior)
+        if isinstance(planned["location"], str):
+            planned["location"] = planned["location"].upper()
+        if planned.get("labels") is not UNKNOWN:
+            plan_labels(session, planned, attributed=True)
+        return planned
+
+    def _scope(self, session: Session, properties: Properties) -> Scope:
+        return Scope(session, session.project_of(properties), session.region, properties)
+
+    def _body(self, scope: Scope, planned: Properties) -> Body:
+        body = expand(self.schema.fields, planned, _TABLE, scope)
+        body["name"] = planned["name"]
+        labels = planned.get("effectiveLabels")
+        if isinstance(labels, dict) and labels:
+            body["labels"] = labels
+        return body
+
+    async def _state(self, scope: Scope, body: Body, prior: Properties) -> Properties:
+        state = flatten(self.schema.fields, body, _TABLE, scope, prior)
+        state["projectNumber"] = int(body.get("projectNumber") or 0)
+        known = prior.get("project")
+        state["project"] = known if isinstance(known, str) and known else await _project_name(scope, state["projectNumber"])
+        state["deletionPolicy"] = state.get("deletionPolicy") or "DELETE"
+        state["forceDestroy"] = bool(prior.get("forceDestroy"))
+        if not state["softDeletePolicy"]:
+            state["softDeletePolicy"] = None
+        read_labels(state, body.get("labels") or {}, prior)
+        return state
+
+    async def create(self, request: Request) -> tuple[str, Properties]:
+        """Create the bucket, wait until it can be read, and find out which project it is in."""
+        scope = self._scope(request.session, request.planned)
+        rest = request.session.rest
+        body = self._body(scope, request.planned)
+        if request.planned.get("enableObjectRetention"):
+            raise ProviderError("enableObjectRetention is true: the local cloud keeps no retention of single objects; leave it out")
+        await rest.request("POST", rest.endpoints.storage_url("b", f"&prettyPrint=false&project={scope.project}"), body)
+        name = str(body["name"])
+        try:
+            await self._visible(rest, name, self.timeouts.of("create", request.timeout))
+            answer = await rest.request("GET", rest.endpoints.storage_url(f"b/{name}"))
+            state = await self._state(scope, answer, request.planned)
+        except ProviderError as error:
+            known = {key: None if value is UNKNOWN else value for key, value in request.planned.items()}
+            raise PartialError(str(error), name, known) from error
+        return name, settle(self.schema.fields, state, request.planned)
+
+    async def _visible(self, rest: RestClient, name: str, timeout: float) -> None:
+        async for _ in rest.polls(timeout, f"bucket {name}"):
+            try:
+                await rest.request("GET", rest.endpoints.storage_url(f"b/{name}"))
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+            else:
+                return
+
+    async def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
+        """Read the bucket; imported by name, or by project and name."""
+        name = resource_id.rsplit("/", 1)[-1]
+        try:
+            body = await session.rest.request("GET", session.rest.endpoints.storage_url(f"b/{name}"))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return await self._state(self._scope(session, state), body, state)
+
+    async def update(self, request: Request) -> Properties:
+        """Patch what changed; what is set no more is sent as null."""
+        rest = request.session.rest
+        planned, prior = request.planned, request.prior
+        scope = self._scope(request.session, planned)
+        whole = self._body(scope, planned)
+        body = {name: whole.get(name) for name, names in _PATCHED.items() if changed(prior, planned, self.schema, names)}
+        labels, before = planned.get("effectiveLabels") or {}, prior.get("effectiveLabels") or {}
+        if labels != before:
+            body["labels"] = {**dict.fromkeys(before), **labels}
+        if body:
+            await rest.request("PATCH", rest.endpoints.storage_url(f"b/{planned['name']}"), body)
+        answer = await rest.request("GET", rest.endpoints.storage_url(f"b/{planned['name']}"))
+        return settle(self.schema.fields, await self._state(scope, answer, planned), planned)
+
+    async def delete(self, request: Request) -> None:
+        """Delete the bucket, after its objects if `forceDestroy` is set and it has any."""
+        rest = request.session.rest
+        name = request.id.rsplit("/", 1)[-1]
+        try:
+            await self._empty(rest, name, force=bool(request.prior.get("forceDestroy")))
+            await rest.request("DELETE", rest.endpoints.storage_url(f"b/{name}"))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    async def _empty(self, rest: RestClient, name: str, *, force: bool) -> None:
+        await self._anywhere_caches(rest, name)
+        page = ""
+        while True:
+            query = f"&prettyPrint=false&versions=true{page}"
+            listing = await rest.request("GET", rest.endpoints.storage_url(f"b/{name}/o", query))
+            objects = listing.get("items") or []
+            if objects and not force:
+                raise ProviderError(
+                    f"bucket {name!r} holds {len(objects)} objects ({objects[0]['name']!r} for one) and forceDestroy is not set: "
+                    f"a bucket that is not empty is not deleted; remove them, or set force_destroy=True and run `pulumi up` first"
+                )
+            for item in objects:
+                await _delete_object(rest, name, item)
+            token = listing.get("nextPageToken")
+            if not token:
+                return
+            page = f"&pageToken={token}"
+
+    async def _anywhere_caches(self, rest: RestClient, name: str) -> None:
+        """Look for caches, which would keep the bucket from being deleted; a service without them says so."""
+        try:
+            listing = await rest.request("GET", rest.endpoints.storage_url(f"b/{name}/anywhereCaches/", ""))
+        except ApiError as error:
+            if error.status not in (404, 501):
+                raise
+            return
+        if listing.get("items"):
+            raise ProviderError(f"bucket {name!r} has Anywhere Caches, and a bucket that has any is not deleted; disable them first")
+
+
+async def _delete_object(rest: RestClient, bucket: str, item: Body) -> None:
+    query = f"&generation={item['generation']}&prettyPrint=false" if item.get("generation") else "&prettyPrint=false"
+    try:
+        await rest.request("DELETE", rest.endpoints.storage_url(f"b/{bucket}/o/{quote(item['name'], safe='')}", query))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+
+
+async def _project_name(scope: Scope, number: int) -> str:
+    """Return the id of the project of this number, as Compute tells it; the stack's own if it does not."""
+    rest = scope.session.rest
+    try:
+        project = await rest.request("GET", rest.endpoints.compute_url(f"projects/{number}"))
+    except ApiError:
+        return scope.project
+    return str(project.get("name") or scope.project)
+
+
+BUCKET = Bucket("gcp:storage/bucket:Bucket")

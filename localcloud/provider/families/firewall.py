@@ -1,0 +1,70 @@
+"""Firewall rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.provider.compute import ComputeResource, Settings, Step
+from localcloud.provider.links import read_link, reference
+from localcloud.provider.mapping import OMIT, Body, Scope, Table
+
+
+def _write_log(value: Any, scope: Scope) -> Any:
+    if isinstance(value, dict):
+        return {"enable": True, "metadata": value.get("metadata")}
+    return {"enable": bool(scope.properties.get("enableLogging") is True)}
+
+
+def _read_log(body: Body, _: Scope) -> Any:
+    log = body.get("logConfig") or {}
+    return {"metadata": log.get("metadata", "")} if log.get("enable") else None
+
+
+_TABLE = Table(
+    names={
+        "allows": "allowed",
+        "allows.protocol": "IPProtocol",
+        "denies": "denied",
+        "denies.protocol": "IPProtocol",
+    },
+    kept=frozenset({"priority", "disabled", "description"}),
+    local=frozenset({"deletionPolicy", "project"}),
+    unread=frozenset({"params"}),
+    writers={"network": reference("global/networks"), "logConfig": _write_log, "enableLogging": lambda _, __: OMIT},
+    readers={
+        "network": read_link("network"),
+        "logConfig": _read_log,
+        "enableLogging": lambda _, scope: _known(scope.properties.get("enableLogging")),
+    },
+)
+
+
+def _known(value: Any) -> Any:
+    return value if isinstance(value, bool) else None
+
+
+_MUTABLE = (
+    "allows",
+    "denies",
+    "description",
+    "destinationRanges",
+    "disabled",
+    "logConfig",
+    "network",
+    "priority",
+    "sourceRanges",
+    "sourceServiceAccounts",
+    "sourceTags",
+    "targetServiceAccounts",
+    "targetTags",
+)
+
+FIREWALL = ComputeResource(
+    "gcp:compute/firewall:Firewall",
+    Settings(
+        collection="global/firewalls",
+        table=_TABLE,
+        steps=(Step("PATCH", body=_MUTABLE),),
+        schema_version="1",
+    ),
+)

@@ -1,0 +1,187 @@
+"""One member of one role in an IAM policy: of a project, of a bucket, of a service account. Additive: others' members stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.provider.errors import ApiError, ProviderError
+from localcloud.provider.families.iam_policy import (
+    Condition,
+    PolicyHolder,
+    change_policy,
+    has_member,
+    wait_for_policy,
+    with_member,
+    without_member,
+)
+from localcloud.provider.resource import Request, Resource, Timeouts
+from localcloud.provider.rest import RestClient
+from localcloud.provider.session import Session
+from localcloud.provider.values import Properties
+
+Body = dict[str, Any]
+_OPTIONS = {"options": {"requestedPolicyVersion": 3}}
+
+
+@dataclass(frozen=True)
+class ProjectPolicy:
+    """A project's policy, at Resource Manager."""
+
+    project: str
+
+    @property
+    def key(self) -> str:
+        """Return the project."""
+        return f"projects/{self.project}"
+
+    async def get(self, rest: RestClient) -> Body:
+        """Return the policy."""
+        return await rest.request("POST", rest.endpoints.resource_manager_url(f"{self.key}:getIamPolicy"), _OPTIONS)
+
+    async def set(self, rest: RestClient, policy: Body) -> None:
+        """Replace the policy."""
+        body = {"policy": policy, "updateMask": "bindings,etag,auditConfigs"}
+        await rest.request("POST", rest.endpoints.resource_manager_url(f"{self.key}:setIamPolicy"), body)
+
+
+@dataclass(frozen=True)
+class BucketPolicy:
+    """A bucket's policy, at Cloud Storage."""
+
+    bucket: str
+
+    @property
+    def key(self) -> str:
+        """Return the bucket."""
+        return f"b/{self.bucket}"
+
+    async def get(self, rest: RestClient) -> Body:
+        """Return the policy."""
+        return await rest.request("GET", rest.endpoints.storage_url(f"b/{self.bucket}/iam", "&optionsRequestedPolicyVersion=3"))
+
+    async def set(self, rest: RestClient, policy: Body) -> None:
+        """Replace the policy."""
+        await rest.request("PUT", rest.endpoints.storage_url(f"b/{self.bucket}/iam", ""), policy)
+
+
+@dataclass(frozen=True)
+class ServiceAccountPolicy:
+    """A service account's policy (who may act as it), at IAM."""
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Return the account's full name."""
+        return self.name
+
+    async def get(self, rest: RestClient) -> Body:
+        """Return the policy."""
+        return await rest.request("POST", rest.endpoints.iam_url(f"{self.name}:getIamPolicy", "&options.requestedPolicyVersion=3"))
+
+    async def set(self, rest: RestClient, policy: Body) -> None:
+        """Replace the policy."""
+        await rest.request("POST", rest.endpoints.iam_url(f"{self.name}:setIamPolicy"), {"policy": policy})
+
+
+class IamMember(Resource):
+    """A member of a role. `owner` is the property that says whose policy it is in."""
+
+    timeouts = Timeouts(create=1200, update=None, delete=None)
+    naming = None
+    never_updated = True
+
+    def __init__(self, resource_type: str, owner: str, *, keeps_meta: bool) -> None:
+        super().__init__(resource_type)
+        self.owner = owner
+        self.keeps_meta = keeps_meta
+
+    def _holder(self, session: Session, properties: Properties) -> tuple[PolicyHolder, str, str]:
+        """Return whose policy, the start of the resource's id, and the owner as the state has it."""
+        given = str(properties[self.owner])
+        if self.owner == "bucket":
+            bucket = given.removeprefix("b/")
+            return BucketPolicy(bucket), f"b/{bucket}", f"b/{bucket}"
+        if self.owner == "project":
+            project = given.removeprefix("projects/")
+            return ProjectPolicy(project), project, project
+        name = given if given.startswith("projects/") else f"projects/{session.project_of({})}/serviceAccounts/{given}"
+        return ServiceAccountPolicy(name), name, name
+
+    async def create(self, request: Request) -> tuple[str, Properties]:
+        """Add the member, and wait until the policy shows it."""
+        planned = request.planned
+        role, member, condition = str(planned["role"]), str(planned["member"]), _condition(planned)
+        holder, start, owner = self._holder(request.session, planned)
+        timeout = self.timeouts.of("create", request.timeout)
+        rest = request.session.rest
+        await change_policy(rest, holder, lambda policy: with_member(policy, role, member, condition), timeout)
+        policy = await wait_for_policy(rest, holder, lambda policy: has_member(policy, role, member, condition), timeout)
+        resource_id = f"{start}/{role}/{member}" + (f"/{condition['title']}" if condition else "")
+        return resource_id, self._state(owner, policy, planned)
+
+    def _state(self, owner: str, policy: Body, properties: Properties) -> Properties:
+        condition = properties.get("condition")
+        return {
+            self.owner: owner,
+            "condition": {"description": "", **{name: value for name, value in condition.items() if value is not None}} if condition else None,
+            "etag": policy.get("etag", ""),
+            "member": properties["member"],
+            "role": properties["role"],
+        }
+
+    async def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
+        """Look for the member in the policy; imported by ``owner role member``, as the official provider."""
+        properties = state if state.get("role") else self._parse(resource_id)
+        holder, _, owner = self._holder(session, properties)
+        try:
+            policy = await holder.get(session.rest)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        if not has_member(policy, str(properties["role"]), str(properties["member"]), _condition(properties)):
+            return None
+        return self._state(owner, policy, properties)
+
+    def _parse(self, resource_id: str) -> Properties:
+        parts = resource_id.split()
+        if len(parts) == 3:
+            return {self.owner: parts[0], "role": parts[1], "member": parts[2]}
+        start, found, rest = resource_id.partition("/roles/")
+        role, _, member = rest.partition("/")
+        if not (found and member):
+            raise ProviderError(f"id {resource_id!r} of {self.type}: not in the form '{self.owner.upper()} ROLE MEMBER'; import it by that")
+        return {self.owner: start, "role": f"roles/{role}", "member": member}
+
+    async def delete(self, request: Request) -> None:
+        """Take the member out; a policy whose owner is gone has no members."""
+        prior = request.prior
+        role, member, condition = str(prior["role"]), str(prior["member"]), _condition(prior)
+        holder, _, _ = self._holder(request.session, prior)
+        rest = request.session.rest
+        timeout = self.timeouts.of("delete", request.timeout)
+        try:
+            await change_policy(
+                rest,
+                holder,
+                lambda policy: without_member(policy, role, member, condition) if has_member(policy, role, member, condition) else None,
+                timeout,
+            )
+            await wait_for_policy(rest, holder, lambda policy: not has_member(policy, role, member, condition), timeout)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+
+def _condition(properties: Properties) -> Condition:
+    condition = properties.get("condition")
+    if not isinstance(condition, dict):
+        return None
+    return {name: str(condition[name]) for name in ("title", "expression", "description") if condition.get(name)}
+
+
+BUCKET_IAM_MEMBER = IamMember("gcp:storage/bucketIAMMember:BucketIAMMember", "bucket", keeps_meta=True)
+PROJECT_IAM_MEMBER = IamMember("gcp:projects/iAMMember:IAMMember", "project", keeps_meta=False)
+SERVICE_ACCOUNT_IAM_MEMBER = IamMember("gcp:serviceaccount/iAMMember:IAMMember", "serviceAccountId", keeps_meta=False)

@@ -1,0 +1,54 @@
+"""Writers and readers for references between resources, in the forms Google's API and the official provider use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.provider.equality import last_segment, relative_link
+from localcloud.provider.mapping import OMIT, Body, Reader, Scope, Writer, look, v1_link
+
+
+def reference(collection: str) -> Writer:
+    """Write a name or link as a relative link; `collection` is where a bare name is (``regions/{region}/subnetworks``)."""
+
+    def write(value: Any, scope: Scope) -> Any:
+        return OMIT if not value else resolve(str(value), collection, scope)
+
+    return write
+
+
+def resolve(text: str, collection: str, scope: Scope) -> str:
+    """Return the relative link of a resource given by link, by partial link or by name."""
+    link = relative_link(text)
+    if link.startswith("projects/"):
+        return link
+    if link.startswith(("regions/", "global/", "zones/")):
+        return f"projects/{scope.project}/{link}"
+    place = collection.format(region=scope.region)
+    return f"projects/{scope.project}/{place}/{last_segment(link)}"
+
+
+def full_link(collection: str) -> Writer:
+    """Write a reference as a full URL of the Compute endpoint."""
+
+    def write(value: Any, scope: Scope) -> Any:
+        if not value:
+            return OMIT
+        return scope.session.rest.endpoints.compute + resolve(str(value), collection, scope)
+
+    return write
+
+
+def region_link(value: Any, scope: Scope) -> Any:
+    """Write a region as the official provider does (its quirk of ``global/regions`` included; Google's API ignores it)."""
+    return f"projects/{scope.project}/global/regions/{scope.region}"
+
+
+def read_region(body: Body, scope: Scope) -> Any:
+    """Read a region's link as its name."""
+    return last_segment(str(body.get("region") or scope.region))
+
+
+def read_link(name: str) -> Reader:
+    """Read a link in its v1 form, or empty."""
+    return lambda body, _: v1_link(look(body, name)) or ""

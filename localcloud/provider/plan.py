@@ -1,0 +1,86 @@
+"""What a resource's state will be, as far as its inputs tell: the preview's answer, and what requests are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.provider.schema import Field
+from localcloud.provider.values import UNKNOWN, Asset, Properties
+
+
+def plan(fields: Mapping[str, Field], inputs: Properties, prior: Properties | None = None) -> Properties:
+    """Complete inputs to a whole state.
+
+    What is not given is its default, else (if the API fills it in) its prior value or unknown, else absent.
+    """
+    return {name: _value(item, inputs.get(name), _prior(prior, name)) for name, item in fields.items()}
+
+
+_NEW = object()
+
+
+def _prior(prior: Properties | None, name: str) -> Any:
+    return _NEW if prior is None else prior.get(name)
+
+
+def _value(item: Field, given: Any, prior: Any) -> Any:
+    if item.output or given is None:
+        return _not_given(item, prior)
+    if given is UNKNOWN or isinstance(given, Asset):
+        return given
+    if item.kind == "block":
+        if not isinstance(given, dict):
+            return given
+        return plan(item.fields, given, prior if isinstance(prior, dict) else None)
+    if item.kind == "blocks":
+        return [_element(item, element, index, prior) for index, element in enumerate(given)]
+    return given
+
+
+def _element(item: Field, given: Any, index: int, prior: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    before: Any = None
+    if isinstance(prior, list):
+        if item.unordered:
+            before = next((old for old in prior if isinstance(old, dict) and _agrees(item.fields, given, old)), None)
+        elif index < len(prior):
+            before = prior[index]
+    return plan(item.fields, given, before if isinstance(before, dict) else None)
+
+
+def _agrees(fields: Mapping[str, Field], given: Properties, old: Properties) -> bool:
+    """Tell whether an element of a set can be the old one, judged by what was given of its required values."""
+    keys = [name for name, item in fields.items() if item.required]
+    return all(given.get(name) == old.get(name) for name in keys)
+
+
+def _not_given(item: Field, prior: Any) -> Any:
+    if item.default is not None:
+        return item.default
+    if item.computed:
+        return UNKNOWN if prior is _NEW else prior
+    return item.absent
+
+
+def settle(fields: Mapping[str, Field], state: Properties, planned: Properties) -> Properties:
+    """After a write, say of empty collections what the plan said: absent ones are null, not empty."""
+    settled = dict(state)
+    for name, item in fields.items():
+        if name in state:
+            settled[name] = _settle(item, state[name], planned.get(name))
+    return settled
+
+
+def _settle(item: Field, value: Any, planned: Any) -> Any:
+    if value in ([], {}) and planned is None and item.kind in ("list", "map") and not item.computed:
+        return None
+    if item.kind == "block" and isinstance(value, dict) and isinstance(planned, dict):
+        return settle(item.fields, value, planned)
+    if item.kind == "blocks" and isinstance(value, list) and isinstance(planned, list) and len(value) == len(planned):
+        return [
+            settle(item.fields, element, before) if isinstance(element, dict) and isinstance(before, dict) else element
+            for element, before in zip(value, planned, strict=True)
+        ]
+    return value

@@ -1,0 +1,76 @@
+"""Inputs after a read: what the program had set, as the resource has it now; on import, all that it could have set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.provider.check import DEFAULTS
+from localcloud.provider.equality import is_empty
+from localcloud.provider.schema import Field
+from localcloud.provider.values import Asset, Properties
+
+
+def refreshed_inputs(fields: Mapping[str, Field], inputs: Properties, state: Properties) -> Properties:
+    """Return the inputs with the values that the state has; a default that is no longer the value is no default any more."""
+    result: Properties = {}
+    defaults = set(inputs.get(DEFAULTS, []))
+    for name, value in inputs.items():
+        item = fields.get(name)
+        if name == DEFAULTS or item is None:
+            continue
+        now = _refreshed(item, value, state.get(name))
+        if now is None:
+            defaults.discard(name)
+            continue
+        if now != value:
+            defaults.discard(name)
+        result[name] = now
+    result[DEFAULTS] = sorted(defaults)
+    return result
+
+
+def _refreshed(item: Field, value: Any, now: Any) -> Any:
+    if isinstance(value, Asset):
+        return value
+    if item.kind == "block":
+        return refreshed_inputs(item.fields, value, now) if isinstance(now, dict) and isinstance(value, dict) else now
+    if item.kind == "blocks" and isinstance(now, list) and isinstance(value, list):
+        return [
+            refreshed_inputs(item.fields, before, after) if isinstance(before, dict) else imported_inputs(item.fields, after)
+            for before, after in _paired(value, now)
+        ]
+    if item.kind == "list" and isinstance(now, list) and isinstance(value, list) and len(now) == len(value):
+        # Sets come back in any order, and scopes by their long names: as long as none came or went, they are the program's.
+        return value if item.unordered or _plain(now) == _plain(value) else now
+    return value if is_empty(value) and is_empty(now) else _keep_spelling(value, now)
+
+
+def _keep_spelling(value: Any, now: Any) -> Any:
+    """Keep "8080" for 8080."""
+    return value if str(value) == str(now) else now
+
+
+def _plain(values: list[Any]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _paired(befores: list[Any], afters: list[Any]) -> list[tuple[Any, Any]]:
+    return [(befores[at] if at < len(befores) else None, after) for at, after in enumerate(afters)]
+
+
+def imported_inputs(fields: Mapping[str, Field], state: Properties) -> Properties:
+    """Return what a program would set to have this state: all that is not empty, not only for reading, and not the default."""
+    result: Properties = {}
+    for name, item in fields.items():
+        value = state.get(name)
+        if item.output or is_empty(value) or (value == item.default and not item.required):
+            continue
+        if item.kind == "block" and isinstance(value, dict):
+            result[name] = imported_inputs(item.fields, value)
+        elif item.kind == "blocks" and isinstance(value, list):
+            result[name] = [imported_inputs(item.fields, element) for element in value]
+        else:
+            result[name] = value
+    result[DEFAULTS] = []
+    return result

@@ -1,0 +1,53 @@
+"""Every resource type and function the plugin serves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from localcloud.provider.families.address import ADDRESS
+from localcloud.provider.families.autoscaler import REGION_AUTOSCALER
+from localcloud.provider.families.backend_service import REGION_BACKEND_SERVICE
+from localcloud.provider.families.bucket import BUCKET
+from localcloud.provider.families.bucket_object import BUCKET_OBJECT
+from localcloud.provider.families.firewall import FIREWALL
+from localcloud.provider.families.forwarding_rule import FORWARDING_RULE
+from localcloud.provider.families.health_check import HEALTH_CHECK, REGION_HEALTH_CHECK
+from localcloud.provider.families.iam_member import BUCKET_IAM_MEMBER, PROJECT_IAM_MEMBER, SERVICE_ACCOUNT_IAM_MEMBER
+from localcloud.provider.families.image import GET_IMAGE, get_image
+from localcloud.provider.families.instance_group_manager import REGION_INSTANCE_GROUP_MANAGER
+from localcloud.provider.families.instance_template import INSTANCE_TEMPLATE
+from localcloud.provider.families.network import NETWORK
+from localcloud.provider.families.router import ROUTER
+from localcloud.provider.families.router_nat import ROUTER_NAT
+from localcloud.provider.families.service_account import SERVICE_ACCOUNT
+from localcloud.provider.families.subnetwork import SUBNETWORK
+from localcloud.provider.resource import Resource
+from localcloud.provider.session import Session
+
+RESOURCES: Mapping[str, Resource] = {
+    resource.type: resource
+    for resource in (
+        NETWORK,
+        SUBNETWORK,
+        FIREWALL,
+        ROUTER,
+        ROUTER_NAT,
+        ADDRESS,
+        HEALTH_CHECK,
+        REGION_HEALTH_CHECK,
+        INSTANCE_TEMPLATE,
+        REGION_INSTANCE_GROUP_MANAGER,
+        REGION_AUTOSCALER,
+        REGION_BACKEND_SERVICE,
+        FORWARDING_RULE,
+        BUCKET,
+        BUCKET_OBJECT,
+        BUCKET_IAM_MEMBER,
+        PROJECT_IAM_MEMBER,
+        SERVICE_ACCOUNT_IAM_MEMBER,
+        SERVICE_ACCOUNT,
+    )
+}
+
+FUNCTIONS: Mapping[str, Callable[[Session, dict[str, Any]], Awaitable[dict[str, Any]]]] = {GET_IMAGE: get_image}

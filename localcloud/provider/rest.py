@@ -1,0 +1,112 @@
+"""Requests to Google's REST API: one connection pool, Google's errors, operations followed to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+
+from localcloud.provider.endpoints import Endpoints
+from localcloud.provider.errors import ApiError, CancelledByEngineError, OperationError, ProviderError
+
+Body = dict[str, Any]
+
+_FIRST_PAUSE = 0.01  # seconds between two looks at something that is not ready yet, doubling
+_LONGEST_PAUSE = 0.25
+_TRIES = 4
+_UNAVAILABLE = (429, 502, 503)
+
+
+class RestClient:
+    """The API as one session sees it. `token` is asked for at each request, so that a renewed one is used at once."""
+
+    def __init__(self, http: httpx.AsyncClient, endpoints: Endpoints, token: Callable[[], str]) -> None:
+        self._http = http
+        self.endpoints = endpoints
+        self._token = token
+        self._cancelled = asyncio.Event()
+
+    def cancel(self) -> None:
+        """Make every wait under way, and every later request, end with CancelledByEngineError."""
+        self._cancelled.set()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        body: Body | None = None,
+        *,
+        content: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> Body:
+        """Send one request and return the answer's JSON (empty for 204); ApiError if refused."""
+        if body is not None:
+            content = json.dumps(body, separators=(",", ":")).encode()
+        headers = {"authorization": f"Bearer {self._token()}"}
+        if content is not None:
+            headers["content-type"] = content_type
+        pause = _FIRST_PAUSE
+        for attempt in range(_TRIES):
+            self._stop_if_cancelled()
+            try:
+                response = await self._http.request(method, url, content=content, headers=headers)
+            except httpx.TransportError as error:
+                msg = f"{method} {url}: the local cloud does not answer ({error!r}); see `localcloud status`"
+                raise ProviderError(msg) from error
+            if response.status_code not in _UNAVAILABLE or attempt == _TRIES - 1:
+                break
+            await self._pause(pause)
+            pause *= 4
+        return _answer(response)
+
+    async def wait(self, operation: Body, timeout: float) -> Body:
+        """Follow a Compute operation until it is DONE and return it; OperationError with Google's message if it failed."""
+        if operation.get("kind", "compute#operation") != "compute#operation" or "name" not in operation:
+            return operation
+        async for _ in self.polls(timeout, f"operation {operation['name']}"):
+            if operation.get("status") == "DONE":
+                break
+            operation = await self.request("GET", self.endpoints.operation(operation))
+        failures = (operation.get("error") or {}).get("errors") or []
+        if failures or operation.get("httpErrorStatusCode", 200) >= 400:
+            text = "; ".join(str(failure.get("message") or failure.get("code")) for failure in failures)
+            raise OperationError(f"Error waiting for {operation.get('operationType', 'operation')}: {text or operation.get('httpErrorMessage')}")
+        return operation
+
+    async def polls(self, timeout: float, what: str) -> AsyncIterator[None]:
+        """Yield at once and then after growing pauses, until `timeout` seconds are over (ProviderError) or the engine cancels."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        pause = _FIRST_PAUSE
+        while True:
+            self._stop_if_cancelled()
+            yield
+            if loop.time() >= deadline:
+                raise ProviderError(f"{what}: not ready within {timeout:g} s; raise the resource's custom_timeouts, or see `localcloud events`")
+            await self._pause(min(pause, max(0.0, deadline - loop.time())))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._cancelled.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise CancelledByEngineError("stopped because the engine was asked to cancel")
+
+
+def _answer(response: httpx.Response) -> Body:
+    try:
+        body = response.json() if response.content else {}
+    except ValueError:
+        body = None
+    if response.is_error:
+        raise ApiError.from_body(response.status_code, body, response.text)
+    if not isinstance(body, dict):
+        raise ProviderError(f"{response.request.method} {response.request.url}: the answer is not JSON: {response.text[:200]!r}")
+    return body

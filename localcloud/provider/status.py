@@ -1,0 +1,26 @@
+"""A failure that leaves a resource behind: the gRPC status whose details tell the engine what to keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
+
+from localcloud.provider.errors import PartialError
+from localcloud.provider.values import Properties, to_struct
+
+_DETAILS = "grpc-status-details-bin"
+_TYPE_PREFIX = "type.googleapis.com/"
+
+
+async def partial_failure(context: grpc.aio.ServicerContext, error: PartialError, properties: Properties, inputs: Properties) -> Any:
+    """End the call with an error that carries the resource's id, state and inputs."""
+    failed = provider_pb2.ErrorResourceInitFailed(
+        id=error.id, properties=to_struct(properties), reasons=[str(error)], inputs=to_struct(inputs)
+    )
+    detail = any_pb2.Any(type_url=_TYPE_PREFIX + failed.DESCRIPTOR.full_name, value=failed.SerializeToString())
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+    status.details.append(detail)
+    await context.abort(grpc.StatusCode.UNKNOWN, str(error), ((_DETAILS, status.SerializeToString()),))
