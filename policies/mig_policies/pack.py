@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_policy import PolicyConfigSchema, ResourceValidationPolicy, StackValidationPolicy
@@ -65,7 +66,7 @@ def _stack_policy(rule: StackRule, session: Session) -> StackValidationPolicy:
         settings = rule.settings(config)
         found: list[Verdict] = []
         for resource in stack.of(rule.types):
-            verdicts = decide(lambda resource=resource: rule.look(resource, stack, settings))  # type: ignore[misc]
+            verdicts = decide(partial(rule.look, resource, stack, settings))
             standing = session.record(rule, resource, verdicts)
             for message in _violations(standing):
                 report(message, resource.urn)

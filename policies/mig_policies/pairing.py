@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from mig_policies.resource import Resource
@@ -118,7 +119,7 @@ def judge_pairs(
         return
     services = stack.services_of(group)
     for service in services:
-        yield from decide(lambda service=service: _judge_pair(group, service, stack, judge))  # type: ignore[misc]
+        yield from decide(partial(_judge_pair, group, service, stack, judge))
     for service in stack.services_with_unknown_backends:
         if service not in services:
             yield undetermined(

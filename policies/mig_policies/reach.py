@@ -74,6 +74,8 @@ def blocked_ranges(probers: Iterable[str], port: int, instances: Instances, stac
                     if any(item.includes("tcp", port) for item in traffic(rule, key)):
                         kept += [(priority(rule), source) for source in sources(rule)]
         except Undetermined as doubt:
+            if rule.props.raw("denies"):
+                raise  # it may close what others open
             doubts.append(doubt)
     blocked = [piece for prober in probers for piece in _blocked(parse_range(prober), allows, denies)]
     if blocked and doubts:
@@ -88,13 +90,9 @@ def _blocked(wanted: Range, allows: list[tuple[int, Range]], denies: list[tuple[
     admitted = [
         source
         for level, allowed in allows
-        for source in _parts(allowed, [cut for deny_level, cut in denies if deny_level <= level])
+        for source in uncovered(allowed, [cut for deny_level, cut in denies if deny_level <= level])
     ]
     return uncovered(wanted, admitted)
-
-
-def _parts(allowed: Range, cuts: list[Range]) -> list[Range]:
-    return uncovered(allowed, cuts)
 
 
 def _applies(rule: Resource, instances: Instances, stack: Stack) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mig_policies.pairing import balancing_check
@@ -104,7 +105,7 @@ def _protocols_agree(service: Resource, stack: Stack, parameters: Parameters) ->
         return
     yield passed(f"{service.label}: protocol {protocol}")
     for rule in stack.of({FORWARDING_RULE}):
-        yield from decide(lambda rule=rule: _rule_agrees(rule, service, protocol, stack))  # type: ignore[misc]
+        yield from decide(partial(_rule_agrees, rule, service, protocol, stack))
 
 
 def _rule_agrees(rule: Resource, service: Resource, protocol: str, stack: Stack) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mig_policies.firewall import ANY_SOURCE, is_ingress, sources, traffic
@@ -53,15 +54,19 @@ def _probes_get_in(group: Resource, stack: Stack, _: Parameters) -> Iterator[Ver
         return
     instances = instances_of(group, stack)
     if has_autohealing(group):
-        yield from decide(
-            lambda: _admits(healing_check(group, stack), AUTOHEALING_PROBERS, group, instances, stack)
-        )
+        yield from decide(partial(_admits_autohealing, instances, stack))
     for service in services:
-        yield from decide(
-            lambda service=service: _admits(
-                balancing_check(service, stack), BALANCER_PROBERS, service, instances, stack
-            )
-        )  # type: ignore[misc]
+        yield from decide(partial(_admits_balancer, service, instances, stack))
+
+
+def _admits_autohealing(instances: Instances, stack: Stack) -> Verdict:
+    return _admits(
+        healing_check(instances.group, stack), AUTOHEALING_PROBERS, instances.group, instances, stack
+    )
+
+
+def _admits_balancer(service: Resource, instances: Instances, stack: Stack) -> Verdict:
+    return _admits(balancing_check(service, stack), BALANCER_PROBERS, service, instances, stack)
 
 
 def _admits(
