@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from toolchain import versions
 from toolchain.errors import ToolchainError
+from toolchain.python_environment import PythonEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
 
 MODULE = Path(__file__).with_name("go")
+OWN_GO = Path(__file__).with_name("go.txt")
 PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 PACKAGES_TO_COMPILE = 1686
 """`go list -deps` of the package on Linux: only the progress line uses it."""
@@ -29,30 +31,43 @@ PACKAGES_TO_COMPILE = 1686
 _VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
 
-def usable_go(environ: Mapping[str, str]) -> str:
-    """Return the `go` command to build with.
-
-    Raises:
-        ToolchainError: there is none on PATH, or only one that is too old and may not fetch a newer one itself.
-    """
-    remedy = f"install Go {versions.GO_MINIMUM} or newer, or the Pulumi CLI {versions.ENGINE_MINIMUM} or newer, onto PATH"
-    go = shutil.which("go", path=environ.get("PATH"))
-    if go is None:
-        raise ToolchainError(
-            f"the engine has to be built from source, but there is no `go` on PATH: {remedy}"
-        )
+def usable_go(environ: Mapping[str, str]) -> Path | str:
+    """Return the `go` on PATH to build with, or why there is none."""
+    found = shutil.which("go", path=environ.get("PATH"))
+    if found is None:
+        return "there is no `go` on PATH"
     answer = subprocess.run(
-        [go, "env", "GOVERSION", "GOTOOLCHAIN"], capture_output=True, text=True, check=False, env=environ
+        [found, "env", "GOVERSION", "GOTOOLCHAIN"], capture_output=True, text=True, check=False, env=environ
     )
     version, _, toolchain = answer.stdout.strip().partition("\n")
     try:
-        found = versions.parse(version)
+        numbers = versions.parse(version)
     except ValueError:
-        raise ToolchainError(f"`{go} env GOVERSION` did not answer with a version: {remedy}") from None
+        return f"`{found} env GOVERSION` does not answer with a version"
     # Since 1.21 Go fetches the toolchain that a go.mod asks for, unless it is told to stay local.
-    if found < versions.parse(versions.GO_MINIMUM) and (found < (1, 21, 0) or toolchain.strip() == "local"):
-        raise ToolchainError(f"{go} is {version.removeprefix('go')}, which cannot build the engine: {remedy}")
-    return go
+    if numbers < versions.parse(versions.GO_MINIMUM) and (
+        numbers < (1, 21, 0) or toolchain.strip() == "local"
+    ):
+        return f"{found} is {version.removeprefix('go')}, and {versions.GO_MINIMUM} or newer is needed"
+    return Path(found)
+
+
+def ensure_go(cache: Cache, progress: Progress, environ: Mapping[str, str]) -> Path:
+    """Return a `go` that can build the engine: the one on PATH, or one of our own in the cache.
+
+    Raises:
+        ToolchainError: there is no usable one on PATH, and ours could not be had.
+    """
+    found = usable_go(environ)
+    if isinstance(found, Path):
+        return found
+    progress.say(f"Getting a Go to build Pulumi with: {found}")
+    try:
+        folder = PythonEnvironment("go", OWN_GO, dependencies=False, installer=False).ensure(cache, progress)
+    except ToolchainError as error:
+        remedy = f"install Go {versions.GO_MINIMUM} or newer, or the Pulumi CLI {versions.ENGINE_MINIMUM} or newer, onto PATH"
+        raise ToolchainError(f"{error}\nPulumi has to be built from source, but {found}: {remedy}") from error
+    return next(folder.glob("lib/python3*/site-packages/go/bin/go"))
 
 
 class _Count:
@@ -78,7 +93,7 @@ def build(cache: Cache, target: Path, progress: Progress, environ: Mapping[str, 
     Raises:
         ToolchainError: no usable Go, or the build failed.
     """
-    go = usable_go(environ)
+    go = ensure_go(cache, progress, environ)
     with cache.staged(target) as stage:
         source = stage / "source"
         source.mkdir()
@@ -88,7 +103,7 @@ def build(cache: Cache, target: Path, progress: Progress, environ: Mapping[str, 
         ldflags = f"-s -w -X {_VERSION_VARIABLE}={versions.ENGINE}"
         progress.run(
             [
-                go,
+                str(go),
                 "build",
                 "-v",
                 "-mod=readonly",

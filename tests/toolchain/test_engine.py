@@ -13,6 +13,7 @@ from toolchain.cache import Cache
 from toolchain.checkout import Checkout
 from toolchain.errors import ToolchainError
 from toolchain.progress import Progress
+from toolchain.python_environment import PythonEnvironment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,25 +86,37 @@ def test_asking_for_the_one_on_path_says_why_it_cannot_be_used(cache: Cache) -> 
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        (None, "there is no `go` on PATH: install Go 1.25.11 or newer"),
-        ("printf 'go1.24.1\\nlocal\\n'", "is 1.24.1, which cannot build the engine"),
-        ("printf 'go1.19.8\\n\\n'", "is 1.19.8, which cannot build the engine"),
-        ("echo nonsense", "did not answer with a version"),
+        (None, "there is no `go` on PATH"),
+        ("printf 'go1.24.1\\nlocal\\n'", "is 1.24.1, and 1.25.11 or newer is needed"),
+        ("printf 'go1.19.8\\n\\n'", "is 1.19.8, and 1.25.11 or newer is needed"),
+        ("echo nonsense", "does not answer with a version"),
     ],
 )
-def test_a_go_that_cannot_build_the_engine_is_refused_before_anything_starts(
+def test_a_go_that_cannot_build_the_engine_is_known_by_asking_it(
     tmp_path: Path, script: str | None, message: str
 ) -> None:
     if script is not None:
         executable(tmp_path / "bin" / "go", script)
-    with pytest.raises(ToolchainError, match=message):
-        source_build.usable_go({"PATH": f"{tmp_path / 'bin'}{os.pathsep}/bin" if script else ""})
+    found = source_build.usable_go({"PATH": f"{tmp_path / 'bin'}{os.pathsep}/bin" if script else ""})
+    assert isinstance(found, str)
+    assert message in found
+
+
+def test_without_any_go_the_error_says_what_to_install(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> Path:
+        raise ToolchainError("the package index cannot be reached")
+
+    monkeypatch.setattr(PythonEnvironment, "ensure", unreachable)
+    with pytest.raises(
+        ToolchainError, match=r"(?s)cannot be reached.*no `go` on PATH: install Go 1.25.11 or newer"
+    ):
+        source_build.build(cache, cache.path / "engine" / "it", Progress(), {"PATH": ""})
 
 
 @pytest.mark.parametrize("script", ["printf 'go1.25.11\\nlocal\\n'", "printf 'go1.21.0\\nauto\\n'"])
 def test_a_go_that_can_build_the_engine_or_fetch_one_that_can_is_used(tmp_path: Path, script: str) -> None:
     go = executable(tmp_path / "bin" / "go", script)
-    assert source_build.usable_go({"PATH": f"{tmp_path / 'bin'}{os.pathsep}/bin"}) == str(go)
+    assert source_build.usable_go({"PATH": f"{tmp_path / 'bin'}{os.pathsep}/bin"}) == go
 
 
 def test_a_build_that_fails_leaves_nothing_and_shows_the_end_of_its_log(tmp_path: Path, cache: Cache) -> None:
