@@ -11,12 +11,19 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from localcloud.dataplane import door, prober, wire, worker
 from localcloud.dataplane.namespaces import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER, enter
 
-ROLES: dict[str, Callable[[socket.socket], None]] = {"worker": worker.serve, "prober": prober.serve, "door": door.serve}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROLES: dict[str, Callable[[socket.socket], None]] = {
+    "worker": worker.serve,
+    "prober": prober.serve,
+    "door": door.serve,
+}
 
 
 def _fork(role: str, descriptor: int, control: socket.socket) -> int:

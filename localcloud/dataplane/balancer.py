@@ -14,10 +14,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from localcloud.dataplane import maglev
 from localcloud.dataplane.addresses import FORWARDED, label, mark_of
-from localcloud.plans.balancer import BalancerPlan, VirtualService
+
+if TYPE_CHECKING:
+    from localcloud.plans.balancer import BalancerPlan, VirtualService
 
 CHUNK = 4000  # map entries one transaction takes in an unprivileged namespace, with room to spare
 IN_PLACE = 1500  # entries to change up to which a table is changed in place, in one transaction
@@ -110,7 +113,8 @@ def _selectors(service: VirtualService) -> list[tuple[str, str]]:
     protocol = service.protocol.lower()
     ports = service.ports or ((0, 65535),)
     return [
-        ("services", f"{service.address} . {protocol} . {low if low == high else f'{low}-{high}'}") for low, high in ports
+        ("services", f"{service.address} . {protocol} . {low if low == high else f'{low}-{high}'}")
+        for low, high in ports
     ]
 
 
@@ -155,8 +159,14 @@ def ruleset(
     lines += [f"flush chain ip balancer {name}" for name in chains]
     lines += changes
     lines += [f"add rule ip balancer {name} {line}" for name, content in chains.items() for line in content]
-    lines += [f"add element ip balancer {which} {{ {', '.join(items)} }}" for which, items in entries.items() if items]
-    lines += [f"delete chain ip balancer {name}" for name in stale_chains if name not in chains and name != "arrive"]
+    lines += [
+        f"add element ip balancer {which} {{ {', '.join(items)} }}"
+        for which, items in entries.items()
+        if items
+    ]
+    lines += [
+        f"delete chain ip balancer {name}" for name in stale_chains if name not in chains and name != "arrive"
+    ]
     used = {table.name for table in after.values()} | {"services", "whole"}
     lines += [f"delete map ip balancer {name}" for name in stale_maps if name not in used]
     return Ruleset(tuple(fills), "\n".join(lines) + "\n", after)

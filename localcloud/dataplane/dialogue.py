@@ -57,7 +57,9 @@ class TcpDialogue:
         if self._received.startswith(self._expected):
             return Verdict("success", "the response matched")
         if not data or not self._expected.startswith(self._received):
-            return Verdict("failure", f"the response was {self._received[:64]!r}, expected {self._expected[:64]!r}")
+            return Verdict(
+                "failure", f"the response was {self._received[:64]!r}, expected {self._expected[:64]!r}"
+            )
         return None
 
 
@@ -92,7 +94,10 @@ class HttpDialogue:
         end = self._data.find(b"\r\n\r\n")
         if end < 0:
             if closed:
-                return Verdict("failure", "the connection was closed before a complete HTTP response" + _glimpse(self._data))
+                return Verdict(
+                    "failure",
+                    "the connection was closed before a complete HTTP response" + _glimpse(self._data),
+                )
             if len(self._data) > _MAX_HEAD:
                 return Verdict("failure", "the HTTP response's head did not end within 64 KiB")
             return None
@@ -120,13 +125,17 @@ class HttpDialogue:
 
     def _body(self, *, closed: bool) -> Verdict | None:
         raw = self._data[self._body_at :]
-        body, ended = _dechunk(raw) if self._chunked else (raw, self._length is not None and len(raw) >= self._length)
+        body, ended = (
+            _dechunk(raw) if self._chunked else (raw, self._length is not None and len(raw) >= self._length)
+        )
         if self._length is not None and not self._chunked:
             body = body[: self._length]
         if self._expected in body[:HTTP_BODY_WINDOW]:
             return Verdict("success", "HTTP status 200 and the expected response")
         if ended or closed or len(body) >= HTTP_BODY_WINDOW:
-            return Verdict("failure", f"the expected response is not in the body's first {HTTP_BODY_WINDOW} bytes")
+            return Verdict(
+                "failure", f"the expected response is not in the body's first {HTTP_BODY_WINDOW} bytes"
+            )
         return None
 
 

@@ -123,7 +123,11 @@ class Door:
             self._open((kind, address, port), descriptor)
         for kind, address, port in message.get("remove", ()):
             self._shut((kind, address, port))
-        return {"listeners": list(self._listeners), "relays": len(self._relays) // 2, "flows": len(self._flows)}
+        return {
+            "listeners": list(self._listeners),
+            "relays": len(self._relays) // 2,
+            "flows": len(self._flows),
+        }
 
     def _open(self, key: Key, descriptor: int) -> None:
         self._shut(key)
@@ -283,21 +287,23 @@ def serve(connection: socket.socket) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     unshare(CLONE_NEWNET)
     assembler = wire.Assembler()
-    wire.send(connection, {"host_pid": int(os.readlink("/proc/self"))})
+    wire.send(connection, {})
     # the daemon has the router's end of the link made now, and then says where to listen for it
     while (item := assembler.pop()) is None:
         if not assembler.receive(connection):
             return
     message, (control,) = item
     settings({**COMMON_SETTINGS, "net/ipv4/tcp_tw_reuse": "1", "net/ipv4/tcp_syn_retries": "4"})
-    ip_batch([
-        *LOOPBACK_LINES,
-        f"address add {INTERNET_TRANSIT}/{TRANSIT_PREFIX} dev eth0",
-        "link set eth0 up",
-        f"neighbour replace {ROUTER_TRANSIT} lladdr {message['router_mac']} dev eth0 nud permanent",
-        f"route add local {CLIENTS} dev lo",
-        f"route add {FORWARDED} via {ROUTER_TRANSIT} dev eth0 src {client_address('127.0.0.1')}",
-    ])
+    ip_batch(
+        [
+            *LOOPBACK_LINES,
+            f"address add {INTERNET_TRANSIT}/{TRANSIT_PREFIX} dev eth0",
+            "link set eth0 up",
+            f"neighbour replace {ROUTER_TRANSIT} lladdr {message['router_mac']} dev eth0 nud permanent",
+            f"route add local {CLIENTS} dev lo",
+            f"route add {FORWARDED} via {ROUTER_TRANSIT} dev eth0 src {client_address('127.0.0.1')}",
+        ]
+    )
     drop_capabilities()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

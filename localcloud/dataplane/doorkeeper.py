@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from localcloud.dataplane import wire
-from localcloud.dataplane.door import Key
-from localcloud.dataplane.helpers import Agent
 from localcloud.dataplane.holding import WorldError
-from localcloud.dataplane.router import Router
-from localcloud.home import Home
-from localcloud.plans.balancer import BalancerPlan, VirtualService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from localcloud.dataplane.door import Key
+    from localcloud.dataplane.helpers import Agent
+    from localcloud.dataplane.router import Router
+    from localcloud.home import Home
+    from localcloud.plans.balancer import BalancerPlan, VirtualService
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 4096
@@ -97,7 +101,12 @@ class Doorkeeper:
         self.problems[service] = words
         _log.warning("%s", words)
 
-    async def _call(self, add: list[Key] | None = None, sockets: Iterable[socket.socket] = (), remove: list[Key] | None = None) -> None:
+    async def _call(
+        self,
+        add: list[Key] | None = None,
+        sockets: Iterable[socket.socket] = (),
+        remove: list[Key] | None = None,
+    ) -> None:
         request = {"add": add or [], "remove": remove or []}
         try:
             if self._channel is None:

@@ -9,13 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from localcloud.dataplane.addresses import FORWARDED, INTERNET_LINK, bridge_name, label, mark_of
-from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan
 
-_PROTOCOLS = {"tcp": "tcp", "udp": "udp", "icmp": "icmp", "esp": "esp", "ah": "ah", "sctp": "sctp", "ipip": "4"}
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan
+
+_PROTOCOLS = {
+    "tcp": "tcp",
+    "udp": "udp",
+    "icmp": "icmp",
+    "esp": "esp",
+    "ah": "ah",
+    "sctp": "sctp",
+    "ipip": "4",
+}
 _WITH_PORTS = frozenset({"tcp", "udp", "sctp"})
 CHUNK = 4000  # elements one transaction takes in an unprivileged namespace, with room to spare
 
@@ -43,7 +55,12 @@ class _Sets:
 
 
 def _matches(
-    interface: NetworkInterface, network: str, tags: frozenset[str], service_accounts: frozenset[str], *, default: bool
+    interface: NetworkInterface,
+    network: str,
+    tags: frozenset[str],
+    service_accounts: frozenset[str],
+    *,
+    default: bool,
 ) -> bool:
     if interface.network != network:
         return False
@@ -52,7 +69,9 @@ def _matches(
     return bool(tags & interface.tags) or interface.service_account in service_accounts
 
 
-def _targets(rule: FirewallRule, interfaces: Sequence[NetworkInterface]) -> frozenset[NetworkInterface] | None:
+def _targets(
+    rule: FirewallRule, interfaces: Sequence[NetworkInterface]
+) -> frozenset[NetworkInterface] | None:
     """Return the instances a rule is about, or None for all of its network."""
     if not rule.target_tags and not rule.target_service_accounts:
         return None
@@ -87,7 +106,9 @@ def _protocol_matches(rule: FirewallRule) -> list[str]:
 def _collapsed(ranges: Iterable[str]) -> str | None:
     """Return nft's set of these IPv4 ranges without overlaps; "" if they are everything; None if there are none."""
     networks = [ipaddress.ip_network(each, strict=False) for each in ranges]
-    four = list(ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv4Network)))
+    four = list(
+        ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv4Network))
+    )
     if not four:
         return None
     if four[0].prefixlen == 0:
@@ -162,7 +183,9 @@ def _forward_chain(plan: NetworkPlan, generation: str) -> list[str]:
         if outside:  # networks do not know each other
             lines.append(f"iifname {_braces(inside)} oifname {_braces(outside)} counter drop")
         lines.append(f"iifname {_braces(inside)} jump egress_{label(network)}")
-    lines += [f"oifname {_braces(_bridges(plan, network))} goto ingress_{label(network)}" for network in networks]
+    lines += [
+        f"oifname {_braces(_bridges(plan, network))} goto ingress_{label(network)}" for network in networks
+    ]
     lines += [f'oifname "{INTERNET_LINK}" accept']
     return lines
 
@@ -175,7 +198,9 @@ def _braces(names: Iterable[str]) -> str:
     return "{ " + ", ".join(f'"{name}"' for name in names) + " }"
 
 
-def ruleset(plan: NetworkPlan, generation: str, stale_chains: Iterable[str] = (), stale_sets: Iterable[str] = ()) -> Ruleset:
+def ruleset(
+    plan: NetworkPlan, generation: str, stale_chains: Iterable[str] = (), stale_sets: Iterable[str] = ()
+) -> Ruleset:
     """Return the scripts that make this plan's firewall rules the ones in force, and remove what an older generation left.
 
     `generation` makes the names of sets unique; `stale_chains` and `stale_sets` are what the kernel has ("map NAME", "set NAME").
@@ -189,7 +214,10 @@ def ruleset(plan: NetworkPlan, generation: str, stale_chains: Iterable[str] = ()
         chains[f"egress_{label(network)}"] = _chain("EGRESS", network, plan, sets)
     bases = {
         "spoofed": ("type filter hook prerouting priority -200; policy accept;", _spoofing_chain(plan)),
-        "forward": ("type filter hook forward priority filter; policy drop;", _forward_chain(plan, generation)),
+        "forward": (
+            "type filter hook forward priority filter; policy drop;",
+            _forward_chain(plan, generation),
+        ),
         # the probers' packets start here, in the router, and pass the same ingress rules
         "output": (
             "type filter hook output priority filter; policy accept;",
@@ -198,7 +226,11 @@ def ruleset(plan: NetworkPlan, generation: str, stale_chains: Iterable[str] = ()
         ),
         "input": (
             "type filter hook input priority filter; policy drop;",
-            ['iifname "lo" accept', "ct state { established, related } accept", "icmp type echo-request accept"],
+            [
+                'iifname "lo" accept',
+                "ct state { established, related } accept",
+                "icmp type echo-request accept",
+            ],
         ),
     }
     declared, filled = _fill(plan, generation, sets)
@@ -208,7 +240,11 @@ def ruleset(plan: NetworkPlan, generation: str, stale_chains: Iterable[str] = ()
     lines += [f"flush chain ip firewall {name}" for name in [*bases, *chains]]
     for name, content in [*((name, content) for name, (_, content) in bases.items()), *chains.items()]:
         lines += [f"add rule ip firewall {name} {line}" for line in content]
-    lines += [f"delete chain ip firewall {name}" for name in stale_chains if name not in chains and name not in bases]
+    lines += [
+        f"delete chain ip firewall {name}"
+        for name in stale_chains
+        if name not in chains and name not in bases
+    ]
     lines += [f"delete {each.replace(' ', ' ip firewall ', 1)}" for each in stale_sets]
     if len(filled) <= 1:
         return Ruleset((), "\n".join([*declared, *filled, *lines]) + "\n")
@@ -218,16 +254,23 @@ def ruleset(plan: NetworkPlan, generation: str, stale_chains: Iterable[str] = ()
 def _spoofing_chain(plan: NetworkPlan) -> list[str]:
     """Machines speak from their subnetwork's addresses and from forwarding rules', from no others."""
     return [
-        f'iifname "{bridge_name(each.key)}" ip saddr != {{ {each.cidr}, {FORWARDED} }} counter drop' for each in plan.subnetworks
+        f'iifname "{bridge_name(each.key)}" ip saddr != {{ {each.cidr}, {FORWARDED} }} counter drop'
+        for each in plan.subnetworks
     ]
 
 
 def _fill(plan: NetworkPlan, generation: str, sets: _Sets) -> tuple[list[str], list[str]]:
     """Return the declarations of all sets, and scripts of at most CHUNK elements that fill them."""
-    declared = ["add table ip firewall", f"add map ip firewall instances_{generation} {{ type ipv4_addr : mark; }}"]
-    declared += [f"add set ip firewall {name} {{ type {kind}; }}" for name, (kind, _) in sets.contents.items()]
+    declared = [
+        "add table ip firewall",
+        f"add map ip firewall instances_{generation} {{ type ipv4_addr : mark; }}",
+    ]
+    declared += [
+        f"add set ip firewall {name} {{ type {kind}; }}" for name, (kind, _) in sets.contents.items()
+    ]
     elements = [
-        (f"instances_{generation}", f"{each.address} : {mark_of(each.address):#x}") for each in plan.interfaces
+        (f"instances_{generation}", f"{each.address} : {mark_of(each.address):#x}")
+        for each in plan.interfaces
     ] + [(name, element) for name, (_, content) in sets.contents.items() for element in sorted(content)]
     scripts = []
     for start in range(0, len(elements), CHUNK):
@@ -235,6 +278,10 @@ def _fill(plan: NetworkPlan, generation: str, sets: _Sets) -> tuple[list[str], l
         for name, element in elements[start : start + CHUNK]:
             grouped.setdefault(name, []).append(element)
         scripts.append(
-            "\n".join(f"add element ip firewall {name} {{ {', '.join(content)} }}" for name, content in grouped.items()) + "\n"
+            "\n".join(
+                f"add element ip firewall {name} {{ {', '.join(content)} }}"
+                for name, content in grouped.items()
+            )
+            + "\n"
         )
     return declared, scripts

@@ -7,12 +7,14 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.holding import PYTHON_ENVIRONMENT, Holder, WorldError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 class Agent:
@@ -59,7 +61,13 @@ class Agent:
 
     async def _start(self) -> wire.Channel:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "localcloud.dataplane.agent", str(self._holder.pid), str(theirs.fileno())]
+        command = [
+            sys.executable,
+            "-m",
+            "localcloud.dataplane.agent",
+            str(self._holder.pid),
+            str(theirs.fileno()),
+        ]
         log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             result = await asyncio.to_thread(
@@ -90,7 +98,9 @@ class Worker:
         self._channel: wire.Channel | None = None
         self._turn = asyncio.Lock()
 
-    async def call(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> tuple[dict[str, Any], list[int]]:
+    async def call(
+        self, message: dict[str, Any], descriptors: Sequence[int] = ()
+    ) -> tuple[dict[str, Any], list[int]]:
         """Send a request; return the answer and its descriptors. Raises wire.HelperError, or WorldError if the worker died of it."""
         channel = await self._connected()
         try:
@@ -105,7 +115,12 @@ class Worker:
     async def ip(self, *steps: Sequence[str], may_fail: bool = False) -> None:
         """Run batches of ip commands in the router."""
         if any(steps):
-            await self.call({"do": "ip", "steps": [{"lines": list(lines), "may_fail": may_fail} for lines in steps if lines]})
+            await self.call(
+                {
+                    "do": "ip",
+                    "steps": [{"lines": list(lines), "may_fail": may_fail} for lines in steps if lines],
+                }
+            )
 
     async def ip_show(self, *arguments: str) -> list[dict[str, Any]]:
         """Return what `ip -json ...` says in the router."""

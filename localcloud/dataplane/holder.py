@@ -48,7 +48,11 @@ def main() -> None:
     """Make the world and write down who holds it: {"pid", "start_time", "user_namespace"}, in the caller's numbering."""
     name, record = sys.argv[1], Path(sys.argv[2])
     pid = make(name)
-    content = {"pid": pid, "start_time": start_time(pid), "user_namespace": Path("/proc/self/ns/user").stat().st_ino}
+    content = {
+        "pid": pid,
+        "start_time": start_time(pid),
+        "user_namespace": Path("/proc/self/ns/user").stat().st_ino,
+    }
     draft = record.with_suffix(".new")
     draft.write_text(json.dumps(content), encoding="utf-8")
     draft.replace(record)

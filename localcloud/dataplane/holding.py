@@ -12,11 +12,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import localcloud
 from localcloud.dataplane.kernel import ENVIRONMENT
 from localcloud.dataplane.namespaces import namespace_inode, start_time
-from localcloud.home import Home
+
+if TYPE_CHECKING:
+    from localcloud.home import Home
 
 PYTHON_ENVIRONMENT = {**ENVIRONMENT, "PYTHONPATH": str(Path(localcloud.__file__).resolve().parents[1])}
 _DEATH_SECONDS = 30.0
@@ -67,7 +70,13 @@ async def create(home: Home, lock: int) -> Holder:
     """Make a world. The lock goes along, so that nobody else looks while it is being made. Raises WorldError."""
     command = [sys.executable, "-m", "localcloud.dataplane.holder", str(home.path), str(_record(home))]
     result = await asyncio.to_thread(
-        subprocess.run, command, env=PYTHON_ENVIRONMENT, capture_output=True, text=True, pass_fds=(lock,), check=False
+        subprocess.run,
+        command,
+        env=PYTHON_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        pass_fds=(lock,),
+        check=False,
     )
     holder = find(home)
     if result.returncode != 0 or holder is None:

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localcloud.dataplane.addresses import LOOPBACK
 
-ENVIRONMENT = {"PATH": "/usr/sbin:/sbin:/usr/local/sbin:" + os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENVIRONMENT = {
+    "PATH": "/usr/sbin:/sbin:/usr/local/sbin:" + os.environ.get("PATH", "/usr/bin:/bin"),
+    "LC_ALL": "C.UTF-8",
+}
 
 # every namespace routes forwarding rules' addresses (127/8) like any other, and answers only for itself
 COMMON_SETTINGS = {
@@ -46,7 +52,9 @@ class KernelRefusedError(RuntimeError):
 def run_tool(argv: list[str], text: str = "") -> str:
     """Run ip or nft with this input; return its output. Raises KernelRefusedError."""
     try:
-        result = subprocess.run(argv, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+        result = subprocess.run(
+            argv, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False
+        )
     except FileNotFoundError as error:
         msg = f"{argv[0]}: not found in {ENVIRONMENT['PATH']}; install it (Debian: apt-get install iproute2 nftables)"
         raise KernelRefusedError(msg) from error

@@ -11,13 +11,23 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import FORWARDED, LOOPBACK, bridge_name, link_name, mac_address
 from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES, ip_batch, run_tool, settings
-from localcloud.dataplane.namespaces import CLONE_NEWNET, default_signals, drop_capabilities, enter, setns, unshare
+from localcloud.dataplane.namespaces import (
+    CLONE_NEWNET,
+    default_signals,
+    drop_capabilities,
+    enter,
+    setns,
+    unshare,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 children: set[int] = set()  # machines this process started and has to reap
 
@@ -47,14 +57,16 @@ def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
 
 def _configure(address: str, gateway: str) -> None:
     settings(COMMON_SETTINGS)
-    ip_batch([
-        *LOOPBACK_LINES,
-        f"address add {address}/32 dev eth0",
-        "link set eth0 up",
-        f"neighbour replace {gateway} lladdr {mac_address(gateway)} dev eth0 nud permanent",
-        f"route add {gateway}/32 dev eth0 scope link src {address}",
-        f"route add default via {gateway} dev eth0 src {address}",
-    ])
+    ip_batch(
+        [
+            *LOOPBACK_LINES,
+            f"address add {address}/32 dev eth0",
+            "link set eth0 up",
+            f"neighbour replace {gateway} lladdr {mac_address(gateway)} dev eth0 nud permanent",
+            f"route add {gateway}/32 dev eth0 scope link src {address}",
+            f"route add default via {gateway} dev eth0 src {address}",
+        ]
+    )
 
 
 def _place_descriptors(wanted: dict[int, int]) -> None:
@@ -86,8 +98,12 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     _configure(message["address"], message["gateway"])
     listeners = _listeners(message["listeners"], message["address"])
     # the host's /proc tells us our number there: the world keeps the host's mounts
-    host_pid = int(os.readlink("/proc/self"))
-    wire.send(sock, {"pid": host_pid, "netns": os.stat("/proc/self/ns/net").st_ino}, [each.fileno() for each in listeners])
+    host_pid = int(Path("/proc/self").readlink().name)
+    wire.send(
+        sock,
+        {"pid": host_pid, "netns": Path("/proc/self/ns/net").stat().st_ino},
+        [each.fileno() for each in listeners],
+    )
     drop_capabilities()
     default_signals()
     os.umask(0o022)
@@ -96,7 +112,9 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     _execute(message["argv"], message["env"], wanted, sock)
 
 
-def _execute(argv: list[str], environment: dict[str, str], wanted: dict[int, int], sock: socket.socket) -> None:
+def _execute(
+    argv: list[str], environment: dict[str, str], wanted: dict[int, int], sock: socket.socket
+) -> None:
     # the hand-over socket closes when the program runs, or else carries the words of why it does not
     report = max([2, *wanted]) + 1
     _place_descriptors({**wanted, report: sock.fileno()})
@@ -163,13 +181,15 @@ def _wire_up(message: dict[str, Any], pid: int) -> None:
     if link in (name for _, name in socket.if_nameindex()):  # left over from a machine that was never removed
         ip_batch([f"link delete {link}"])
     mtu, address = message["mtu"], message["address"]
-    ip_batch([
-        f"link add {link} mtu {mtu} type veth peer name eth0 netns {pid} address {mac_address(address)} mtu {mtu}",
-        f"link set {link} master {bridge}",
-        f"link set {link} type bridge_slave isolated on",
-        f"link set {link} up",
-        f"neighbour replace {address} lladdr {mac_address(address)} dev {bridge} nud permanent",
-    ])
+    ip_batch(
+        [
+            f"link add {link} mtu {mtu} type veth peer name eth0 netns {pid} address {mac_address(address)} mtu {mtu}",
+            f"link set {link} master {bridge}",
+            f"link set {link} type bridge_slave isolated on",
+            f"link set {link} up",
+            f"neighbour replace {address} lladdr {mac_address(address)} dev {bridge} nud permanent",
+        ]
+    )
 
 
 def _in_namespace(pid: int) -> int:
@@ -200,7 +220,9 @@ def listen(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[in
 
 def _is_forwarded(address: str) -> bool:
     parsed = ipaddress.IPv4Address(address)
-    return parsed in ipaddress.IPv4Network(FORWARDED) and parsed not in ipaddress.IPv4Network(LOOPBACK, strict=False)
+    return parsed in ipaddress.IPv4Network(FORWARDED) and parsed not in ipaddress.IPv4Network(
+        LOOPBACK, strict=False
+    )
 
 
 def set_local_addresses(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
@@ -209,7 +231,10 @@ def set_local_addresses(message: dict[str, Any], _: list[int]) -> tuple[wire.Mes
     try:
         shown = json.loads(run_tool(["ip", "-json", "-4", "address", "show", "dev", "lo"]))
         present = {
-            entry["local"] for link in shown for entry in link.get("addr_info", ()) if _is_forwarded(entry["local"])
+            entry["local"]
+            for link in shown
+            for entry in link.get("addr_info", ())
+            if _is_forwarded(entry["local"])
         }
         wanted = set(message["addresses"])
         ip_batch(

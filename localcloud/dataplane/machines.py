@@ -8,17 +8,21 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import bridge_name, link_name
-from localcloud.dataplane.helpers import Worker
 from localcloud.dataplane.holding import WorldError
 from localcloud.dataplane.namespaces import namespace_inode
-from localcloud.home import Home
-from localcloud.plans.network import NetworkInterface
 from localcloud.plans.world import Command, Spawned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from localcloud.dataplane.helpers import Worker
+    from localcloud.home import Home
+    from localcloud.plans.network import NetworkInterface
 
 _SWEEPS = 50
 
@@ -31,7 +35,12 @@ class MachineNamespaces:
         self._records = home.run / "machines"
 
     async def spawn(
-        self, interface: NetworkInterface, gateway: str, prefix_length: int, command: Command, listeners: Sequence[tuple[str, int]]
+        self,
+        interface: NetworkInterface,
+        gateway: str,
+        prefix_length: int,
+        command: Command,
+        listeners: Sequence[tuple[str, int]],
     ) -> Spawned:
         """Start the command in a namespace of its own. Raises WorldError with the step that failed."""
         if not 0 < prefix_length <= 32:
@@ -60,7 +69,9 @@ class MachineNamespaces:
             raise WorldError(msg) from error
         self._records.mkdir(exist_ok=True)
         self._record(interface.instance).write_text(json.dumps({"netns": answer["netns"]}), encoding="utf-8")
-        return Spawned(pid=answer["pid"], listeners=tuple(socket.socket(fileno=descriptor) for descriptor in received))
+        return Spawned(
+            pid=answer["pid"], listeners=tuple(socket.socket(fileno=descriptor) for descriptor in received)
+        )
 
     async def listen(self, pid: int, listeners: Sequence[tuple[str, int]]) -> tuple[socket.socket, ...]:
         """Make listeners in a living machine's namespace. Raises WorldError."""
@@ -101,7 +112,7 @@ def _inhabitants(netns: int) -> Iterator[int]:
 
 
 async def _kill_all(netns: int) -> None:
-    if netns in {namespace_inode("self", "net")}:
+    if netns == namespace_inode("self", "net"):
         return  # never this machine's own
     for _ in range(_SWEEPS):
         found = False
@@ -110,12 +121,16 @@ async def _kill_all(netns: int) -> None:
             with contextlib.suppress(ProcessLookupError):
                 descriptor = os.pidfd_open(pid)
                 try:
-                    if namespace_inode(pid, "net") == netns:  # the descriptor is of the process that was looked at
+                    if (
+                        namespace_inode(pid, "net") == netns
+                    ):  # the descriptor is of the process that was looked at
                         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                 finally:
                     os.close(descriptor)
         if not found:
             return
-        await asyncio.sleep(0.002)  # the dead leave their namespace within microseconds, and may have been forking
+        await asyncio.sleep(
+            0.002
+        )  # the dead leave their namespace within microseconds, and may have been forking
     msg = f"processes in network namespace {netns} are not to be killed"
     raise WorldError(msg)

@@ -7,7 +7,10 @@ next slot of theirs that is free.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEFAULT_SIZE = 16_381
 MAX_SIZE = 65_537
@@ -25,7 +28,9 @@ def build(backends: Sequence[str], size: int = DEFAULT_SIZE) -> list[int]:
     of backends. Raises ValueError; no backends give an empty list.
     """
     if not is_prime(size) or size > MAX_SIZE:
-        msg = f"Maglev table size {size}: must be a prime of at most {MAX_SIZE}; the default is {DEFAULT_SIZE}"
+        msg = (
+            f"Maglev table size {size}: must be a prime of at most {MAX_SIZE}; the default is {DEFAULT_SIZE}"
+        )
         raise ValueError(msg)
     if len(set(backends)) != len(backends):
         msg = f"Maglev backends {list(backends)}: each may be named once"

@@ -15,6 +15,7 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
+_CAP_SETFCAP = 31
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -38,29 +39,42 @@ def setns(descriptor: int, kind: int) -> None:
 
 def enter(pid: int, kinds: dict[str, int]) -> None:
     """Enter several namespaces of a process: {"user": CLONE_NEWUSER, ...}, in this order."""
-    descriptors = [(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in kinds.items()]
+    descriptors = [
+        (os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in kinds.items()
+    ]
     for descriptor, kind in descriptors:
         setns(descriptor, kind)
         os.close(descriptor)
 
 
 def drop_capabilities() -> None:
-    """Leave this process, and whatever it executes, without any capability in its user namespace.
+    """Leave this process, and whatever it executes, with no capability in its user namespace that reaches its links.
 
-    A user namespace it makes later is its own affair: there it is powerful, and over this one's links it is not.
+    CAP_SETFCAP stays: Linux wants it of whoever maps this namespace's root into a user namespace of its own, as a sandbox does. It is
+    power over file capabilities alone. A user namespace made later is its maker's own affair: there it is powerful, and over this
+    one's links it is not.
     """
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
     for capability in range(last + 1):
-        _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl(PR_CAPBSET_DROP)")
+        if capability != _CAP_SETFCAP:
+            _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl(PR_CAPBSET_DROP)")
     _checked(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "prctl(PR_CAP_AMBIENT)")
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    _checked(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    kept = 1 << _CAP_SETFCAP
+    _checked(_libc.capset(header, (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)), "capset")
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
 
 
 def default_signals() -> None:
     """Undo what Python and the agent changed about signals, for a program about to be executed."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+        signal.SIGCHLD,
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 

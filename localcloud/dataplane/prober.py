@@ -8,6 +8,7 @@ is derived from its id and cloud time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import math
@@ -16,19 +17,23 @@ import resource
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import PROBER_SOURCES, mark_of
 from localcloud.dataplane.dialogue import Verdict, dialogue_for
 from localcloud.plans.probe import Outcome, ProbeSpec
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _SO_MARK = 36
 _IP_BIND_ADDRESS_NO_PORT = 24
 _PROXY_V1 = b"PROXY UNKNOWN\r\n"
 # nobody is there, or somebody says so: on Google Cloud a probe to a missing machine just goes unanswered
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ETIMEDOUT})
+_UNREACHABLE = frozenset(
+    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ETIMEDOUT}
+)
 # errors of this machine say nothing about the instance: no verdict may follow from them
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL, errno.EPERM})
 
@@ -99,7 +104,9 @@ class Probe:
 class Attempt:
     """One probe on its way: connect, say the opening, listen until there is a verdict or the timeout."""
 
-    def __init__(self, spec: ProbeSpec, prober: Prober, ended: Callable[[float, Verdict | None], None]) -> None:
+    def __init__(
+        self, spec: ProbeSpec, prober: Prober, ended: Callable[[float, Verdict | None], None]
+    ) -> None:
         self._spec = spec
         self._prober = prober
         self._ended = ended
@@ -175,10 +182,8 @@ class Attempt:
 
     def _send(self) -> bool:
         assert self._sock is not None  # noqa: S101 - as above
-        try:
+        with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError):
             self._unsent = self._unsent[self._sock.send(self._unsent) :]
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            pass
         if self._unsent:
             self._prober.loop.add_writer(self._sock, self._writable)
         return not self._unsent
@@ -226,7 +231,9 @@ class Attempt:
 
     def expire(self) -> None:
         """The timeout has come."""
-        words = {"connect": "no connection", "listen": "connected, but no complete answer"}.get(self._stage, "connected, but no progress")
+        words = {"connect": "no connection", "listen": "connected, but no complete answer"}.get(
+            self._stage, "connected, but no progress"
+        )
         self._finish("timeout", f"{words} within {self._spec.timeout:g} s")
 
     def _finish(self, outcome: Outcome, detail: str) -> None:

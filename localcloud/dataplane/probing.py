@@ -6,14 +6,18 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
-from localcloud.clock import Clock
-from localcloud.dataplane import wire
 from localcloud.dataplane.dialogue import dialogue_for
-from localcloud.dataplane.helpers import Agent
 from localcloud.dataplane.holding import WorldError
 from localcloud.plans.probe import ProbeResult, ProbeSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from localcloud.clock import Clock
+    from localcloud.dataplane import wire
+    from localcloud.dataplane.helpers import Agent
 
 _log = logging.getLogger(__name__)
 _BATCH = 500  # specs in one message
@@ -51,7 +55,9 @@ class Probing:
     async def _start(self) -> None:
         _, channel = await self._agent.fork("prober")
         self._channel = channel
-        await channel.send({"cloud": self._clock.now(), "monotonic": time.monotonic(), "speed": self._clock.speed})
+        await channel.send(
+            {"cloud": self._clock.now(), "monotonic": time.monotonic(), "speed": self._clock.speed}
+        )
         await self._tell(self._specs.values(), [])
         self._listener = asyncio.ensure_future(self._listen(channel))
 
@@ -88,11 +94,13 @@ class Probing:
             else:
                 return
 
-    def _take(self, result: dict[str, object]) -> None:
+    def _take(self, result: dict[str, Any]) -> None:
         if "trouble" in result:
             _log.warning("%s", result["trouble"])
-        elif result["id"] in self._specs:  # one that was removed while its result was on its way is nobody's any more
-            self._report(ProbeResult(**result))  # type: ignore[arg-type] - the prober made it from the same fields
+        elif (
+            result["id"] in self._specs
+        ):  # one that was removed while its result was on its way is nobody's any more
+            self._report(ProbeResult(**result))
 
     def close(self) -> None:
         """Let the prober go; it ends with its connection."""

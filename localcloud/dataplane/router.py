@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import secrets
+from typing import TYPE_CHECKING
 
 from localcloud.dataplane import balancer, firewall, maglev
 from localcloud.dataplane.addresses import (
@@ -21,10 +22,12 @@ from localcloud.dataplane.addresses import (
     mac_address,
     mark_of,
 )
-from localcloud.dataplane.helpers import Worker
 from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES
 from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.network import NetworkPlan, Subnetwork
+
+if TYPE_CHECKING:
+    from localcloud.dataplane.helpers import Worker
 
 _RULE_PREFERENCE = 1000
 
@@ -77,8 +80,10 @@ class Router:
         await self._worker.ip([f"link delete {INTERNET_LINK}"], may_fail=True)
         await self._worker.ip(
             [
-                f"link add {INTERNET_LINK} mtu {TRANSIT_MTU} address {mac_address(ROUTER_TRANSIT)} type veth "
-                f"peer name eth0 netns {pid} mtu {TRANSIT_MTU} address {mac_address(INTERNET_TRANSIT)}",
+                (
+                    f"link add {INTERNET_LINK} mtu {TRANSIT_MTU} address {mac_address(ROUTER_TRANSIT)} type veth "
+                    f"peer name eth0 netns {pid} mtu {TRANSIT_MTU} address {mac_address(INTERNET_TRANSIT)}"
+                ),
                 f"address add {ROUTER_TRANSIT}/{TRANSIT_PREFIX} dev {INTERNET_LINK}",
                 f"link set {INTERNET_LINK} up",
                 f"neighbour replace {INTERNET_TRANSIT} lladdr {mac_address(INTERNET_TRANSIT)} dev {INTERNET_LINK} nud permanent",
@@ -104,13 +109,17 @@ class Router:
         wanted = {bridge_name(each.key): each for each in plan.subnetworks}
         links = await self._worker.ip_show("address", "show", "type", "bridge")
         present = {
-            link["ifname"]: {f"{entry['local']}/{entry['prefixlen']}" for entry in link.get("addr_info", ())} for link in links if link
+            link["ifname"]: {f"{entry['local']}/{entry['prefixlen']}" for entry in link.get("addr_info", ())}
+            for link in links
+            if link
         }
         lines = [f"link delete {name}" for name in present if name not in wanted]
         for name, subnetwork in wanted.items():
             gateway = f"{subnetwork.gateway}/{ipaddress.IPv4Network(subnetwork.cidr).prefixlen}"
             if name not in present:
-                lines.append(f"link add {name} address {mac_address(subnetwork.gateway)} type bridge mcast_snooping 0")
+                lines.append(
+                    f"link add {name} address {mac_address(subnetwork.gateway)} type bridge mcast_snooping 0"
+                )
                 lines.append(f"link set {name} up")
             lines += [f"address delete {old} dev {name}" for old in present.get(name, set()) - {gateway}]
             if gateway not in present.get(name, set()):
@@ -119,7 +128,9 @@ class Router:
         neighbours = {each.address: bridge_name(each.subnetwork) for each in plan.interfaces}
         for address, bridge in neighbours.items():
             if self._neighbours.get(address) != bridge and bridge in wanted:
-                lines.append(f"neighbour replace {address} lladdr {mac_address(address)} dev {bridge} nud permanent")
+                lines.append(
+                    f"neighbour replace {address} lladdr {mac_address(address)} dev {bridge} nud permanent"
+                )
         for address, bridge in self._neighbours.items():
             if address not in neighbours and bridge in wanted:
                 lines.append(f"neighbour delete {address} dev {bridge}")
@@ -132,7 +143,11 @@ class Router:
         if plan == self._balancer:
             return
         _check_addresses(plan)
-        wanted = {mark_of(backend.address): backend.address for service in plan.services for backend in service.backends}
+        wanted = {
+            mark_of(backend.address): backend.address
+            for service in plan.services
+            for backend in service.backends
+        }
         present = await self._present_marks()
         await self._worker.ip(
             [
@@ -147,7 +162,12 @@ class Router:
         self._marks = present | wanted.keys()
         names = await self._worker.nft_names("balancer")
         rules = balancer.ruleset(
-            plan, self._tables, next(self._names), size=self._table_size, stale_chains=names["chain"], stale_maps=names["map"]
+            plan,
+            self._tables,
+            next(self._names),
+            size=self._table_size,
+            stale_chains=names["chain"],
+            stale_maps=names["map"],
         )
         for script in (*rules.fills, rules.switch):
             await self._worker.nft(script)
@@ -170,7 +190,9 @@ class Router:
     async def _present_marks(self) -> set[int]:
         if self._marks is None:
             rules = await self._worker.ip_show("rule", "show")
-            self._marks = {int(rule["fwmark"], 16) for rule in rules if rule.get("priority") == _RULE_PREFERENCE}
+            self._marks = {
+                int(rule["fwmark"], 16) for rule in rules if rule.get("priority") == _RULE_PREFERENCE
+            }
         return self._marks
 
 
@@ -188,6 +210,8 @@ def _check_ranges(plan: NetworkPlan) -> None:
 def _check_addresses(plan: BalancerPlan) -> None:
     for service in plan.services:
         address = ipaddress.IPv4Address(service.address)
-        if address not in ipaddress.IPv4Network(FORWARDED) or address in ipaddress.IPv4Network(LOOPBACK, strict=False):
+        if address not in ipaddress.IPv4Network(FORWARDED) or address in ipaddress.IPv4Network(
+            LOOPBACK, strict=False
+        ):
             msg = f"forwarding rule {service.key}: address {address} must be in {FORWARDED} and outside {LOOPBACK}"
             raise ValueError(msg)

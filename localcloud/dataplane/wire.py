@@ -11,9 +11,11 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 Message = dict[str, Any]
 

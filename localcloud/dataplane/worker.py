@@ -12,11 +12,13 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import machine, wire
 from localcloud.dataplane.kernel import KernelRefusedError, ip_batch, run_tool, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Answer = tuple[wire.Message, list[int]]
 

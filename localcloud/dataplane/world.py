@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
-from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from localcloud.clock import Clock
 from localcloud.dataplane import holding, maglev
 from localcloud.dataplane.doorkeeper import Doorkeeper
 from localcloud.dataplane.helpers import Agent, Worker
 from localcloud.dataplane.machines import MachineNamespaces
 from localcloud.dataplane.probing import Probing
 from localcloud.dataplane.router import Router
-from localcloud.home import Home
-from localcloud.plans.balancer import BalancerPlan
-from localcloud.plans.network import NetworkInterface, NetworkPlan
-from localcloud.plans.probe import ProbeResult, ProbeSpec
-from localcloud.plans.world import Command, Spawned
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
+
+    from localcloud.clock import Clock
+    from localcloud.home import Home
+    from localcloud.plans.balancer import BalancerPlan
+    from localcloud.plans.network import NetworkInterface, NetworkPlan
+    from localcloud.plans.probe import ProbeResult, ProbeSpec
+    from localcloud.plans.world import Command, Spawned
 
 
 class World:
@@ -102,7 +106,12 @@ class World:
         await self.close()
 
     async def spawn(
-        self, interface: NetworkInterface, gateway: str, prefix_length: int, command: Command, listeners: Sequence[tuple[str, int]]
+        self,
+        interface: NetworkInterface,
+        gateway: str,
+        prefix_length: int,
+        command: Command,
+        listeners: Sequence[tuple[str, int]],
     ) -> Spawned:
         """See `MachineHost.spawn`."""
         return await self._machines.spawn(interface, gateway, prefix_length, command, listeners)
