@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +12,32 @@ if TYPE_CHECKING:
 
 GOOGLE_ADDRESS = "199.36.153.8"  # private.googleapis.com
 METADATA_ADDRESS = "169.254.169.254"
-FOLDERS = {"etc": "/etc", "var": "/var", "root": "/root", "home": "/home", "opt": "/opt", "srv": "/srv", "local": "/usr/local"}
+FOLDERS = {
+    "etc": "/etc",
+    "var": "/var",
+    "root": "/root",
+    "home": "/home",
+    "opt": "/opt",
+    "srv": "/srv",
+    "local": "/usr/local",
+}
 
 _COPIED = (
     "bash.bashrc", "debian_version", "host.conf", "inputrc", "issue", "issue.net", "ld.so.cache", "ld.so.conf", "libaudit.conf",
     "locale.alias", "login.defs", "magic", "magic.mime", "mime.types", "nsswitch.conf", "profile", "protocols", "rpc", "services",
     "shells", "wgetrc", "xattr.conf", "gai.conf",
 )  # fmt: skip
-_COPIED_FOLDERS = ("ld.so.conf.d", "skel", "terminfo", "python3", "python3.11", "python3.12", "python3.13", "perl", "iproute2")
+_COPIED_FOLDERS = (
+    "ld.so.conf.d",
+    "skel",
+    "terminfo",
+    "python3",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "perl",
+    "iproute2",
+)
 _VAR = ("cache", "lib", "local", "log/journal", "mail", "opt", "spool/cron", "tmp")
 _API_NAMES = (
     "storage", "www", "compute", "iam", "iamcredentials", "oauth2", "cloudresourcemanager", "serviceusage", "sts", "logging",
@@ -46,16 +63,17 @@ def prepare(folder: Path, spec: MachineSpec, library: Path, project: str) -> Non
             _copy(Path("/etc/skel") / name, folder / "root" / name)
         _fill_local(folder / "local", library)
     etc = folder / "etc"
-    host_name, search = f"{spec.name}.{spec.zone}.c.{project}.internal", f"{spec.zone}.c.{project}.internal c.{project}.internal"
+    domain = f"{spec.zone}.c.{project}.internal"
     (etc / "hostname").write_text(spec.name + "\n", encoding="utf-8")
-    (etc / "resolv.conf").write_text(
-        f"domain {spec.zone}.c.{project}.internal\nsearch {search} google.internal.\nnameserver {METADATA_ADDRESS}\noptions attempts:1 timeout:2\n",
-        encoding="utf-8",
+    search = f"{domain} c.{project}.internal google.internal."
+    resolver = (
+        f"domain {domain}\nsearch {search}\nnameserver {METADATA_ADDRESS}\noptions attempts:1 timeout:2\n"
     )
+    (etc / "resolv.conf").write_text(resolver, encoding="utf-8")
     apis = " ".join(f"{name}.googleapis.com" for name in _API_NAMES)
     (etc / "hosts").write_text(
         "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
-        f"{spec.interface.address} {host_name} {spec.name}  # Added by Google\n"
+        f"{spec.interface.address} {spec.name}.{domain} {spec.name}  # Added by Google\n"
         f"{METADATA_ADDRESS} metadata.google.internal metadata  # Added by Google\n"
         f"{GOOGLE_ADDRESS} {apis} storage.cloud.google.com accounts.google.com\n",
         encoding="utf-8",
@@ -80,7 +98,12 @@ def _fill_etc(etc: Path, spec: MachineSpec) -> None:
     master = Path("/usr/share/base-passwd")
     for name, least in (("passwd", "root:x:0:0:root:/root:/bin/bash\n"), ("group", "root:x:0:\n")):
         try:
-            text = (master / f"{name}.master").read_text(encoding="utf-8").replace("root:*:", "root:x:").replace(":*:", ":x:")
+            text = (
+                (master / f"{name}.master")
+                .read_text(encoding="utf-8")
+                .replace("root:*:", "root:x:")
+                .replace(":*:", ":x:")
+            )
         except FileNotFoundError:
             text = least
         (etc / name).write_text(text, encoding="utf-8")
@@ -89,20 +112,26 @@ def _fill_etc(etc: Path, spec: MachineSpec) -> None:
     (etc / "timezone").write_text("Etc/UTC\n", encoding="utf-8")
     (etc / "environment").touch()
     (etc / "fstab").write_text("# The disk of this machine is mounted from outside.\n", encoding="utf-8")
-    (etc / "machine-id").write_text(hashlib.md5(spec.id.encode(), usedforsecurity=False).hexdigest() + "\n", encoding="ascii")
+    (etc / "machine-id").write_text(
+        hashlib.md5(spec.id.encode(), usedforsecurity=False).hexdigest() + "\n", encoding="ascii"
+    )
     (etc / "default").mkdir()
     (etc / "profile.d").mkdir()
     wants = etc / "systemd/system/multi-user.target.wants"
     wants.mkdir(parents=True)
-    for name in ("google-guest-agent.service", "google-startup-scripts.service", "google-shutdown-scripts.service"):
+    for name in (
+        "google-guest-agent.service",
+        "google-startup-scripts.service",
+        "google-shutdown-scripts.service",
+    ):
         (wants / name).symlink_to(f"/usr/local/lib/guest/units/{name}")
 
 
 def _fill_local(local: Path, library: Path) -> None:
     for name in ("bin", "etc", "games", "include", "lib/guest", "sbin", "share", "src"):
         (local / name).mkdir(parents=True)
-    for command in sorted(os.listdir(library / "bin")):
-        (local / "bin" / command).symlink_to(f"/usr/local/lib/guest/bin/{command}")
+    for command in sorted((library / "bin").iterdir()):
+        (local / "bin" / command.name).symlink_to(f"/usr/local/lib/guest/bin/{command.name}")
 
 
 def _copy(source: Path, target: Path) -> None:

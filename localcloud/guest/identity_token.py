@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _LIFETIME = 3600  # seconds
 _ISSUER = "https://accounts.google.com"
@@ -40,10 +40,14 @@ class IdentitySigner:
         }  # fmt: skip
         if machine is not None:
             claims["google"] = {"compute_engine": dict(machine)}
-        public = self.public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        public = self.public_key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
         header = {"alg": "RS256", "kid": hashlib.sha256(public).hexdigest()[:40], "typ": "JWT"}
         signed = f"{_encode(json.dumps(header).encode())}.{_encode(json.dumps(claims).encode())}"
-        return f"{signed}.{_encode(self._private().sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        return (
+            f"{signed}.{_encode(self._private().sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        )
 
     def _private(self) -> rsa.RSAPrivateKey:
         if self._key is None:
@@ -59,8 +63,10 @@ class IdentitySigner:
 
     def _make(self) -> rsa.RSAPrivateKey:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        with open(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        text = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(text)
         return key
 

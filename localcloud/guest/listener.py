@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -22,7 +25,13 @@ class Listener:
 
     def __init__(self, app: App) -> None:
         self._config = uvicorn.Config(
-            app, lifespan="off", log_config=None, access_log=False, ws="none", server_header=False, timeout_keep_alive=30
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=30,
         )
         self._config.load()
         self._state = ServerState()
@@ -48,8 +57,4 @@ class Listener:
                 transport.abort()
 
     def _protocol(self) -> asyncio.Protocol:
-        protocol = self._config.http_protocol_class
-        if isinstance(protocol, str):
-            msg = "uvicorn's configuration was not loaded"
-            raise TypeError(msg)
-        return protocol(config=self._config, server_state=self._state, app_state={})  # type: ignore[call-arg]
+        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import ssl
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from localcloud.guest import processes, session
@@ -18,6 +15,10 @@ from localcloud.guest.metadata import MetadataServer
 from localcloud.plans.machine import MachineView
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
+    from pathlib import Path
+
     from localcloud.guest.metadata_source import MetadataSource
     from localcloud.guest.record import Record
 

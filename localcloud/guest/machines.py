@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,8 @@ from localcloud.guest.trust import Trust
 from localcloud.plans.world import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from localcloud.clock import Clock
     from localcloud.guest.listener import App
     from localcloud.home import Home
@@ -45,7 +46,7 @@ class BootError(Exception):
 class Sandboxes:
     """The machines of one cloud. Implements `localcloud.plans.machine.Machines`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts it is composed of, in the order every composer names them
         self,
         home: Home,
         store: Store,
@@ -97,7 +98,9 @@ class Sandboxes:
         life = os.open(folder / LIFECYCLE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         control = session.listen(folder)
         try:
-            command = Command(argv=sandbox.argv(), fds={0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life})
+            command = Command(
+                argv=sandbox.argv(), fds={0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life}
+            )
             spawned = await self._host.spawn(spec.interface, spec.gateway, _PREFIX_LENGTH, command, LISTENERS)
         finally:
             for fd in (null, log, serial, life):
@@ -105,7 +108,12 @@ class Sandboxes:
             control.close()
         outer = processes.ProcessId.of(spawned.pid)
         source = self._source(spec)
-        record = Record(spec=spec, outer=outer or _gone(spawned.pid), init=outer or _gone(spawned.pid), booted_at=self._clock.now())
+        record = Record(
+            spec=spec,
+            outer=outer or _gone(spawned.pid),
+            init=outer or _gone(spawned.pid),
+            booted_at=self._clock.now(),
+        )
         machine = Machine(replace(record, forwarded=spec.forwarded_addresses), folder, source)
         self._machines[spec.id] = machine
         try:
@@ -251,13 +259,17 @@ class Sandboxes:
             await machine.close()
         self._machines.clear()
 
-    async def exec(self, machine_id: str, argv: Sequence[str], *, stdin: bytes = b"", tty: bool = False) -> session.Completed:
+    async def exec(
+        self, machine_id: str, argv: Sequence[str], *, stdin: bytes = b"", tty: bool = False
+    ) -> session.Completed:
         """Run a command on a machine.
 
         Raises:
             SessionError: it is not up, or cannot execute the command.
         """
-        return await asyncio.to_thread(session.GuestSession(self._folder(machine_id)).run, argv, stdin=stdin, tty=tty)
+        return await asyncio.to_thread(
+            session.GuestSession(self._folder(machine_id)).run, argv, stdin=stdin, tty=tty
+        )
 
     def serial_output(self, machine_id: str) -> bytes:
         """Return the last megabyte of a machine's serial port, also when it no longer runs."""
@@ -268,7 +280,14 @@ class Sandboxes:
         return serial_port.read(self._folder(machine_id), start)
 
     def _source(self, spec: MachineSpec) -> MetadataSource:
-        return MetadataSource(spec, self._store, self._clock, self._identities, self._signer, self._project_number)
+        return MetadataSource(
+            spec,
+            self._store,
+            self._clock,
+            self._identities,
+            signer=self._signer,
+            project_number=self._project_number,
+        )
 
     def _machine(self, machine_id: str) -> Machine:
         machine = self._machines.get(machine_id)

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from localcloud.guest.metadata_source import MetadataSource
 
 ROOT = "/computeMetadata/v1"
-_HEADERS = {"Metadata-Flavor": "Google", "Server": "Metadata Server for VM", "X-XSS-Protection": "0", "X-Frame-Options": "SAMEORIGIN"}
+_HEADERS = {
+    "Metadata-Flavor": "Google",
+    "Server": "Metadata Server for VM",
+    "X-XSS-Protection": "0",
+    "X-Frame-Options": "SAMEORIGIN",
+}
 _NO_ETAG = "NONE"
 _LONGEST_WAIT = 3600.0  # real seconds; a longer wait is not refused but ends then, with what there is
 _BODY_LIMIT = 256 << 10
@@ -42,7 +47,11 @@ class MetadataServer:
     async def _respond(self, request: Request) -> Response:
         path = request.url.path
         if "x-forwarded-for" in request.headers:
-            return _page(403, "Forbidden", "Your client does not have permission to get URL: the header X-Forwarded-For is not allowed.")
+            return _page(
+                403,
+                "Forbidden",
+                "Your client does not have permission to get URL: the header X-Forwarded-For is not allowed.",
+            )
         if path in {"", "/"}:
             return _text("computeMetadata/\n")
         if path in {"/computeMetadata", "/computeMetadata/"}:
@@ -55,8 +64,14 @@ class MetadataServer:
         if request.method in {"PUT", "DELETE"}:
             return await self._write(request, parts)
         if request.method not in {"GET", "HEAD"}:
-            return _page(405, "Method Not Allowed", f"The method {request.method} is not allowed for the URL {path}.")
-        if len(parts) == 4 and parts[:2] == ["instance", "service-accounts"] and parts[3] in {"token", "identity"}:
+            return _page(
+                405, "Method Not Allowed", f"The method {request.method} is not allowed for the URL {path}."
+            )
+        if (
+            len(parts) == 4
+            and parts[:2] == ["instance", "service-accounts"]
+            and parts[3] in {"token", "identity"}
+        ):
             return self._credential(request, parts[2], parts[3])
         return await self._read(request, parts)
 
@@ -66,16 +81,24 @@ class MetadataServer:
         query = request.query_params
         found = self._lookup(parts)
         if query.get("wait_for_change", "").lower() in TRUE:
-            found = await self._changed(parts, query.get("last_etag", ""), _seconds(query.get("timeout_sec", "")))
+            found = await self._changed(
+                parts, query.get("last_etag", ""), _seconds(query.get("timeout_sec", ""))
+            )
         if found is None:
-            return _page(404, "Not Found", f"The requested URL {request.url.path} was not found on this server.")
+            return _page(
+                404, "Not Found", f"The requested URL {request.url.path} was not found on this server."
+            )
         value = found[0]
         recursive = query.get("recursive", "").lower() in TRUE
         if isinstance(value, Mapping) and not recursive and not request.url.path.endswith("/"):
             response = Response(status_code=301)
-            response.headers["Location"] = f"http://{request.headers.get('host', 'metadata.google.internal')}{request.url.path}/"
+            response.headers["Location"] = (
+                f"http://{request.headers.get('host', 'metadata.google.internal')}{request.url.path}/"
+            )
             return response
-        response = _render(parts[-1] if parts else "", value, recursive=recursive, alternative=query.get("alt", ""))
+        response = _render(
+            parts[-1] if parts else "", value, recursive=recursive, alternative=query.get("alt", "")
+        )
         response.headers["ETag"] = _etag(value)
         return response
 
@@ -115,22 +138,32 @@ class MetadataServer:
     def _credential(self, request: Request, account: str, kind: str) -> Response:
         known = self._source.account(account)
         if known is None:
-            return _page(404, "Not Found", f"The requested URL {request.url.path} was not found on this server.")
+            return _page(
+                404, "Not Found", f"The requested URL {request.url.path} was not found on this server."
+            )
         email, scopes = known
         if kind == "token":
             asked = [scope for scope in request.query_params.get("scopes", "").split(",") if scope]
-            token = self._source.token(email, [scope for scope in scopes if scope in asked] if asked else scopes)
+            token = self._source.token(
+                email, [scope for scope in scopes if scope in asked] if asked else scopes
+            )
             return Response(json.dumps(token, separators=(",", ":")), media_type="application/json")
         audience = request.query_params.get("audience", "")
         if not audience:
             return _text("non-empty audience parameter required", status=400)
-        return _text(self._source.identity_token(email, audience, full=request.query_params.get("format") == "full"))
+        return _text(
+            self._source.identity_token(email, audience, full=request.query_params.get("format") == "full")
+        )
 
     # Guest attributes.
 
     async def _write(self, request: Request, parts: Sequence[str]) -> Response:
         if len(parts) != 4 or parts[:2] != ["instance", "guest-attributes"]:
-            return _page(405, "Method Not Allowed", f"The method {request.method} is not allowed for the URL {request.url.path}.")
+            return _page(
+                405,
+                "Method Not Allowed",
+                f"The method {request.method} is not allowed for the URL {request.url.path}.",
+            )
         if not self._source.guest_attributes_enabled():
             return _page(403, "Forbidden", "Guest attributes endpoint access is disabled.")
         if request.method == "DELETE":
@@ -138,14 +171,20 @@ class MetadataServer:
             return Response(status_code=200 if found else 404)
         body = await request.body()
         if len(body) > _BODY_LIMIT:
-            return _page(413, "Request Entity Too Large", f"A guest attribute has at most {_BODY_LIMIT} bytes.")
+            return _page(
+                413, "Request Entity Too Large", f"A guest attribute has at most {_BODY_LIMIT} bytes."
+            )
         self._source.set_guest_attribute(parts[2], parts[3], body.decode("utf-8", "replace"))
         return Response(status_code=200)
 
 
 def _render(name: str, value: object, *, recursive: bool, alternative: str) -> Response:
     if isinstance(value, Mapping) and not recursive:
-        return _text("".join(f"{key}/\n" if _is_directory(child) else f"{key}\n" for key, child in sorted(value.items())))
+        return _text(
+            "".join(
+                f"{key}/\n" if _is_directory(child) else f"{key}\n" for key, child in sorted(value.items())
+            )
+        )
     if alternative == "json" or (recursive and alternative != "text"):
         camelled = next(iter(_named_camel(name, value).values()))
         return Response(json.dumps(camelled, separators=(",", ":")), media_type="application/json")
@@ -191,7 +230,11 @@ def camel(key: str) -> str:
 
 def _leaves(value: object, prefix: str) -> list[tuple[str, object]]:
     if isinstance(value, Mapping):
-        return [leaf for key, child in sorted(value.items()) for leaf in _leaves(child, f"{prefix}/{key}" if prefix else key)]
+        return [
+            leaf
+            for key, child in sorted(value.items())
+            for leaf in _leaves(child, f"{prefix}/{key}" if prefix else key)
+        ]
     if isinstance(value, list):
         return [(f"{prefix}/{index}", item) for index, item in enumerate(value)]
     return [(prefix, value)]
@@ -221,4 +264,3 @@ def _text(body: str, status: int = 200) -> Response:
 def _page(status: int, title: str, message: str) -> Response:
     body = f"<!DOCTYPE html>\n<html lang=en>\n<title>Error {status} ({title})</title>\n<p><b>{status}.</b> {message}\n"
     return Response(body, status_code=status, media_type="text/html; charset=UTF-8")
-

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcloud.guest import metadata_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from localcloud.clock import Clock
     from localcloud.guest.identity_token import IdentitySigner
     from localcloud.identity import Identities
@@ -21,8 +22,23 @@ _SUBNET_MASK = "255.255.255.255"  # every interface is a /32 towards its gateway
 class MetadataSource:
     """What one instance may know of itself."""
 
-    def __init__(self, spec: MachineSpec, store: Store, clock: Clock, identities: Identities, signer: IdentitySigner, project_number: str) -> None:
-        self._spec, self._store, self._clock, self._identities, self._signer = spec, store, clock, identities, signer
+    def __init__(
+        self,
+        spec: MachineSpec,
+        store: Store,
+        clock: Clock,
+        identities: Identities,
+        *,
+        signer: IdentitySigner,
+        project_number: str,
+    ) -> None:
+        self._spec, self._store, self._clock, self._identities, self._signer = (
+            spec,
+            store,
+            clock,
+            identities,
+            signer,
+        )
         self._project_number = project_number
         self._listeners: list[Callable[[], None]] = []
         self.forwarded: tuple[str, ...] = spec.forwarded_addresses
@@ -70,7 +86,11 @@ class MetadataSource:
     def token(self, email: str, scopes: Sequence[str]) -> Mapping[str, object]:
         """Mint an access token, in the metadata server's form."""
         token = self._identities.mint(email, scopes=scopes, instance_key=self._spec.key)
-        return {"access_token": token.access_token, "expires_in": token.expires_in, "token_type": token.token_type}
+        return {
+            "access_token": token.access_token,
+            "expires_in": token.expires_in,
+            "token_type": token.token_type,
+        }
 
     def identity_token(self, email: str, audience: str, *, full: bool) -> str:
         """Sign who this instance is, for an audience."""
@@ -103,7 +123,10 @@ class MetadataSource:
         if value is not None:
             spaces.setdefault(namespace, {})[key] = value
         with self._store.transaction() as change:
-            change.put(GUEST_ATTRIBUTES + self._spec.id, {space: values for space, values in spaces.items() if values})
+            change.put(
+                GUEST_ATTRIBUTES + self._spec.id,
+                {space: values for space, values in spaces.items() if values},
+            )
         return before is not None
 
     def _guest_attributes(self) -> Mapping[str, Mapping[str, str]]:
@@ -111,4 +134,8 @@ class MetadataSource:
 
     def _instance(self) -> Document:
         found = self._store.get(self._spec.key)
-        return {"selfLink": self._spec.key, "name": self._spec.name, "id": self._spec.id} if found is None else found
+        return (
+            {"selfLink": self._spec.key, "name": self._spec.name, "id": self._spec.id}
+            if found is None
+            else found
+        )

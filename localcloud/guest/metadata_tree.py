@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from localcloud.store import Document
+if TYPE_CHECKING:
+    from localcloud.store import Document
 
 Tree = Mapping[str, Any]
 
@@ -41,7 +42,9 @@ def build(instance: Document, project: Document, *, project_number: str, forward
             "maintenance-event": "NONE",
             "name": instance["name"],
             "network-interfaces": {
-                str(index): _interface(nic, project_number, forwarded if index == 0 else (), subnet_mask, gateway)
+                str(index): _interface(
+                    nic, project_number, forwarded if index == 0 else (), subnet_mask, gateway
+                )
                 for index, nic in enumerate(instance.get("networkInterfaces", []))
             },
             "partner-attributes": {},
@@ -78,7 +81,11 @@ def service_accounts(instance: Document) -> dict[str, dict[str, Any]]:
     """Return the accounts by email, and the first one as `default` too."""
     found: dict[str, dict[str, Any]] = {}
     for index, account in enumerate(instance.get("serviceAccounts", [])):
-        entry = {"aliases": ["default"] if index == 0 else [], "email": account["email"], "scopes": list(account.get("scopes", []))}
+        entry = {
+            "aliases": ["default"] if index == 0 else [],
+            "email": account["email"],
+            "scopes": list(account.get("scopes", [])),
+        }
         found[account["email"]] = entry
         if index == 0:
             found["default"] = entry
@@ -107,7 +114,9 @@ def _image(instance: Document) -> str:
     return ""
 
 
-def _interface(nic: Mapping[str, Any], project_number: str, forwarded: Sequence[str], subnet_mask: str, gateway: str) -> dict[str, Any]:
+def _interface(
+    nic: Mapping[str, Any], project_number: str, forwarded: Sequence[str], subnet_mask: str, gateway: str
+) -> dict[str, Any]:
     address = nic.get("networkIP", "")
     packed = ipaddress.IPv4Address(address).packed if address else bytes(4)
     return {

@@ -71,10 +71,12 @@ class Snapshot:
     def __init__(self) -> None:
         self.stats: dict[int, Stat] = {}
         self._children: dict[int, list[int]] = {}
-        for name in os.listdir("/proc"):
-            if name.isdigit() and (facts := stat(int(name))) is not None:
-                self.stats[int(name)] = facts
-                self._children.setdefault(facts.parent, []).append(int(name))
+        with os.scandir("/proc") as entries:
+            pids = [int(entry.name) for entry in entries if entry.name.isdigit()]
+        for pid in pids:
+            if (facts := stat(pid)) is not None:
+                self.stats[pid] = facts
+                self._children.setdefault(facts.parent, []).append(pid)
 
     def tree(self, root: ProcessId) -> dict[int, Stat]:
         """Return a process and all its descendants; nothing if it has ended.
@@ -102,8 +104,8 @@ def children(pid: int) -> list[int]:
     """Return a process's children."""
     found: list[int] = []
     try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_bytes().split())
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_bytes().split())
     except OSError:
         return found
     return found

@@ -6,7 +6,6 @@ bubblewrap 0.8 as root and as an ordinary user.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,8 @@ PROCESSES = 4096  # per instance, as far as the kernel counts them: not at all f
 FILES = 65536  # open files per process
 DISK_BYTES = 10 << 30  # the longest file
 RUN_BYTES = 64 << 20
+_OPEN_FOLDERS = ("/dev/shm", "/tmp")  # noqa: S108 - the instance's own, in memory, empty at each boot
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sandbox:
@@ -39,25 +40,47 @@ class Sandbox:
             "--ro-bind", "/usr", "/usr",
         ]  # fmt: skip
         for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-            if os.path.isdir(f"/usr/{name}"):
+            if Path("/usr", name).is_dir():
                 words += ["--symlink", f"usr/{name}", f"/{name}"]
         for name, target in FOLDERS.items():
             words += ["--bind", str(self.disk / name), target]
-        words += ["--ro-bind", str(self.library), "/usr/local/lib/guest", "--ro-bind", str(self.ssl), "/etc/ssl"]
+        words += [
+            "--ro-bind",
+            str(self.library),
+            "/usr/local/lib/guest",
+            "--ro-bind",
+            str(self.ssl),
+            "/etc/ssl",
+        ]
         words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
-        for name in sorted(os.listdir(self.library / "bin")):  # scripts that name them by their whole path get ours too
+        for command in sorted(
+            (self.library / "bin").iterdir()
+        ):  # scripts that name them by their whole path get ours too
             for folder in ("/usr/bin", "/usr/sbin"):
-                path = Path(folder) / name
+                path = Path(folder) / command.name
                 if path.is_file() and not path.is_symlink():
-                    words += ["--ro-bind", str(self.library / "bin" / name), str(path)]
-        half = max(16, self.memory_mib // 2) << 20
+                    words += ["--ro-bind", str(command), str(path)]
         # When the daemon runs as root, an instance's root and the host's are one user to the kernel, for which mode bits are enough
         # where capabilities are not asked for: sysctls and sysrq-trigger could be written. A read-only mount stands above modes.
-        words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--size", str(half), "--perms", "1777", "--tmpfs", "/dev/shm",
-                  "--size", str(half), "--perms", "1777", "--tmpfs", "/tmp",
-                  "--size", str(RUN_BYTES), "--tmpfs", "/run", "--dir", "/run/lock", "--dir", "/mnt", "--dir", "/media",
-                  "--chdir", "/", "--",
-                  "/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE]  # fmt: skip
+        words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
+        half = max(16, self.memory_mib // 2) << 20
+        for folder in _OPEN_FOLDERS:
+            words += ["--size", str(half), "--perms", "1777", "--tmpfs", folder]
+        words += [
+            "--size",
+            str(RUN_BYTES),
+            "--tmpfs",
+            "/run",
+            "--dir",
+            "/run/lock",
+            "--dir",
+            "/mnt",
+            "--dir",
+            "/media",
+            "--chdir",
+            "/",
+        ]
+        words += ["--", "/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE]
         return tuple(words)
 
     def _limits(self) -> str:

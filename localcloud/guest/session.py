@@ -17,12 +17,15 @@ import struct
 import sys
 import termios
 import tty as terminal
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localcloud.guest import serial_port
 from localcloud.guest.init import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 SOCKET = "control.sock"
 OUTPUT_LIMIT = 64 << 20  # bytes that `run` keeps of each stream
@@ -76,7 +79,11 @@ class GuestSession:
                     outputs[kind] += payload
                 elif kind == wire.EXIT:
                     status = _status(payload)
-                    return Completed(exit_status=status, stdout=bytes(outputs[wire.OUTPUT]), stderr=bytes(outputs[wire.ERRORS]))
+                    return Completed(
+                        exit_status=status,
+                        stdout=bytes(outputs[wire.OUTPUT]),
+                        stderr=bytes(outputs[wire.ERRORS]),
+                    )
         msg = "the instance ended the connection before the command had ended"
         raise SessionError(msg)
 
@@ -133,7 +140,9 @@ def listen(folder: Path) -> socket.socket:
     return listener
 
 
-def _send_exec(connection: socket.socket, argv: Sequence[str], env: Mapping[str, str] | None, *, tty: bool) -> None:
+def _send_exec(
+    connection: socket.socket, argv: Sequence[str], env: Mapping[str, str] | None, *, tty: bool
+) -> None:
     request: dict[str, object] = {"argv": list(argv), "env": dict(env or {}), "tty": tty}
     if tty:
         request["rows"], request["columns"] = _window()
@@ -212,7 +221,9 @@ def _write_all(fd: int, data: bytes) -> None:
 
 def _window() -> tuple[int, int]:
     try:
-        rows, columns, _, _ = struct.unpack("HHHH", fcntl.ioctl(sys.stdin.fileno(), termios.TIOCGWINSZ, b"\0" * 8))
+        rows, columns, _, _ = struct.unpack(
+            "HHHH", fcntl.ioctl(sys.stdin.fileno(), termios.TIOCGWINSZ, b"\0" * 8)
+        )
     except (OSError, ValueError):
         return 24, 80
     return (rows, columns) if rows and columns else (24, 80)

@@ -46,8 +46,10 @@ class Trust:
         if certificate.exists() and key.exists() and self.ssl_folder.is_dir():
             return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
         self._folder.mkdir(parents=True, exist_ok=True)
-        made = trustme.CA(organization_name="mig-nlb local cloud", organization_unit_name="instances of this folder only")
-        with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        made = trustme.CA(
+            organization_name="mig-nlb local cloud", organization_unit_name="instances of this folder only"
+        )
+        with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(made.private_key_pem.bytes())
         certificate.write_bytes(made.cert_pem.bytes())
         self._compose(made.cert_pem.bytes())
@@ -66,7 +68,7 @@ class Trust:
             for link in _HOST_CERTS.iterdir():
                 # Links into /usr (what ca-certificates ships) and links among these; never what an administrator put beside them.
                 if link.is_symlink():
-                    (certs / link.name).symlink_to(os.readlink(link))
+                    (certs / link.name).symlink_to(link.readlink())
         ours = certs / "mig-nlb-local-cloud.pem"
         ours.write_bytes(certificate)
         (certs / f"{_subject_hash(ours)}.0").symlink_to(ours.name)

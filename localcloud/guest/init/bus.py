@@ -29,7 +29,10 @@ class Bus:
         listener.bind(SOCKET)
         os.chmod(SOCKET, 0o600)
         listener.listen(64)
-        accept_on(manager.loop, listener, lambda connection: Request(self, connection) and None)
+        accept_on(manager.loop, listener, self._taken)
+
+    def _taken(self, connection: socket.socket) -> None:
+        Request(self, connection)
 
 
 class Request:
@@ -72,52 +75,91 @@ class Request:
 
     def _handle(self, do: str, request: dict[str, object]) -> None:
         names = [unitfile.unit_name(str(name)) for name in _list(request.get("units", []))]
-        manager = self._manager
-        if do in {"start", "restart"}:
-            for name in names:
-                manager.unit(name)
-            if do == "start":
-                self._start(names, request)
-            else:
-                manager.stop(names, lambda: self._start(names, request))
-        elif do == "stop":
-            manager.stop(names, lambda: self._answer({}))
-        elif do == "reload":
-            manager.unit(names[0]).reload(lambda failure: self._answer({"error": failure} if failure else {}))
-        elif do == "enable":
-            lines = [line for name in names for line in manager.enable(name)]
-            manager.reload()
-            self._answer({"lines": lines})
-        elif do == "disable":
-            lines = [line for name in names for line in manager.disable(name)]
-            manager.reload()
-            self._answer({"lines": lines})
-        elif do == "daemon-reload":
-            manager.reload()
-            self._answer({})
-        elif do == "reset-failed":
-            for service in [manager.unit(name) for name in names] or list(manager.units.values()):
-                service.reset()
-            self._answer({})
-        elif do == "kill":
-            from .process import send
-
-            for name in names:
-                send(manager.unit(name).pids(), int(str(request.get("signal", 15))))
-            self._answer({})
-        elif do == "run":
-            self._run(request)
-        elif do == "show":
-            self._answer({"units": [self._facts(name) for name in names]})
-        elif do == "list":
-            self._answer({"units": [_facts(service) for service in manager.units.values()], "boot": manager.boot})
-        elif do == "follow":
-            self._unfollow = manager.journal.follow(self._channel.send)
-        elif do in {"poweroff", "reboot"}:
-            self._answer({})
-            self._bus.shut_down(do == "reboot")
-        else:
+        handler = getattr(self, f"do_{do.replace('-', '_')}", None)
+        if handler is None:
             self._answer({"error": f"unknown request {do!r}"})
+        else:
+            handler(names, request)
+
+    # One method for each request; `names` are those of units.
+
+    def do_start(self, names: list[str], request: dict[str, object]) -> None:
+        """Start units."""
+        self._start(names, request)
+
+    def do_restart(self, names: list[str], request: dict[str, object]) -> None:
+        """Stop units, then start them."""
+        for name in names:
+            self._manager.unit(name)
+        self._manager.stop(names, lambda: self._start(names, request))
+
+    def do_stop(self, names: list[str], _: dict[str, object]) -> None:
+        """Stop units."""
+        self._manager.stop(names, lambda: self._answer({}))
+
+    def do_reload(self, names: list[str], _: dict[str, object]) -> None:
+        """Have a service read its configuration again."""
+        self._manager.unit(names[0]).reload(
+            lambda failure: self._answer({"error": failure} if failure else {})
+        )
+
+    def do_enable(self, names: list[str], _: dict[str, object]) -> None:
+        """Enable units."""
+        lines = [line for name in names for line in self._manager.enable(name)]
+        self._manager.reload()
+        self._answer({"lines": lines})
+
+    def do_disable(self, names: list[str], _: dict[str, object]) -> None:
+        """Disable units."""
+        lines = [line for name in names for line in self._manager.disable(name)]
+        self._manager.reload()
+        self._answer({"lines": lines})
+
+    def do_daemon_reload(self, _names: list[str], _: dict[str, object]) -> None:
+        """Read all unit files again."""
+        self._manager.reload()
+        self._answer({})
+
+    def do_reset_failed(self, names: list[str], _: dict[str, object]) -> None:
+        """Forget failures."""
+        for service in [self._manager.unit(name) for name in names] or list(self._manager.units.values()):
+            service.reset()
+        self._answer({})
+
+    def do_kill(self, names: list[str], request: dict[str, object]) -> None:
+        """Send a signal to all processes of units."""
+        from .process import send
+
+        for name in names:
+            send(self._manager.unit(name).pids(), int(str(request.get("signal", 15))))
+        self._answer({})
+
+    def do_show(self, names: list[str], _: dict[str, object]) -> None:
+        """Tell the properties of units."""
+        self._answer({"units": [self._facts(name) for name in names]})
+
+    def do_list(self, _names: list[str], _: dict[str, object]) -> None:
+        """Tell the properties of all loaded units."""
+        self._answer(
+            {
+                "units": [_facts(service) for service in self._manager.units.values()],
+                "boot": self._manager.boot,
+            }
+        )
+
+    def do_follow(self, _names: list[str], _: dict[str, object]) -> None:
+        """Pass on new entries of the journal until the other side leaves."""
+        self._unfollow = self._manager.journal.follow(self._channel.send)
+
+    def do_poweroff(self, _names: list[str], _: dict[str, object]) -> None:
+        """Shut the machine down."""
+        self._answer({})
+        self._bus.shut_down(False)
+
+    def do_reboot(self, _names: list[str], _: dict[str, object]) -> None:
+        """Shut the machine down and boot it again."""
+        self._answer({})
+        self._bus.shut_down(True)
 
     def _start(self, names: list[str], request: dict[str, object]) -> None:
         self._manager.start(names, (lambda _: None) if request.get("no_block") else self._started)
@@ -127,7 +169,7 @@ class Request:
     def _started(self, failures: dict[str, str]) -> None:
         self._answer({"failures": failures} if failures else {})
 
-    def _run(self, request: dict[str, object]) -> None:
+    def do_run(self, _names: list[str], request: dict[str, object]) -> None:
         """Make a transient unit (systemd-run) and start it."""
         name = unitfile.unit_name(str(request["unit"]))
         if name in self._manager.units and self._manager.units[name].active not in {"inactive", "failed"}:

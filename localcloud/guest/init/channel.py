@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 from .loop import HANGUP, READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from .loop import Loop
@@ -18,7 +17,13 @@ HIGH_WATER = 256 << 10  # bytes waiting to be sent; above it `full` is true
 class Channel:
     """One connection. `received(data)` is called with what arrives, `closed()` once when it is over."""
 
-    def __init__(self, loop: Loop, connection: socket.socket, received: Callable[[bytes], None], closed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        received: Callable[[bytes], None],
+        closed: Callable[[], None],
+    ) -> None:
         self._loop, self._connection, self._received, self._closed = loop, connection, received, closed
         self._out = bytearray()
         self._paused = self._ending = self._over = False
@@ -94,7 +99,9 @@ class Channel:
 
     def _interest(self) -> None:
         if not self._over:
-            self._loop.modify(self._connection.fileno(), (0 if self._paused else READ) | (WRITE if self._out else 0))
+            self._loop.modify(
+                self._connection.fileno(), (0 if self._paused else READ) | (WRITE if self._out else 0)
+            )
 
 
 def accept_on(loop: Loop, listener: socket.socket, taken: Callable[[socket.socket], None]) -> None:

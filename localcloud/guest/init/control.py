@@ -24,7 +24,10 @@ class Control:
 
     def __init__(self, loop: Loop, listener: socket.socket, boot: str, shut_down: Callable[[], None]) -> None:
         self.loop, self.boot, self.shut_down = loop, boot, shut_down
-        accept_on(loop, listener, lambda connection: Session(self, connection) and None)
+        accept_on(loop, listener, self._taken)
+
+    def _taken(self, connection: socket.socket) -> None:
+        Session(self, connection)
 
 
 class Session:
@@ -71,7 +74,14 @@ class Session:
 
         request = json.loads(payload)
         argv = [str(word) for word in request["argv"]]
-        env = {"PATH": process.PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "LANG": "C.UTF-8"}
+        env = {
+            "PATH": process.PATH,
+            "HOME": "/root",
+            "USER": "root",
+            "LOGNAME": "root",
+            "SHELL": "/bin/bash",
+            "LANG": "C.UTF-8",
+        }
         env.update({str(name): str(value) for name, value in request.get("env", {}).items()})
         child: list[int] = []
         if request.get("tty"):
@@ -90,7 +100,11 @@ class Session:
         os.set_blocking(self._input_fd, False)
         try:
             self._pid = process.spawn(
-                argv, env, files=(child[0], child[1], child[2]), cwd="/root", terminal=bool(request.get("tty"))
+                argv,
+                env,
+                files=(child[0], child[1], child[2]),
+                cwd="/root",
+                terminal=bool(request.get("tty")),
             )
         except process.SpawnError as error:
             self._channel.send(wire.frame(wire.FAILURE, str(error).encode()))
@@ -148,7 +162,7 @@ class Session:
         except BlockingIOError:
             if self._input_fd not in self._sources:
                 self._loop.unwatch(self._input_fd)
-                self._loop.watch(self._input_fd, WRITE, lambda events: self._input_ready(events))
+                self._loop.watch(self._input_fd, WRITE, self._input_ready)
         except OSError:
             self._close_input()
             return
@@ -182,12 +196,16 @@ class Session:
             import fcntl
             import termios
 
-            size = b"".join(max(0, min(number, 9999)).to_bytes(2, "little") for number in (rows, columns, 0, 0))
+            size = b"".join(
+                max(0, min(number, 9999)).to_bytes(2, "little") for number in (rows, columns, 0, 0)
+            )
             fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
 
     def _ended(self, status: int) -> None:
         self._status = status
-        for fd in tuple(self._sources):  # what is written by now is passed on; what background children say later is not waited for
+        for fd in tuple(
+            self._sources
+        ):  # what is written by now is passed on; what background children say later is not waited for
             self._loop.modify(fd, READ)
             while fd in self._sources:
                 try:

@@ -32,7 +32,9 @@ class Entry:
 
     __slots__ = ("at", "boot", "identifier", "message", "pid", "priority", "unit")
 
-    def __init__(self, at: int, boot: str, unit: str, identifier: str, pid: int, priority: int, message: str) -> None:
+    def __init__(
+        self, at: int, boot: str, unit: str, identifier: str, *, pid: int, priority: int, message: str
+    ) -> None:
         self.at, self.boot, self.unit, self.identifier = at, boot, unit, identifier
         self.pid, self.priority, self.message = pid, priority, message
 
@@ -41,7 +43,15 @@ class Entry:
         message = self.message
         for plain, escaped in _ESCAPES:
             message = message.replace(plain, escaped)
-        fields = (str(self.at), self.boot, self.unit, self.identifier, str(self.pid), str(self.priority), message)
+        fields = (
+            str(self.at),
+            self.boot,
+            self.unit,
+            self.identifier,
+            str(self.pid),
+            str(self.priority),
+            message,
+        )
         return ("\t".join(fields) + "\n").encode("utf-8", "surrogateescape")
 
     @classmethod
@@ -56,7 +66,9 @@ class Entry:
         parts = message.split("\\\\")
         for plain, escaped in _ESCAPES[1:]:
             parts = [part.replace(escaped, plain) for part in parts]
-        return cls(numbers[0], boot, unit, identifier, numbers[1], numbers[2], "\\".join(parts))
+        return cls(
+            numbers[0], boot, unit, identifier, pid=numbers[1], priority=numbers[2], message="\\".join(parts)
+        )
 
     def short(self, host: str) -> str:
         """Return the line in the form of syslog: ``Nov 23 04:15:45 web-x7k2 name[123]: message``."""
@@ -87,10 +99,21 @@ class Journal:
         except OSError:
             pass  # a full disk must not stop the machine
 
-    def log(self, unit: str, identifier: str, pid: int, message: str, *, priority: int = INFO, console: bool = True) -> None:
+    def log(
+        self,
+        unit: str,
+        identifier: str,
+        pid: int,
+        message: str,
+        *,
+        priority: int = INFO,
+        console: bool = True,
+    ) -> None:
         """Add an entry."""
         identifier = identifier.replace("\t", " ").replace("\n", " ")
-        entry = Entry(time.time_ns() // 1000, self._boot, unit, identifier, pid, priority, message)
+        entry = Entry(
+            time.time_ns() // 1000, self._boot, unit, identifier, pid=pid, priority=priority, message=message
+        )
         data = entry.encode()
         try:
             os.write(self._file, data)
@@ -104,11 +127,10 @@ class Journal:
         for follower in tuple(self._followers):
             follower(data)
 
-    def stream(self, unit: str, identifier: str, pid_of: Callable[[], int], *, console: bool = True) -> tuple[int, Callable[[], None]]:
+    def stream(
+        self, unit: str, identifier: str, pid_of: Callable[[], int], *, console: bool = True
+    ) -> tuple[int, Callable[[], None]]:
         """Make a pipe whose lines become entries. Returns its writing end and a function that takes in what it holds now."""
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        pending = bytearray()
 
         def emit(line: bytes) -> None:
             priority = INFO
@@ -118,42 +140,52 @@ class Journal:
             if text:
                 self.log(unit, identifier, pid_of(), text, priority=priority, console=console)
 
-        def take() -> bool:
-            try:
-                data = os.read(reading, 65536)
-            except BlockingIOError:
-                return False
-            except OSError:
-                data = b""
-            pending.extend(data)
-            while (end := pending.find(b"\n")) >= 0 or len(pending) > LINE_LIMIT:
-                end = end if 0 <= end <= LINE_LIMIT else LINE_LIMIT
-                emit(bytes(pending[:end]))
-                del pending[: end + (pending[end : end + 1] == b"\n")]
-            if data:
-                return True
-            if pending:
-                emit(bytes(pending))
-                pending.clear()
-            self._loop.unwatch(reading)
-            os.close(reading)
-            closed.append(True)
-            return False
-
-        closed: list[bool] = []
-
-        def drain() -> None:
-            while not closed and take():
-                pass
-
-        self._loop.watch(reading, READ, lambda _: take() and None)
-        return writing, drain
+        reading, writing = os.pipe()
+        return writing, _Lines(self._loop, reading, emit).drain
 
     def _rotate(self) -> None:
         os.replace(FILE, ROTATED)
         os.close(self._file)
         self._file = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         self._size = 0
+
+
+class _Lines:
+    """Reads a pipe by lines until its last writer has closed it."""
+
+    def __init__(self, loop: Loop, fd: int, emit: Callable[[bytes], None]) -> None:
+        self._loop, self._fd, self._emit = loop, fd, emit
+        self._pending = bytearray()
+        os.set_blocking(fd, False)
+        loop.watch(fd, READ, self._ready)
+
+    def drain(self) -> None:
+        """Take in all that has been written."""
+        while self._fd >= 0 and self._take():
+            pass
+
+    def _ready(self, _: int) -> None:
+        self._take()
+
+    def _take(self) -> bool:
+        try:
+            data = os.read(self._fd, 65536)
+        except BlockingIOError:
+            return False
+        self._pending += data
+        while (end := self._pending.find(b"\n")) >= 0 or len(self._pending) > LINE_LIMIT:
+            end = end if 0 <= end <= LINE_LIMIT else LINE_LIMIT
+            self._emit(bytes(self._pending[:end]))
+            del self._pending[: end + (self._pending[end : end + 1] == b"\n")]
+        if data:
+            return True
+        if self._pending:
+            self._emit(bytes(self._pending))
+            self._pending.clear()
+        self._loop.unwatch(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+        return False
 
 
 def read(boot: str | None = None) -> list[Entry]:

@@ -69,14 +69,18 @@ class Manager:
     def environment(self, service: Service) -> dict[str, str]:
         """Return the environment of a unit's commands."""
         env = {"LANG": "C.UTF-8", "PATH": PATH, "INVOCATION_ID": service.invocation, "JOURNAL_STREAM": "8:0"}
-        if service.file.get("Service", "User") or not service.file.flag("Unit", "DefaultDependencies", default=True):
+        if service.file.get("Service", "User") or not service.file.flag(
+            "Unit", "DefaultDependencies", default=True
+        ):
             env.update(HOME="/root", LOGNAME="root", USER="root", SHELL="/bin/bash")
         if service.kind.startswith("notify"):
             env["NOTIFY_SOCKET"] = "/run/systemd/notify"
         for key, root in (("RuntimeDirectory", "/run"), ("StateDirectory", "/var/lib")):
             folders = service.file.words("Service", key)
             if folders:
-                env["RUNTIME_DIRECTORY" if root == "/run" else "STATE_DIRECTORY"] = ":".join(f"{root}/{folder}" for folder in folders)
+                env["RUNTIME_DIRECTORY" if root == "/run" else "STATE_DIRECTORY"] = ":".join(
+                    f"{root}/{folder}" for folder in folders
+                )
         for line in service.file.all("Service", "Environment"):
             for word in unitfile.split(line):
                 name, _, value = word.partition("=")
@@ -87,7 +91,11 @@ class Manager:
                     env.update(_assignments(file.read()))
             except OSError as error:
                 if not path.startswith("-"):
-                    self.say(f"{service.name}: Failed to load environment files: {error.strerror}", service.name, priority=3)
+                    self.say(
+                        f"{service.name}: Failed to load environment files: {error.strerror}",
+                        service.name,
+                        priority=3,
+                    )
         return env
 
     # Jobs.
@@ -111,12 +119,14 @@ class Manager:
                 if name in wanted:
                     raise
                 continue
-            for other in self._pulled_in(jobs[name]):
-                if other not in jobs and not self._is_up(other):
-                    queue.append(other)
+            queue += [
+                other for other in self._pulled_in(jobs[name]) if other not in jobs and not self._is_up(other)
+            ]
         self._run(jobs, wanted, done)
 
-    def _run(self, jobs: dict[str, Service], wanted: list[str], done: Callable[[dict[str, str]], None]) -> None:
+    def _run(
+        self, jobs: dict[str, Service], wanted: list[str], done: Callable[[dict[str, str]], None]
+    ) -> None:
         pending = dict(jobs)
         failures: dict[str, str] = {}
         before: dict[str, set[str]] = {name: set() for name in jobs}
@@ -126,7 +136,11 @@ class Manager:
                 if other in jobs:
                     before[other].add(name)
             if service.kind == "target":
-                before[name] |= {other for other in self._pulled_in(service) if other in jobs and jobs[other].kind != "target"}
+                before[name] |= {
+                    other
+                    for other in self._pulled_in(service)
+                    if other in jobs and jobs[other].kind != "target"
+                }
 
         def launch() -> None:
             ready = [name for name in pending if not (before[name] & (set(pending) | started))]
@@ -204,7 +218,8 @@ class Manager:
                 os.symlink(target, link)
                 lines.append(f"Created symlink {link} → {target}.")
         if not any(True for _ in self._links(file)):
-            lines.append("The unit files have no installation config (WantedBy=, RequiredBy=, Also=,\nAlias= settings in the [Install] section).")
+            keys = "(WantedBy=, RequiredBy=, Also=,\nAlias= settings in the [Install] section)"
+            lines.append(f"The unit files have no installation config {keys}.")
         return lines
 
     def disable(self, name: str) -> list[str]:
@@ -233,8 +248,14 @@ class Manager:
         return "disabled" if links else "static"
 
     def _links(self, file: unitfile.UnitFile) -> list[tuple[str, str]]:
-        links = [(file.path, f"{FOLDER}/{target}.wants/{file.name}") for target in file.words("Install", "WantedBy")]
-        links += [(file.path, f"{FOLDER}/{target}.requires/{file.name}") for target in file.words("Install", "RequiredBy")]
+        links = [
+            (file.path, f"{FOLDER}/{target}.wants/{file.name}")
+            for target in file.words("Install", "WantedBy")
+        ]
+        links += [
+            (file.path, f"{FOLDER}/{target}.requires/{file.name}")
+            for target in file.words("Install", "RequiredBy")
+        ]
         return links + [(file.path, f"{FOLDER}/{alias}") for alias in file.words("Install", "Alias")]
 
 
@@ -247,5 +268,7 @@ def _assignments(text: str) -> dict[str, str]:
             continue
         name, _, value = stripped.partition("=")
         value = value.strip()
-        values[name.strip()] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+        values[name.strip()] = (
+            value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+        )
     return values

@@ -46,7 +46,7 @@ class Machine:
         self._manager.start([DEFAULT_TARGET], lambda _: None)
         self._loop.run()
 
-    def shut_down(self, reboot: bool) -> None:  # noqa: FBT001 (handed around as a callback)
+    def shut_down(self, reboot: bool) -> None:
         """Run the shutdown scripts, stop every unit, then all that is left, then the machine."""
         if self._ending:
             return
@@ -111,11 +111,15 @@ class Machine:
         if bracket and inner.rstrip("]").isdigit():
             pid = int(inner.rstrip("]"))
         facility = number >> 3
-        self._journal.log(self._unit_of(pid), name, pid, message, priority=number & 7, console=facility in {0, 3})
+        self._journal.log(
+            self._unit_of(pid), name, pid, message, priority=number & 7, console=facility in {0, 3}
+        )
 
     def _notified(self, data: bytes, pid: int) -> None:
         """Take in sd_notify(3)."""
-        fields = dict(line.split("=", 1) for line in data.decode("utf-8", "replace").splitlines() if "=" in line)
+        fields = dict(
+            line.split("=", 1) for line in data.decode("utf-8", "replace").splitlines() if "=" in line
+        )
         name = self._unit_of(pid)
         if name:
             self._manager.units[name].notified(fields)
@@ -152,7 +156,9 @@ def _limit() -> None:
         number = int(value) if hard == resource.RLIM_INFINITY else min(int(value), hard)
         resource.setrlimit(names[name], (number, number))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))  # as systemd's default, raised by LimitNOFILE
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (min(1024, hard), hard)
+    )  # as systemd's default, raised by LimitNOFILE
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 

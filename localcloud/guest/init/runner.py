@@ -85,7 +85,9 @@ def _set_up_and_run(key: str, value: str) -> str:
 
 def _run(key: str, path: str) -> str:
     reading, writing = os.pipe()
-    child = subprocess.Popen(["/bin/bash", "-c", path], stdin=subprocess.DEVNULL, stdout=writing, stderr=writing)
+    child = subprocess.Popen(
+        ["/bin/bash", "-c", path], stdin=subprocess.DEVNULL, stdout=writing, stderr=writing
+    )
     os.close(writing)
     with os.fdopen(reading, "rb") as output:
         while True:

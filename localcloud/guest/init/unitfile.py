@@ -12,7 +12,19 @@ PATHS = (
     "/usr/local/lib/guest/units",
     "/usr/lib/systemd/system",
 )
-SUFFIXES = (".service", ".target", ".timer", ".socket", ".mount", ".path", ".slice", ".swap", ".device", ".scope", ".automount")
+SUFFIXES = (
+    ".service",
+    ".target",
+    ".timer",
+    ".socket",
+    ".mount",
+    ".path",
+    ".slice",
+    ".swap",
+    ".device",
+    ".scope",
+    ".automount",
+)
 
 # Directives that do something here, by section. Everything else is accepted, and said to be ignored.
 KNOWN = {
@@ -103,7 +115,9 @@ class UnitFile:
             key = key.strip()
             self.add(section, key, value.strip())
             if section in KNOWN and key not in KNOWN[section]:
-                self.notes.append(f"{path}:{first}: '{key}' in section '{section}' has no effect on this machine, ignoring.")
+                self.notes.append(
+                    f"{path}:{first}: '{key}' in section '{section}' has no effect on this machine, ignoring."
+                )
 
 
 def unit_name(name: str) -> str:
@@ -180,7 +194,19 @@ def parse_seconds(text: str, default: float) -> float:
 
 def split(line: str) -> list[str]:
     """Split a command line or an assignment list as systemd does: quotes, and C escapes outside of single quotes too."""
-    escapes = {"n": "\n", "t": "\t", "r": "\r", "s": " ", "\\": "\\", '"': '"', "'": "'", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+    escapes = {
+        "n": "\n",
+        "t": "\t",
+        "r": "\r",
+        "s": " ",
+        "\\": "\\",
+        '"': '"',
+        "'": "'",
+        "a": "\a",
+        "b": "\b",
+        "f": "\f",
+        "v": "\v",
+    }
     words: list[str] = []
     word: list[str] | None = None
     quote = ""

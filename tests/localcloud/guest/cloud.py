@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from localcloud.clock import RealClock
-from localcloud.guest.listener import Receive, Scope, Send
 from localcloud.guest.machines import Sandboxes
-from localcloud.guest.session import Completed
 from localcloud.home import Home
 from localcloud.identity import Identities
 from localcloud.plans.machine import MachineSpec, MachineView
 from localcloud.plans.network import NetworkInterface, Subnetwork
-from localcloud.plans.world import MachineHost
 from localcloud.store import Store
 from tests.localcloud.guest.unshare_host import UnshareHost
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from localcloud.guest.listener import Receive, Scope, Send
+    from localcloud.guest.session import Completed
+    from localcloud.plans.world import MachineHost
+
 EMAIL = "web@local.iam.gserviceaccount.com"
 READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
-SUBNETWORK = Subnetwork(key="projects/local/regions/r/subnetworks/s", network="n", cidr="10.0.0.0/24", gateway="10.0.0.1")
+SUBNETWORK = Subnetwork(
+    key="projects/local/regions/r/subnetworks/s", network="n", cidr="10.0.0.0/24", gateway="10.0.0.1"
+)
 DENIED = f"{EMAIL} does not have storage.objects.get access to the Google Cloud Storage object."
 
 
@@ -69,7 +74,9 @@ class Cloud:
         """Make what runs machines, as a daemon does at its start."""
         return Sandboxes(self.home, self.store, self.clock, self.host, self.identities, self.storage)
 
-    def define(self, name: str = "web-x7k2", metadata: Mapping[str, str] | None = None, **fields: Any) -> MachineSpec:
+    def define(
+        self, name: str = "web-x7k2", metadata: Mapping[str, str] | None = None, **fields: object
+    ) -> MachineSpec:
         """Put an instance into the store and return what its machine should be."""
         number = len(self.specs) + 1
         key = f"compute/projects/local/zones/europe-west1-b/instances/{name}"
@@ -88,7 +95,9 @@ class Cloud:
         }
         with self.store.transaction() as change:
             change.put(key, document)
-        interface = NetworkInterface(instance=name, network="n", subnetwork=SUBNETWORK.key, address=f"10.0.0.{number + 1}")
+        interface = NetworkInterface(
+            instance=name, network="n", subnetwork=SUBNETWORK.key, address=f"10.0.0.{number + 1}"
+        )
         self.specs[name] = MachineSpec(
             key=key, name=name, id=str(1000 + number), zone="europe-west1-b", interface=interface, gateway=SUBNETWORK.gateway,
             forwarded_addresses=(), memory_mib=2048, vcpus=2.0,
@@ -101,7 +110,9 @@ class Cloud:
         with self.store.transaction() as change:
             change.put(spec.key, {**(self.store.get(spec.key) or {}), "metadata": {"items": items}})
 
-    async def boot(self, name: str = "web-x7k2", metadata: Mapping[str, str] | None = None, **fields: Any) -> MachineSpec:
+    async def boot(
+        self, name: str = "web-x7k2", metadata: Mapping[str, str] | None = None, **fields: object
+    ) -> MachineSpec:
         """Define an instance and start its machine."""
         spec = self.define(name, metadata, **fields)
         await self.machines.start(spec)

@@ -12,11 +12,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localcloud.plans.network import NetworkInterface
 from localcloud.plans.world import Command, Spawned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from localcloud.plans.network import NetworkInterface
 
 _HELPER = Path(__file__).with_name("namespace_helper.py")
 
@@ -28,7 +32,12 @@ class UnshareHost:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     async def spawn(
-        self, interface: NetworkInterface, gateway: str, prefix_length: int, command: Command, listeners: Sequence[tuple[str, int]]
+        self,
+        interface: NetworkInterface,
+        gateway: str,
+        prefix_length: int,
+        command: Command,
+        listeners: Sequence[tuple[str, int]],
     ) -> Spawned:
         """See `MachineHost.spawn`; the gateway is nowhere, as there is no link."""
         assert gateway
@@ -36,11 +45,28 @@ class UnshareHost:
         ours, theirs = socket.socketpair()
         numbers = list(command.fds)
         high = [os.dup(command.fds[number]) for number in numbers]
-        argv = ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(_HELPER), str(theirs.fileno())]
+        argv = [
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--net",
+            sys.executable,
+            str(_HELPER),
+            str(theirs.fileno()),
+        ]
         argv += [",".join(f"{number}:{fd}" for number, fd in zip(numbers, high, strict=True))]
         argv += [f"{address}:{port}" for address, port in (*listeners, (interface.address, 0))]
-        argv += ["--", "setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+setfcap", "--", *command.argv]
-        process = subprocess.Popen(argv, env={"PATH": os.environ["PATH"], **command.env}, pass_fds=(theirs.fileno(), *high))
+        argv += [
+            "--",
+            "setpriv",
+            "--no-new-privs",
+            "--inh-caps=-all",
+            "--bounding-set=-all,+setfcap",
+            "--",
+            *command.argv,
+        ]
+        env = {"PATH": os.environ["PATH"], **command.env}
+        process = await asyncio.to_thread(subprocess.Popen, argv, env=env, pass_fds=(theirs.fileno(), *high))
         self._processes[process.pid] = process
         theirs.close()
         for fd in high:
@@ -53,17 +79,19 @@ class UnshareHost:
         argv = ["nsenter", "--target", str(pid), "--user", "--net", "--preserve-credentials"]
         argv += [sys.executable, str(_HELPER), str(theirs.fileno()), ""]
         argv += [f"{address}:{port}" for address, port in listeners]
-        with ours, subprocess.Popen([*argv, "--", "true"], pass_fds=(theirs.fileno(),)) as helper:
-            theirs.close()
-            made = await asyncio.to_thread(_receive, ours, len(listeners))
-            assert await asyncio.to_thread(helper.wait) == 0
+        helper = await asyncio.to_thread(subprocess.Popen, [*argv, "--", "true"], pass_fds=(theirs.fileno(),))
+        theirs.close()
+        made = await asyncio.to_thread(_receive, ours, len(listeners))
+        assert await asyncio.to_thread(helper.wait) == 0
         return made
 
     async def set_local_addresses(self, pid: int, addresses: tuple[str, ...]) -> None:
         """See `MachineHost.set_local_addresses`; it only ever adds."""
         for address in addresses:
             argv = ["nsenter", "--target", str(pid), "--user", "--net", "--preserve-credentials"]
-            await asyncio.to_thread(subprocess.run, [*argv, "ip", "address", "replace", f"{address}/32", "dev", "lo"], check=True)
+            await asyncio.to_thread(
+                subprocess.run, [*argv, "ip", "address", "replace", f"{address}/32", "dev", "lo"], check=True
+            )
 
     async def remove(self, instance: str, pid: int) -> None:
         """See `MachineHost.remove`; what is left of a machine can only be its outer process."""

@@ -102,7 +102,10 @@ def _boot(given: dict[str, list[str]]) -> str | None:
 
 
 def _filter(given: dict[str, list[str]]) -> Callable[[journal.Entry], bool]:
-    units = [unitfile.unit_name(name) for name in given.get("unit", []) + given.get("_SYSTEMD_UNIT", []) + given.get("UNIT", [])]
+    units = [
+        unitfile.unit_name(name)
+        for name in given.get("unit", []) + given.get("_SYSTEMD_UNIT", []) + given.get("UNIT", [])
+    ]
     identifiers = given.get("identifier", []) + given.get("SYSLOG_IDENTIFIER", [])
     pids = given.get("_PID", [])
     since = _moment(given["since"][-1]) if "since" in given else 0.0
@@ -136,7 +139,11 @@ def _moment(text: str) -> float:
         return named[words]
     if words.startswith("@"):
         return float(words[1:])
-    relative = words.removesuffix("ago").strip() if words.endswith("ago") else (words[1:] if words[0] in "-+" else "")
+    relative = (
+        words.removesuffix("ago").strip()
+        if words.endswith("ago")
+        else (words[1:] if words[0] in "-+" else "")
+    )
     if relative:
         seconds = unitfile.parse_seconds(relative, -1.0)
         if seconds >= 0:

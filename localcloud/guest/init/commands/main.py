@@ -6,7 +6,17 @@ import os
 import signal
 import sys
 
-NAMES = ("systemctl", "journalctl", "systemd-run", "sudo", "google_metadata_script_runner", "shutdown", "poweroff", "reboot", "halt")
+NAMES = (
+    "systemctl",
+    "journalctl",
+    "systemd-run",
+    "sudo",
+    "google_metadata_script_runner",
+    "shutdown",
+    "poweroff",
+    "reboot",
+    "halt",
+)
 
 
 def main() -> None:

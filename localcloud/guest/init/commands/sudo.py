@@ -9,25 +9,32 @@ from .. import process
 
 _VALUED = {"-u", "--user", "-g", "--group", "-p", "--prompt", "-h", "--host", "-C", "-D", "--chdir", "-T"}
 
+_NOTHING_TO_DO = {"-l", "--list", "-v", "--validate", "-k", "-K"}
+
 
 def main(words: list[str]) -> int:
     """Run the command in place of this one; only its own failures return."""
     words = list(words)
-    shell = login = False
+    flags = ""
     while words and words[0].startswith("-"):
         word = words.pop(0)
         if word == "--":
             break
-        if word in {"-l", "--list", "-v", "--validate", "-k", "-K"}:
+        if word in _NOTHING_TO_DO:
             return 0
         if word in _VALUED:
             value = words.pop(0) if words else ""
             if word in {"-u", "--user"} and value not in {"root", "#0"}:
                 print(f"sudo: unknown user {value}: this machine has no user but root", file=sys.stderr)
                 return 1
+        elif word in {"--login", "--shell"}:
+            flags += word[2]
         elif not word.startswith("--"):
-            shell = shell or "s" in word
-            login = login or "i" in word
+            flags += word[1:]
+    return _become(words, shell="s" in flags, login="i" in flags or "l" in flags)
+
+
+def _become(words: list[str], *, shell: bool, login: bool) -> int:
     while words and "=" in words[0] and words[0].partition("=")[0].isidentifier():
         name, _, value = words.pop(0).partition("=")
         os.environ[name] = value

@@ -32,7 +32,19 @@ class Options:
             word = words[index]
             index += 1
             name, equals, value = word.partition("=")
-            if name in {"-p", "--property", "-n", "--lines", "-s", "--signal", "-t", "--type", "--state", "-o", "--output"}:
+            if name in {
+                "-p",
+                "--property",
+                "-n",
+                "--lines",
+                "-s",
+                "--signal",
+                "-t",
+                "--type",
+                "--state",
+                "-o",
+                "--output",
+            }:
                 if not equals:
                     value = words[index] if index < len(words) else ""
                     index += 1
@@ -59,12 +71,31 @@ def main(words: list[str]) -> int:
     except unitfile.UnitError as error:
         print(error, file=sys.stderr)
         return 1
-    verbs = {"is-active": _is_active, "is-failed": _is_failed, "is-enabled": _is_enabled, "status": _status, "show": _show, "cat": _cat}
+    verbs = {
+        "is-active": _is_active,
+        "is-failed": _is_failed,
+        "is-enabled": _is_enabled,
+        "status": _status,
+        "show": _show,
+        "cat": _cat,
+    }
     if verb in verbs:
         if not named and verb != "show":
             return _list_units(options) if verb == "status" else _missing()
         return verbs[verb](named, options)
-    if verb in {"start", "stop", "restart", "reload", "enable", "disable", "kill", "try-restart", "reload-or-restart", "mask", "unmask"}:
+    if verb in {
+        "start",
+        "stop",
+        "restart",
+        "reload",
+        "enable",
+        "disable",
+        "kill",
+        "try-restart",
+        "reload-or-restart",
+        "mask",
+        "unmask",
+    }:
         return _change(verb, named, options) if named else _missing()
     if verb in {"list-units", "list-unit-files"}:
         return _list_units(options)
@@ -106,7 +137,11 @@ def _change(verb: str, units: list[str], options: Options) -> int:
         import signal
 
         name = options.values.get("s", ["SIGTERM"])[-1]
-        numbered = signal.Signals[name if name.startswith("SIG") else f"SIG{name}"] if not name.isdigit() else int(name)
+        numbered = (
+            signal.Signals[name if name.startswith("SIG") else f"SIG{name}"]
+            if not name.isdigit()
+            else int(name)
+        )
         request["signal"] = int(numbered)
     answer = client.ask(verb, **request)
     if answer.get("error"):
@@ -128,7 +163,7 @@ def _change(verb: str, units: list[str], options: Options) -> int:
 
 def _job_failed(name: str, failure: str) -> str:
     why = {"exit-code": "the control process exited with error code", "timeout": "a timeout was exceeded",
-           "signal": "a fatal signal was delivered to the control process", "start-limit-hit": "start of the service was attempted too often",
+           "signal": "a fatal signal was delivered to the control process", "start-limit-hit": "it was attempted too often",
            "canceled": "its job was canceled"}.get(failure, failure)  # fmt: skip
     return f'Job for {name} failed because {why}.\nSee "systemctl status {name}" and "journalctl -xeu {name}" for details.'
 
@@ -211,8 +246,12 @@ def _status(units: list[str], options: Options) -> int:
 
 
 def _print_status(facts: Mapping[str, Any], lines: int) -> None:
-    dot = {"active": "●", "failed": "×", "activating": "●", "deactivating": "●"}.get(facts["ActiveState"], "○")
-    print(f"{dot} {facts['Id']}" + (f" - {facts['Description']}" if facts["Description"] != facts["Id"] else ""))
+    dot = {"active": "●", "failed": "\N{MULTIPLICATION SIGN}", "activating": "●", "deactivating": "●"}.get(
+        facts["ActiveState"], "○"
+    )
+    print(
+        f"{dot} {facts['Id']}" + (f" - {facts['Description']}" if facts["Description"] != facts["Id"] else "")
+    )
     enabled = f"; {facts['UnitFileState']}" if facts.get("UnitFileState") else ""
     print(f"     Loaded: {facts['LoadState']} ({facts.get('FragmentPath', '')}{enabled}; preset: enabled)")
     state = f"{facts['ActiveState']} ({facts['SubState']})"
@@ -271,15 +310,27 @@ def _list_units(options: Options) -> int:
     rows = []
     for facts in sorted(units, key=lambda facts: str(facts["Id"])):
         kind = str(facts["Id"]).rpartition(".")[2]
-        if (wanted and kind not in wanted) or ("s" in options.values and facts["ActiveState"] not in options.values["s"]):
+        if (wanted and kind not in wanted) or (
+            "s" in options.values and facts["ActiveState"] not in options.values["s"]
+        ):
             continue
         if facts["ActiveState"] != "inactive" or options.has("--all", "-a"):
-            rows.append((facts["Id"], facts["LoadState"], facts["ActiveState"], facts["SubState"], facts["Description"]))
+            rows.append(
+                (
+                    facts["Id"],
+                    facts["LoadState"],
+                    facts["ActiveState"],
+                    facts["SubState"],
+                    facts["Description"],
+                )
+            )
     width = max([len(row[0]) for row in rows] + [4])
     if not options.has("--no-legend"):
         print(f"  {'UNIT':<{width}} LOAD   ACTIVE     SUB          DESCRIPTION")
     for row in rows:
-        print(f"{'●' if row[2] == 'failed' else ' '} {row[0]:<{width}} {row[1]:<6} {row[2]:<10} {row[3]:<12} {row[4]}")
+        print(
+            f"{'●' if row[2] == 'failed' else ' '} {row[0]:<{width}} {row[1]:<6} {row[2]:<10} {row[3]:<12} {row[4]}"
+        )
     if not options.has("--no-legend"):
         print(f"\n{len(rows)} loaded units listed.")
     return 0

@@ -17,28 +17,19 @@ _PLAIN = {"--no-block", "--quiet", "-q", "--collect", "-G", "--system", "--same-
 
 def main(words: list[str]) -> int:
     """Run the command; its exit status."""
-    values: dict[str, list[str]] = {}
-    flags = set()
     words = list(words)
-    while words and words[0].startswith("-"):
-        word = words.pop(0)
-        if word == "--":
-            break
-        name, equals, value = word.partition("=")
-        if name in _VALUED and name.startswith("--") and equals:
-            values.setdefault(_VALUED[name], []).append(value)
-        elif word in _VALUED and words:
-            values.setdefault(_VALUED[word], []).append(words.pop(0))
-        elif word in _PLAIN:
-            flags.add(word)
-        else:
-            print(f"systemd-run: unrecognized option '{word}'", file=sys.stderr)
-            return 1
+    values, flags, wrong = _options(words)
+    if wrong:
+        print(f"systemd-run: {wrong}", file=sys.stderr)
+        return 1
     if not words:
         print("Command line to execute required.", file=sys.stderr)
         return 1
     if "timer" in values:
-        print("Timers are not served by this machine's init; run the command from a service that sleeps instead.", file=sys.stderr)
+        print(
+            "systemd-run: timers are not served by this machine; run the command from a service that sleeps instead",
+            file=sys.stderr,
+        )
         return 1
     program = process.which(words[0])
     if program is None:
@@ -48,7 +39,9 @@ def main(words: list[str]) -> int:
         os.execv(program, words)
     unit = values.get("unit", [f"run-r{os.urandom(16).hex()}.service"])[-1]
     unit = unit if unit.endswith(".service") else f"{unit}.service"
-    answer = client.ask("run", unit=unit, text=_text(program, words, values, flags), no_block="--no-block" in flags)
+    answer = client.ask(
+        "run", unit=unit, text=_text(program, words, values, flags), no_block="--no-block" in flags
+    )
     if answer.get("error"):
         print(f"Failed to start transient service unit: {answer['error']}", file=sys.stderr)
         return 1
@@ -60,11 +53,39 @@ def main(words: list[str]) -> int:
     return 0
 
 
+def _options(words: list[str]) -> tuple[dict[str, list[str]], set[str], str]:
+    """Take the options off the front of the words: their values, the plain ones, and what is wrong with them."""
+    values: dict[str, list[str]] = {}
+    flags: set[str] = set()
+    while words and words[0].startswith("-"):
+        word = words.pop(0)
+        name, equals, value = word.partition("=")
+        if word == "--":
+            break
+        if name in _VALUED and name.startswith("--") and equals:
+            values.setdefault(_VALUED[name], []).append(value)
+        elif word in _VALUED and words:
+            values.setdefault(_VALUED[word], []).append(words.pop(0))
+        elif word in _PLAIN:
+            flags.add(word)
+        else:
+            return values, flags, f"unrecognized option '{word}'"
+    return values, flags, ""
+
+
 def _text(program: str, words: list[str], values: dict[str, list[str]], flags: set[str]) -> str:
     command = " ".join(_quote(word) for word in [program, *words[1:]])
     description = values.get("description", [" ".join([program, *words[1:]])])[-1].replace("\n", " ")
-    lines = ["[Unit]", f"Description={description}", "[Service]", f"Type={values.get('type', ['simple'])[-1]}"]
-    lines += [f"Environment={_quote(item if '=' in item else item + '=' + os.environ.get(item, ''))}" for item in values.get("setenv", [])]
+    lines = [
+        "[Unit]",
+        f"Description={description}",
+        "[Service]",
+        f"Type={values.get('type', ['simple'])[-1]}",
+    ]
+    lines += [
+        f"Environment={_quote(item if '=' in item else item + '=' + os.environ.get(item, ''))}"
+        for item in values.get("setenv", [])
+    ]
     if "directory" in values or flags & {"-d", "--same-dir"}:
         lines.append(f"WorkingDirectory={values['directory'][-1] if 'directory' in values else os.getcwd()}")
     if flags & {"-r", "--remain-after-exit"}:
@@ -82,5 +103,11 @@ def _text(program: str, words: list[str], values: dict[str, list[str]], flags: s
 
 def _quote(word: str) -> str:
     """Quote a word so that the init's reader gives it back unchanged."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%").replace("$", "$$")
+    escaped = (
+        word.replace("\\", "\\\\")
+        .replace('"', '\\"')
+        .replace("\n", "\\n")
+        .replace("%", "%%")
+        .replace("$", "$$")
+    )
     return f'"{escaped}"'
