@@ -1,0 +1,59 @@
+"""The API of one local cloud, composed: Compute, Cloud Storage, IAM, Resource Manager, Service Usage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from localcloud.api.call import Handler
+from localcloud.api.cloud import Cloud
+from localcloud.api.compute import table as compute
+from localcloud.api.gateway import Gateway
+from localcloud.api.iam import projects, service_accounts, services
+from localcloud.api.operations import Operations
+from localcloud.api.settings import ApiSettings
+from localcloud.api.storage import buckets, objects, policy_methods, uploads
+from localcloud.api.storage.content import Content
+from localcloud.clock import Clock
+from localcloud.identity import Identities
+from localcloud.store import Store
+
+
+def create_app(
+    store: Store,
+    clock: Clock,
+    identities: Identities,
+    settings: ApiSettings,
+    serial_output: Callable[[str], bytes] = lambda _instance_id: b"",
+) -> Starlette:
+    """Return the ASGI application that answers every Google API of one cloud, on every host name they have.
+
+    Args:
+        store: where all documents are; the controllers work on the same.
+        clock: the cloud's time.
+        identities: whose tokens are good.
+        settings: the cloud's fixed facts.
+        serial_output: returns all that an instance (by numeric id) wrote to its console.
+    """
+    content = Content(settings.content)
+    cloud = Cloud(
+        store=store,
+        clock=clock,
+        identities=identities,
+        settings=settings,
+        operations=Operations(store, clock),
+        content=content,
+        serial_output=serial_output,
+    )
+    content.sweep(objects.every(cloud), uploads.drafts(store))
+    return Starlette(routes=[Mount("/", app=Gateway(cloud, handlers()))])
+
+
+def handlers() -> dict[str, Handler]:
+    """Return every served method's handler, by method id."""
+    table = compute.handlers()
+    for module in (buckets, objects, policy_methods, service_accounts, projects, services):
+        table |= module.handlers()
+    return table

@@ -1,0 +1,60 @@
+"""What the balancer's health checks say of a backend service's instances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.api import errors
+from localcloud.api.call import Call, Result
+from localcloud.api.compute.draft import pruned
+from localcloud.api.compute.methods import CollectionMethods
+from localcloud.api.compute.references import find
+from localcloud.api.links import link, parse
+
+
+class BackendServiceMethods(CollectionMethods):
+    """Methods of regional backend services."""
+
+    def handlers(self) -> dict[str, Any]:
+        """Return the handlers by method id."""
+        return super().handlers() | {f"compute.{self.collection.resource}.getHealth": self.get_health}
+
+    def get_health(self, call: Call) -> Result:
+        """Return the verdicts on one group's instances, as far as anything is known of them."""
+        draft = self.existing(call)
+        given = call.body.get("group")
+        if not given:
+            raise errors.required("group")
+        relname = parse(given, draft.project)
+        group = None if relname is None else find(call.cloud.store, relname)
+        backends = {backend["group"] for backend in draft.document.get("backends", [])}
+        if group is None or link(group) not in backends:
+            rule = f"The group is not a backend of {draft.relname}."
+            raise errors.invalid("group", given, rule)
+        manager = group.replace("/instanceGroups/", "/instanceGroupManagers/")
+        members = {record["instance"] for _, record in call.cloud.store.scan(f"control/managed/{manager}/")}
+        found = []
+        for _, verdict in call.cloud.store.scan(f"control/backends/{draft.relname}/"):
+            key = _key(verdict["instance"])
+            if key in members and call.cloud.store.get(key) is not None:
+                found.append(_status(verdict, key))
+        result: dict[str, Any] = {"kind": "compute#backendServiceGroupHealth"}
+        return {**result, "healthStatus": found} if found else result
+
+
+def _key(instance: str) -> str:
+    return instance if instance.startswith("compute/") else f"compute/{instance.rpartition('/v1/')[2]}"
+
+
+def _status(verdict: Any, key: str) -> dict[str, Any]:
+    rule = verdict.get("forwardingRule", "")
+    entry = {
+        "instance": link(key.removeprefix("compute/")),
+        "healthState": verdict["healthState"],
+        "ipAddress": verdict.get("ipAddress"),
+        "port": verdict.get("port"),
+        "forwardingRule": link(rule) if rule.startswith("projects/") else rule,
+        "forwardingRuleIp": verdict.get("forwardingRuleIp"),
+    }
+    result: dict[str, Any] = pruned(entry)
+    return result

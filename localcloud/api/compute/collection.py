@@ -1,0 +1,96 @@
+"""What makes one kind of compute resource different from the others; the methods themselves are the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
+
+Scope = Literal["global", "regions", "zones"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A field that refers to other resources: `path` dotted, ``[]`` after a list (``versions[].instanceTemplate``).
+
+    `to` are the collections it may point to. `held`: what it points to cannot be deleted while the reference stands.
+    `known`: it points to what is in the store; others (images) are only written out in full.
+    """
+
+    path: str
+    to: tuple[str, ...]
+    held: bool = True
+    known: bool = True
+
+
+def _nothing(_draft: Draft) -> None:
+    return
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """One kind of resource in one scope.
+
+    Attributes:
+        resource: its name in the discovery document (``regionHealthChecks``).
+        segment: its name in paths (``healthChecks``).
+        scope: where it lives.
+        parameter: the path parameter that names one (``healthCheck``).
+        kind: the value of its documents' ``kind``.
+        noun: how Google's messages call it (``health_check``).
+        schema: its discovery schema.
+        links: its references.
+        complete: fills defaults and refuses what does not fit together; runs on insert and on every change.
+        removed: what else changes when one is deleted.
+        immutable: fields that cannot change; ``name`` never does.
+        fingerprint: whether changes carry a fingerprint, and whether they must.
+        filled: fields that the server fills and a PUT therefore keeps, beside those that the schema calls read-only.
+    """
+
+    resource: str
+    segment: str
+    scope: Scope
+    parameter: str
+    kind: str
+    noun: str
+    schema: str
+    links: tuple[Link, ...] = ()
+    complete: Callable[[Draft], None] = _nothing
+    removed: Callable[[Draft], None] = _nothing
+    immutable: frozenset[str] = field(default_factory=frozenset)
+    fingerprint: Literal["none", "optional", "required"] = "none"
+    filled: frozenset[str] = field(default_factory=frozenset)
+
+    def relname(self, project: str, location: str, name: str) -> str:
+        """Return the relative name of one of these; `location` is a region, a zone or empty."""
+        scope = "global" if self.scope == "global" else f"{self.scope}/{location}"
+        return f"projects/{project}/{scope}/{self.segment}/{name}"
+
+
+def values_at(document: Any, path: str) -> list[tuple[Any, Any, str]]:
+    """Return (container, key, field name for messages) of every value at a link's path."""
+    found: list[tuple[Any, Any, str]] = []
+    _collect(document, path.split("."), "resource", found)
+    return found
+
+
+def _collect(node: Any, path: list[str], field_name: str, found: list[tuple[Any, Any, str]]) -> None:
+    name, rest = path[0], path[1:]
+    many = name.endswith("[]")
+    key = name.removesuffix("[]")
+    if not isinstance(node, dict) or key not in node:
+        return
+    where = f"{field_name}.{key}"
+    if many:
+        for index, member in enumerate(node[key]):
+            if rest:
+                _collect(member, rest, f"{where}[{index}]", found)
+            else:
+                found.append((node[key], index, f"{where}[{index}]"))
+    elif rest:
+        _collect(node[key], rest, where, found)
+    else:
+        found.append((node, key, where))

@@ -1,0 +1,212 @@
+"""What managed instance groups can do beside being written: resize, see their instances, act on some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.api import errors
+from localcloud.api.call import Call, Handler, Result
+from localcloud.api.compute.collection import Collection
+from localcloud.api.compute.draft import Draft, pruned
+from localcloud.api.compute.methods import CollectionMethods, Collections, commit, repeated, stamp
+from localcloud.api.compute.listing import paged
+from localcloud.api.compute.references import find
+from localcloud.api.compute.requests import ask
+from localcloud.api.links import last, link, parse
+from localcloud.api.operations import Until
+from localcloud.store import Document
+
+_MOST = 1000  # instances in one call
+_ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")
+
+
+class GroupMethods(CollectionMethods):
+    """Methods of zonal and regional group managers."""
+
+    def __init__(self, collection: Collection, every: Collections) -> None:
+        super().__init__(collection, every)
+        self._regional = collection.scope == "regions"
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handlers by method id."""
+        prefix = f"compute.{self.collection.resource}"
+        return super().handlers() | {
+            f"{prefix}.delete": self.delete,
+            f"{prefix}.resize": self.resize,
+            f"{prefix}.setInstanceTemplate": self.set_instance_template,
+            f"{prefix}.listManagedInstances": self.list_managed_instances,
+            f"{prefix}.listErrors": self.list_errors,
+            f"{prefix}.recreateInstances": self.recreate_instances,
+            f"{prefix}.deleteInstances": self.delete_instances,
+            f"{prefix}.abandonInstances": self.abandon_instances,
+            f"{prefix}.applyUpdatesToInstances": self.apply_updates,
+        }
+
+    def delete(self, call: Call) -> Result:
+        """Say that the group is to go; its operation is done when the controllers have removed its instances and it."""
+        repeat = repeated(call)
+        if repeat is not None:
+            return repeat
+        draft = self.existing(call)
+        self._refuse_deleting(draft)
+        self.refuse_if_used(call.cloud, draft.relname)
+        mark = f"control/deleting/{draft.relname}"
+        draft.writes[mark] = {"requestedAt": call.cloud.clock.now()}
+        autoscaler = _autoscaler(draft)
+        if autoscaler is not None:
+            draft.writes[autoscaler[0]] = None
+        return commit(call, draft, "delete", until=(Until(f"compute/{draft.relname}"), Until(mark)))
+
+    def resize(self, call: Call) -> Result:
+        """Set the target size, unless an autoscaler does."""
+        repeat = repeated(call)
+        if repeat is not None:
+            return repeat
+        draft = self.existing(call)
+        self._refuse_deleting(draft)
+        autoscaler = _autoscaler(draft)
+        if autoscaler is not None and autoscaler[1]["autoscalingPolicy"].get("mode", "ON") != "OFF":
+            kind = "regional managed instance groups" if self._regional else "managed instance groups"
+            message = (
+                f"Resizing of autoscaled {kind} is not allowed. If you want to manually adjust target size remove the "
+                "autoscaler or set autoscaling policy mode to OFF."
+            )
+            raise errors.ApiError(412, "conditionNotMet", message)
+        draft.document["targetSize"] = call.query["size"]
+        self.collection.complete(draft)
+        stamp(draft)
+        return commit(call, draft, "resize")
+
+    def set_instance_template(self, call: Call) -> Result:
+        """Make this template the group's only version; instances follow as the update policy says."""
+        draft = self.existing(call)
+        self._refuse_deleting(draft)
+        given = call.body.get("instanceTemplate")
+        if not given:
+            raise errors.required("resource.instanceTemplate")
+        relname = parse(given, draft.project)
+        found = None if relname is None else find(call.cloud.store, relname)
+        if found is None:
+            raise errors.not_found(relname or given)
+        draft.document["versions"] = [{"instanceTemplate": link(found)}]
+        self.collection.complete(draft)
+        stamp(draft)
+        return commit(call, draft, "setInstanceTemplate")
+
+    def list_managed_instances(self, call: Call) -> Result:
+        """Return the group's instances with what is being done to each."""
+        draft = self.existing(call)
+        policies = draft.document.get("autoHealingPolicies") or [{}]
+        check = policies[0].get("healthCheck", "")
+        records = call.cloud.store.scan(f"control/managed/{draft.relname}/")
+        members = [_managed(call, record, check) for _, record in records]
+        if draft.document.get("listManagedInstancesResults") != "PAGINATED":
+            return {"managedInstances": members} if members else {}
+        page, token = paged(call, members)
+        result: dict[str, Any] = {"managedInstances": page} if page else {}
+        return {**result, "nextPageToken": token} if token else result
+
+    def list_errors(self, call: Call) -> Result:
+        """Return what went wrong lately when instances were made or changed."""
+        draft = self.existing(call)
+        record: Mapping[str, Any] = call.cloud.store.get(f"control/errors/{draft.relname}") or {}
+        items = record.get("items", [])
+        return {"items": items} if items else {}
+
+    def recreate_instances(self, call: Call) -> Result:
+        """Delete these instances and make them again under their names."""
+        draft, names = self._members_named(call)
+        ask(draft, "recreateInstances", {"instances": names})
+        return commit(call, draft, "recreateInstances")
+
+    def delete_instances(self, call: Call) -> Result:
+        """Delete these instances; the group becomes smaller by them."""
+        draft, names = self._members_named(call)
+        ask(draft, "deleteInstances", {"instances": names})
+        return commit(call, draft, "deleteInstances")
+
+    def abandon_instances(self, call: Call) -> Result:
+        """Let these instances go on outside of the group; it becomes smaller by them."""
+        draft, names = self._members_named(call)
+        ask(draft, "abandonInstances", {"instances": names})
+        return commit(call, draft, "abandonInstances")
+
+    def apply_updates(self, call: Call) -> Result:
+        """Bring these (or all) instances to the group's present configuration."""
+        everyone = call.body.get("allInstances", False)
+        if everyone:
+            draft = self.existing(call)
+            self._refuse_deleting(draft)
+            names = [
+                record["name"] for _, record in call.cloud.store.scan(f"control/managed/{draft.relname}/")
+            ]
+        else:
+            draft, names = self._members_named(call)
+        minimal = call.body.get("minimalAction", "NONE")
+        most = call.body.get("mostDisruptiveAllowedAction", "REPLACE")
+        if _ORDER.index(minimal) > _ORDER.index(most):
+            raise errors.invalid("minimalAction", minimal, f"Must not be more disruptive than {most}.")
+        args = {"instances": names, "minimalAction": minimal, "mostDisruptiveAllowedAction": most}
+        ask(draft, "applyUpdatesToInstances", args)
+        return commit(call, draft, "applyUpdatesToInstances")
+
+    def _refuse_deleting(self, draft: Draft) -> None:
+        if draft.cloud.store.get(f"control/deleting/{draft.relname}") is not None:
+            raise errors.not_ready(draft.relname)
+
+    def _members_named(self, call: Call) -> tuple[Draft, list[str]]:
+        draft = self.existing(call)
+        self._refuse_deleting(draft)
+        given = call.body.get("instances")
+        if not given:
+            raise errors.required("instances")
+        if len(given) > _MOST:
+            raise errors.invalid(
+                "instances", f"{len(given)} instances", f"At most {_MOST} can be named in one call."
+            )
+        names = []
+        for index, reference in enumerate(given):
+            name = last(reference)
+            record = call.cloud.store.get(f"control/managed/{draft.relname}/{name}")
+            if record is None:
+                rule = f"The instance is not a member of {draft.relname}."
+                raise errors.invalid(f"instances[{index}]", reference, rule)
+            if name not in names:
+                names.append(name)
+        return draft, names
+
+
+def _autoscaler(draft: Draft) -> tuple[str, Document] | None:
+    place = draft.relname.rpartition("/instanceGroupManagers/")[0]
+    for key, document in draft.cloud.store.scan(f"compute/{place}/autoscalers/"):
+        if document["target"] == link(draft.relname):
+            return key, document
+    return None
+
+
+def _managed(call: Call, record: Document, check: str) -> dict[str, Any]:
+    """Render a controllers' record as Google lists it; `id` and `instanceStatus` are missing while there is no instance."""
+    key: str = record["instance"]
+    instance = call.cloud.store.get(key)
+    version = record.get("version") or {}
+    template = version.get("instanceTemplate", "")
+    entry: dict[str, Any] = {
+        "instance": link(key.removeprefix("compute/")),
+        "name": record["name"],
+        "currentAction": record["currentAction"],
+        "targetStatus": record.get("targetStatus"),
+        "version": {
+            "name": version.get("name") or None,
+            "instanceTemplate": link(template) if template.startswith("projects/") else template,
+        },
+        "lastAttempt": record.get("lastAttempt"),
+    }
+    if instance is not None:
+        entry["id"] = instance["id"]
+        entry["instanceStatus"] = instance["status"]
+        health = record.get("health")
+        if health and check:
+            entry["instanceHealth"] = [{"healthCheck": check, "detailedHealthState": health}]
+    result: dict[str, Any] = pruned(entry)
+    return result

@@ -1,0 +1,216 @@
+"""Managed instance groups, zonal and regional: what they should be. The controllers make it so and keep `status`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from localcloud.api import errors
+from localcloud.api.compute.collection import Collection, Link
+from localcloud.api.compute.draft import Draft
+from localcloud.api.links import last, link
+
+ACTIONS = (
+    "none", "creating", "creatingWithoutRetries", "recreating", "deleting", "abandoning", "restarting", "refreshing",
+    "verifying", "starting", "stopping", "suspending", "resuming",
+)  # fmt: skip
+_ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")  # least disruptive first
+_DEFAULT_ZONES = 3
+_LONGEST_BASE = 58  # a hyphen and four characters follow
+
+
+def _complete(draft: Draft) -> None:
+    document = draft.document
+    _versions(draft)
+    draft.default("baseInstanceName", document["name"])
+    if len(document["baseInstanceName"]) > _LONGEST_BASE:
+        raise draft.refuse("baseInstanceName", f"Must be at most {_LONGEST_BASE} characters long.")
+    if "targetSize" not in document:
+        raise errors.required("resource.targetSize")
+    draft.bounds("targetSize", 0, 2000 if draft.collection.scope == "regions" else 1000)
+    if draft.collection.scope == "regions":
+        _distribution(draft)
+    _named_ports(draft)
+    _auto_healing(draft)
+    _update_policy(draft)
+    draft.default("listManagedInstancesResults", "PAGELESS")
+    draft.default("instanceLifecyclePolicy.defaultActionOnFailure", "REPAIR")
+    draft.default("instanceLifecyclePolicy.forceUpdateOnRepair", "NO")
+    if draft.get("instanceLifecyclePolicy.onFailedHealthCheck") is None:
+        draft.default("instanceLifecyclePolicy.onFailedHealthCheck", "DEFAULT_ACTION")
+    if draft.get("statefulPolicy") is not None:
+        raise draft.refuse(
+            "statefulPolicy", "Stateful groups are not served by the local cloud: leave it out."
+        )
+    _server_side(draft)
+
+
+def _versions(draft: Draft) -> None:
+    document = draft.document
+    if draft.old is not None and draft.changed("instanceTemplate") and not draft.changed("versions"):
+        document["versions"] = [{"instanceTemplate": document["instanceTemplate"]}]
+    versions = document.get("versions")
+    if not versions:
+        if "instanceTemplate" not in document:
+            raise errors.required("resource.versions")
+        versions = document["versions"] = [{"instanceTemplate": document["instanceTemplate"]}]
+    for index, version in enumerate(versions):
+        if "instanceTemplate" not in version:
+            raise errors.required(f"resource.versions[{index}].instanceTemplate")
+    if len(versions) > 2:
+        raise draft.refuse("versions", "At most two versions can be specified.")
+    if sum(1 for version in versions if "targetSize" not in version) != 1:
+        raise draft.refuse("versions", "Exactly one version must have no target size: it takes the rest.")
+    document["instanceTemplate"] = next(v["instanceTemplate"] for v in versions if "targetSize" not in v)
+
+
+def _distribution(draft: Draft) -> None:
+    zones = draft.get("distributionPolicy.zones")
+    region = draft.location
+    if not zones:
+        names = draft.cloud.settings.regions[region][:_DEFAULT_ZONES]
+        zones = [{"zone": name} for name in names]
+    known = draft.cloud.settings.regions[region]
+    result = []
+    for index, entry in enumerate(zones):
+        name = last(entry.get("zone", ""))
+        if name not in known:
+            where = f"resource.distributionPolicy.zones[{index}].zone"
+            raise errors.invalid(
+                where, entry.get("zone", ""), f"Zone must be one of region {region}: {', '.join(known)}."
+            )
+        result.append({"zone": link(f"projects/{draft.project}/zones/{name}")})
+    draft.document.setdefault("distributionPolicy", {})["zones"] = result
+    shape = draft.document["distributionPolicy"].setdefault("targetShape", "EVEN")
+    old = (draft.old or {}).get("distributionPolicy", {}).get("zones")
+    if old is not None and old != result:
+        raise draft.refuse(
+            "distributionPolicy.zones", "The field is immutable: delete the group and create it anew."
+        )
+    redistribution = draft.get("updatePolicy.instanceRedistributionType")
+    if shape in {"BALANCED", "ANY_SINGLE_ZONE"} and redistribution != "NONE":
+        rule = f"Must be NONE with target shape {shape}."
+        raise errors.invalid(
+            "resource.updatePolicy.instanceRedistributionType", redistribution or "PROACTIVE", rule
+        )
+
+
+def _named_ports(draft: Draft) -> None:
+    for index, entry in enumerate(draft.get("namedPorts") or []):
+        where = f"resource.namedPorts[{index}]"
+        if not entry.get("name"):
+            raise errors.required(f"{where}.name")
+        if not 1 <= entry.get("port", 0) <= 65535:
+            raise errors.invalid(f"{where}.port", str(entry.get("port", "")), "Must be between 1 and 65535.")
+
+
+def _auto_healing(draft: Draft) -> None:
+    policies = draft.get("autoHealingPolicies") or []
+    if len(policies) > 1:
+        raise draft.refuse("autoHealingPolicies", "At most one auto-healing policy can be specified.")
+    for policy in policies:
+        policy.setdefault("initialDelaySec", 0)
+        if not 0 <= policy["initialDelaySec"] <= 3600:
+            where = "resource.autoHealingPolicies[0].initialDelaySec"
+            raise errors.invalid(where, str(policy["initialDelaySec"]), "Must be between 0 and 3600.")
+
+
+def _update_policy(draft: Draft) -> None:
+    policy = draft.document.setdefault("updatePolicy", {})
+    regional = draft.collection.scope == "regions"
+    zones = len(draft.document["distributionPolicy"]["zones"]) if regional else 1
+    policy.setdefault("type", "OPPORTUNISTIC")
+    policy.setdefault("minimalAction", "REPLACE")
+    policy.setdefault("replacementMethod", "SUBSTITUTE")
+    if regional:
+        policy.setdefault("instanceRedistributionType", "PROACTIVE")
+    recreate = policy["replacementMethod"] == "RECREATE"
+    policy.setdefault("maxSurge", {"fixed": 0 if recreate else zones})
+    policy.setdefault("maxUnavailable", {"fixed": zones})
+    size = draft.document["targetSize"]
+    surge = _calculated(draft, "maxSurge", zones if regional else 0, size)
+    unavailable = _calculated(draft, "maxUnavailable", zones if regional else 0, size)
+    if recreate and surge:
+        rule = "maxSurge must be equal to 0 when replacement method is set to RECREATE"
+        raise draft.refuse("updatePolicy.maxSurge", rule)
+    if not _amount(policy["maxSurge"]) and not _amount(policy["maxUnavailable"]):
+        rule = "maxSurge and maxUnavailable cannot both be 0."
+        raise draft.refuse("updatePolicy.maxUnavailable", rule)
+    policy["maxSurge"]["calculated"], policy["maxUnavailable"]["calculated"] = surge, unavailable
+    most = policy.get("mostDisruptiveAllowedAction")
+    if most and _ORDER.index(most) < _ORDER.index(policy["minimalAction"]):
+        rule = f"Must not be less disruptive than minimalAction ({policy['minimalAction']})."
+        raise draft.refuse("updatePolicy.mostDisruptiveAllowedAction", rule)
+    draft.bounds("updatePolicy.minReadySec", 0, 3600)
+
+
+def _amount(value: dict[str, Any]) -> int:
+    return int(value.get("percent", value.get("fixed", 0)))
+
+
+def _calculated(draft: Draft, name: str, zones: int, size: int) -> int:
+    """Return a bound as a number of instances; `zones` is 0 for a zonal group."""
+    path = f"updatePolicy.{name}"
+    value = draft.get(path)
+    value.pop("calculated", None)
+    if "fixed" in value and "percent" in value:
+        raise draft.refuse(path, "Only one of 'fixed' and 'percent' can be specified.")
+    if "percent" in value:
+        draft.bounds(f"{path}.percent", 0, 100)
+        return math.ceil(size * value["percent"] / 100)
+    value.setdefault("fixed", 0)
+    if value["fixed"] < 0:
+        raise draft.refuse(f"{path}.fixed", "Must not be negative.")
+    if zones and 0 < value["fixed"] < zones:
+        rule = (
+            f"Fixed updatePolicy.{name} for regional managed instance group has to be either 0 or at least equal to "
+            "the number of zones."
+        )
+        raise draft.refuse(f"{path}.fixed", rule)
+    return int(value["fixed"])
+
+
+def _server_side(draft: Draft) -> None:
+    """What the server says of a new or changed group, until the controllers have looked at it."""
+    document, old = draft.document, draft.old
+    document["instanceGroup"] = link(draft.relname.replace("/instanceGroupManagers/", "/instanceGroups/"))
+    if old is None:
+        document["currentActions"] = dict.fromkeys(ACTIONS, 0)
+        document["status"] = {
+            "isStable": document["targetSize"] == 0,
+            "versionTarget": {"isReached": True},
+            "allInstancesConfig": {"effective": True},
+            "stateful": {"hasStatefulConfig": False, "perInstanceConfigs": {"allEffective": True}},
+        }
+        return
+    status = {**document["status"]}
+    if draft.changed("targetSize"):
+        status["isStable"] = False
+    if draft.changed("versions"):
+        status["isStable"] = False
+        status["versionTarget"] = {"isReached": False}
+    if draft.changed("allInstancesConfig"):
+        status["allInstancesConfig"] = {**status.get("allInstancesConfig", {}), "effective": False}
+    document["status"] = status
+
+
+_LINKS = (
+    Link(path="instanceTemplate", to=("instanceTemplates",)),
+    Link(path="versions[].instanceTemplate", to=("instanceTemplates",)),
+    Link(path="autoHealingPolicies[].healthCheck", to=("healthChecks",)),
+)
+_COMMON: dict[str, Any] = {
+    "segment": "instanceGroupManagers",
+    "parameter": "instanceGroupManager",
+    "kind": "compute#instanceGroupManager",
+    "noun": "instance_group_manager",
+    "schema": "InstanceGroupManager",
+    "links": _LINKS,
+    "complete": _complete,
+    "immutable": frozenset({"baseInstanceName"}),
+    "fingerprint": "optional",
+}
+INSTANCE_GROUP_MANAGERS = Collection(resource="instanceGroupManagers", scope="zones", **_COMMON)
+REGION_INSTANCE_GROUP_MANAGERS = Collection(
+    resource="regionInstanceGroupManagers", scope="regions", **_COMMON
+)

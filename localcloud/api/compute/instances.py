@@ -1,0 +1,118 @@
+"""Instances: reading them, their console, and asking the controllers to stop, start, reset or delete one."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from localcloud.api import errors
+from localcloud.api.call import Call, Handler, Result
+from localcloud.api.compute.collection import Collection, Link
+from localcloud.api.compute.draft import Draft, fingerprint
+from localcloud.api.compute.instance_templates import check_metadata
+from localcloud.api.compute.methods import CollectionMethods, commit, repeated
+from localcloud.api.compute.requests import ask
+from localcloud.api.links import link
+from localcloud.api.operations import Until
+
+_KEPT = 1024 * 1024  # bytes of serial output that can be read back
+
+INSTANCES = Collection(
+    resource="instances",
+    segment="instances",
+    scope="zones",
+    parameter="instance",
+    kind="compute#instance",
+    noun="instance",
+    schema="Instance",
+    links=(
+        Link(path="networkInterfaces[].network", to=("networks",)),
+        Link(path="networkInterfaces[].subnetwork", to=("subnetworks",)),
+    ),
+)
+
+
+class InstanceMethods(CollectionMethods):
+    """Methods of instances. They are made by groups only: there is no insert."""
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handlers by method id."""
+        table = super().handlers()
+        served = ("get", "list", "aggregatedList")
+        own: dict[str, Handler] = {
+            f"compute.instances.{name}": table[f"compute.instances.{name}"] for name in served
+        }
+        own |= {
+            f"compute.instances.{verb}": self._asked(verb) for verb in ("delete", "reset", "stop", "start")
+        }
+        own["compute.instances.getSerialPortOutput"] = self.serial_port_output
+        own["compute.instances.setMetadata"] = self.set_metadata
+        own["compute.instances.setLabels"] = self.set_labels
+        return own
+
+    def _asked(self, verb: str) -> Handler:
+        def handler(call: Call) -> Result:
+            repeat = repeated(call)
+            if repeat is not None:
+                return repeat
+            draft = self.existing(call)
+            request = Until(ask(draft, verb))
+            return commit(call, draft, verb, until=(request, _done(draft, verb)))
+
+        return handler
+
+    def set_labels(self, call: Call) -> Result:
+        """Replace the labels; the fingerprint must be the present one."""
+        if not call.body.get("labelFingerprint"):
+            raise errors.required("resource.labelFingerprint")
+        draft = self.existing(call)
+        if call.body["labelFingerprint"] != draft.document.get("labelFingerprint"):
+            raise errors.stale_fingerprint("labels")
+        labels = call.body.get("labels", {})
+        draft.document["labels"] = labels
+        draft.document["labelFingerprint"] = fingerprint(labels)
+        return commit(call, draft, "setLabels")
+
+    def set_metadata(self, call: Call) -> Result:
+        """Replace the metadata; the fingerprint must be the present one."""
+        draft = self.existing(call)
+        given = call.body.get("fingerprint")
+        present = draft.document.get("metadata", {}).get("fingerprint")
+        if not given or given != present:
+            raise errors.stale_fingerprint("metadata")
+        metadata: dict[str, Any] = copy.deepcopy(call.body)
+        check_metadata(metadata, "resource")
+        metadata["kind"] = "compute#metadata"
+        metadata["fingerprint"] = fingerprint(metadata.get("items", []))
+        draft.document["metadata"] = metadata
+        return commit(call, draft, "setMetadata")
+
+    def serial_port_output(self, call: Call) -> Result:
+        """Return what the instance wrote to its console, from `start` on; older output than a mebibyte is gone."""
+        draft = self.existing(call)
+        port = call.query.get("port", 1)
+        if not 1 <= port <= 4:
+            raise errors.invalid("port", str(port), "Must be between 1 and 4.")
+        output = call.cloud.serial_output(draft.document["id"]) if port == 1 else b""
+        oldest = max(0, len(output) - _KEPT)
+        start = int(call.query.get("start", 0))
+        start = max(oldest, len(output) + start if start < 0 else start)
+        contents = output[start:]
+        return {
+            "kind": "compute#serialPortOutput",
+            "selfLink": link(f"{draft.relname}/serialPort"),
+            "contents": contents.decode("utf-8", "replace"),
+            "start": str(start),
+            "next": str(max(start, len(output))),
+        }
+
+
+def _done(draft: Draft, verb: str) -> Until:
+    """Return when a verb is carried out, beyond the controllers' having taken it up."""
+    document = f"compute/{draft.relname}"
+    machine = f"control/machines/{draft.document['id']}"
+    if verb == "delete":
+        return Until(machine)
+    if verb == "reset":
+        return Until(machine, "intent", ("run",))
+    return Until(document, "status", ("TERMINATED", "STOPPED") if verb == "stop" else ("RUNNING",))

@@ -1,0 +1,115 @@
+"""Pages of resources: filtered, ordered and cut as Compute's lists are."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from localcloud.api import errors
+from localcloud.api.call import Call
+from localcloud.api.compute.filters import compile_filter
+from localcloud.api.compute.versions import for_version
+from localcloud.api.links import link
+from localcloud.store import Document
+
+_PAGE = 500
+
+
+def listed(
+    call: Call, documents: Iterable[Document], *, kind: str, self_link: str, items: str = "items"
+) -> dict[str, Any]:
+    """Return the page that the query asks for (filter, orderBy, maxResults, pageToken)."""
+    page, token = paged(call, documents)
+    result: dict[str, Any] = {"kind": kind, "id": self_link.partition("/v1/")[2], "selfLink": self_link}
+    if page:
+        result[items] = page
+    if token:
+        result["nextPageToken"] = token
+    return result
+
+
+def paged(call: Call, documents: Iterable[Document]) -> tuple[list[Document], str]:
+    """Return the documents of the page asked for, and the token of the next or an empty string."""
+    query = call.query
+    expression = query.get("filter")
+    chosen = list(documents)
+    if expression:
+        matches = compile_filter(expression)
+        chosen = [document for document in chosen if matches(document)]
+    order = query.get("orderBy") or "name"
+    if order == "creationTimestamp desc":
+        chosen.sort(
+            key=lambda document: (document.get("creationTimestamp", ""), document["name"]), reverse=True
+        )
+    elif order != "name":
+        raise errors.invalid("orderBy", order, "Must be 'name' or 'creationTimestamp desc'.")
+    start = _offset(query.get("pageToken"))
+    limit = query.get("maxResults")
+    if limit is not None and not 0 <= limit <= _PAGE:
+        raise errors.invalid("maxResults", str(limit), f"Values must be within the range: [0, {_PAGE}]")
+    end = start + (limit or _PAGE)
+    token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(chosen) else ""
+    return chosen[start:end], token
+
+
+def _offset(token: str | None) -> int:
+    if not token:
+        return 0
+    try:
+        offset = int(base64.urlsafe_b64decode(token.encode()).decode())
+    except (ValueError, UnicodeError):
+        offset = -1
+    if offset < 0:
+        raise errors.invalid("pageToken", token, "The page token is not one that this API gave.")
+    return offset
+
+
+def aggregated(call: Call, segment: str, kind: str, schema: str) -> dict[str, Any]:
+    """Return a project's resources by location; a location without any carries Google's warning."""
+    project = call.path["project"]
+    found: list[Mapping[str, Any]] = []
+    for key, stored in call.cloud.store.scan(f"compute/projects/{project}/"):
+        parts = key.split("/")
+        if parts[-2] == segment:
+            document = for_version(stored, schema, call.method.api.version)
+            found.append({"name": document["name"], "scope": "/".join(parts[3:-2]), "document": document})
+    page, token = _paged_members(call, found)
+    scopes = ["global", *(f"regions/{name}" for name in call.cloud.settings.regions)]
+    scopes += [f"zones/{name}" for name in call.cloud.settings.zones]
+    by_scope: dict[str, list[Document]] = {}
+    for member in page:
+        by_scope.setdefault(member["scope"], []).append(member["document"])
+    items: dict[str, Any] = {}
+    for scope in scopes:
+        if scope in by_scope:
+            items[scope] = {segment: by_scope[scope]}
+        elif not call.query.get("returnPartialSuccess"):
+            items[scope] = {"warning": _nothing_here(scope)}
+    self_link = link(f"projects/{project}/aggregated/{segment}")
+    result: dict[str, Any] = {
+        "kind": kind,
+        "id": self_link.partition("/v1/")[2],
+        "items": items,
+        "selfLink": self_link,
+    }
+    if token:
+        result["nextPageToken"] = token
+    return result
+
+
+def _paged_members(call: Call, found: list[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], str]:
+    matches = compile_filter(call.query["filter"]) if call.query.get("filter") else None
+    chosen = [member for member in found if matches is None or matches(member["document"])]
+    start = _offset(call.query.get("pageToken"))
+    end = start + (call.query.get("maxResults") or _PAGE)
+    token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(chosen) else ""
+    return chosen[start:end], token
+
+
+def _nothing_here(scope: str) -> dict[str, Any]:
+    return {
+        "code": "NO_RESULTS_ON_PAGE",
+        "message": f"There are no results for scope '{scope}' on this page.",
+        "data": [{"key": "scope", "value": scope}],
+    }

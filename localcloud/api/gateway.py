@@ -1,0 +1,275 @@
+"""Every request's way in: is it for us, what does it mean, who asks, may they, is it well-formed; then the handler's answer out."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from starlette.types import Receive, Scope, Send
+
+from localcloud.api import errors
+from localcloud.api.authorization import authorize
+from localcloud.api.call import Answer, Call, Handler, Result
+from localcloud.api.cloud import Cloud
+from localcloud.api.compute.catalog import image_projects
+from localcloud.api.errors import ApiError
+from localcloud.api.fields import masked
+from localcloud.api.permissions import permission_of, resource_of
+from localcloud.api.router import Match, Router
+from localcloud.api.storage import errors as storage_errors
+from localcloud.api.storage.plain import plain_location, plain_object
+from localcloud.api.storage.uploads import upload, whole
+from localcloud.discovery.document import ApiName, load
+from localcloud.discovery.invalid import InvalidRequestError
+from localcloud.discovery.validator import Mode
+from localcloud.identity import Principal
+
+log = logging.getLogger(__name__)
+
+Style = Literal["compute", "storage", "rpc"]
+_LARGEST_BODY = 10 * 1024**2
+_STYLES: dict[str, Style] = {"compute": "compute", "storage": "storage"}
+# Path prefix -> the documents behind it. Storage's and IAM's own hosts have the same paths.
+_MOUNTS: dict[tuple[str, ...], tuple[ApiName, ...]] = {
+    ("compute", "v1"): ("compute.v1",),
+    ("compute", "beta"): ("compute.beta",),
+    ("storage", "v1"): ("storage.v1",),
+    ("download", "storage", "v1"): ("storage.v1",),
+    ("upload", "storage", "v1"): ("storage.v1",),
+    ("iam", "v1"): ("iam.v1",),
+    ("crm", "v1"): ("cloudresourcemanager.v1",),
+    ("serviceusage", "v1"): ("serviceusage.v1",),
+    ("v1",): ("iam.v1", "cloudresourcemanager.v1", "serviceusage.v1"),
+}
+_UPLOAD = ("upload", "storage", "v1")
+
+
+class Gateway:
+    """The ASGI application behind every path of the API."""
+
+    def __init__(self, cloud: Cloud, handlers: Mapping[str, Handler]) -> None:
+        self._cloud = cloud
+        self._handlers = handlers
+        self._routers = {
+            prefix: Router(
+                [method for name in names for method in load(name).methods.values()],
+                verbs=names[0] not in ("compute.v1", "compute.beta", "storage.v1"),
+            )
+            for prefix, names in _MOUNTS.items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        style: Style = "compute"
+        answer: Answer | None = None
+        try:
+            self._check_sender(headers)
+            host = headers["host"].partition(":")[0]
+            segments = tuple(unquote(part) for part in _raw_path(scope).strip("/").split("/"))
+            prefix = self._prefix(segments)
+            if prefix is None:
+                location = plain_location(host, _raw_path(scope))
+                if location is None:
+                    raise errors.unknown_url(scope["path"])
+                answer = self._plain(scope, headers, location)
+            else:
+                style = _STYLES.get(_MOUNTS[prefix][0].partition(".")[0], "rpc")
+                result = await self._call(scope, receive, headers, prefix, segments[len(prefix) :])
+                answer = result if isinstance(result, Answer) else _json(result)
+        except ApiError as error:
+            answer = _json(error.body(style), error.code)
+            if error.code == 401:
+                answer.headers["www-authenticate"] = 'Bearer realm="https://accounts.google.com/"'
+        except InvalidRequestError as error:
+            answer = _json(errors.from_invalid(error).body(style), 400)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            internal = ApiError(500, "internalError", "Internal error: see the local cloud's log.")
+            answer = _json(internal.body(style), 500)
+        await _send(answer, scope, send)
+
+    def _check_sender(self, headers: Mapping[str, str]) -> None:
+        """Refuse what a web page could make a browser send: foreign names (DNS rebinding), foreign origins."""
+        host = headers.get("host", "")
+        name = host.partition(":")[0].lower()
+        allowed = self._cloud.settings.allowed_hosts
+        if name not in allowed and not name.endswith(".storage.googleapis.com"):
+            raise errors.foreign_host(host)
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            raise errors.foreign_origin(origin)
+        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            raise errors.foreign_origin(headers["sec-fetch-site"])
+
+    def _prefix(self, segments: tuple[str, ...]) -> tuple[str, ...] | None:
+        for length in (2, 3, 1):
+            if segments[:length] in self._routers and len(segments) > length:
+                return segments[:length]
+        return None
+
+    async def _call(
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: Mapping[str, str],
+        prefix: tuple[str, ...],
+        segments: tuple[str, ...],
+    ) -> Result:
+        match = self._match(scope, prefix, segments)
+        method = match.method
+        principal = self._principal(headers)
+        handler = self._handlers.get(method.id)
+        uploading = prefix == _UPLOAD
+        if not method.kept or (handler is None and not uploading):
+            raise errors.not_served(method.id)
+        query = method.parameters().query(_query(scope, uploading=uploading))
+        call = Call(self._cloud, method, self._path(match), query, principal, {}, headers)
+        permission = permission_of(method.id)
+        if permission is not None:
+            authorize(self._cloud, principal, permission, resource_of(call))
+        elif principal is None:
+            raise errors.unauthenticated(presented=False)
+        if uploading:
+            result: Result = await upload(call, _body(receive))
+        else:
+            if method.request is not None:
+                call.body = _validated(call, await whole(_body(receive), _LARGEST_BODY))
+            assert handler is not None  # noqa: S101 - refused above; this tells the type checker
+            answered = handler(call)
+            result = await answered if inspect.isawaitable(answered) else answered
+        fields = query.get("fields")
+        if fields and not isinstance(result, Answer):
+            result = masked(result, fields)
+        return result
+
+    def _match(self, scope: Scope, prefix: tuple[str, ...], segments: tuple[str, ...]) -> Match:
+        http = scope["method"]
+        if prefix == _UPLOAD and http in {"PUT", "DELETE"}:
+            http = "POST"  # the chunks of a resumable upload, and its end
+        if http == "HEAD":
+            http = "GET"
+        match = self._routers[prefix].match(http, segments)
+        if match is None or (prefix == _UPLOAD and match.method.id != "storage.objects.insert"):
+            raise errors.unknown_url(scope["path"])
+        return match
+
+    def _principal(self, headers: Mapping[str, str]) -> Principal | None:
+        """Return who asks; None is nobody. A token that is nobody's is refused even where none is needed."""
+        given = headers.get("authorization")
+        if given is None:
+            return None
+        kind, _, token = given.partition(" ")
+        principal = self._cloud.identities.whois(token.strip()) if kind.lower() == "bearer" else None
+        if principal is None:
+            raise errors.unauthenticated(presented=True)
+        return principal
+
+    def _path(self, match: Match) -> dict[str, str]:
+        """Return the path's parameters by name; project, region and zone are those of this cloud."""
+        path = dict(zip(match.method.names, match.values, strict=True))
+        if not match.method.id.startswith("compute."):
+            return path
+        parameters = match.method.parameters()
+        settings = self._cloud.settings
+        for name, value in path.items():
+            parameters.check_path(name, value)
+        project = path["project"]
+        if project == settings.project_number:
+            path["project"] = settings.project
+        elif project != settings.project and not (
+            match.method.id.startswith("compute.images.") and project in image_projects()
+        ):
+            raise errors.not_found(f"projects/{project}")
+        for name, known in (("region", settings.regions), ("zone", settings.zones)):
+            if name in path and path[name] not in known:
+                if match.method.id in (f"compute.{name}s.get",):
+                    raise errors.not_found(f"projects/{path['project']}/{name}s/{path[name]}")
+                raise errors.invalid(name, path[name], f"Unknown {name}.")
+        return path
+
+    def _plain(self, scope: Scope, headers: Mapping[str, str], location: tuple[str, str]) -> Answer:
+        """Answer https://storage.googleapis.com/BUCKET/OBJECT, which speaks the XML API's errors."""
+        try:
+            if scope["method"] not in {"GET", "HEAD"}:
+                raise ApiError(501, "notImplemented", "Only GET and HEAD are served here; use the JSON API.")
+            principal = self._principal(headers)
+            return plain_object(self._cloud, principal, headers, location)
+        except ApiError as error:
+            return storage_errors.xml(error)
+
+
+def _raw_path(scope: Scope) -> str:
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else scope["path"]
+
+
+def _query(scope: Scope, *, uploading: bool) -> dict[str, list[str]]:
+    raw = scope["query_string"].decode("latin-1")
+    if not raw:
+        return {}
+    pairs = parse_qs(raw, keep_blank_values=True)
+    if uploading:
+        pairs.pop("upload_protocol", None)
+    return pairs
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ApiError(400, "badRequest", "The client went away in the middle of its request.")
+        if message.get("body"):
+            yield message["body"]
+        if not message.get("more_body", False):
+            return
+
+
+def _validated(call: Call, raw: bytes) -> Any:
+    schema = call.method.request
+    assert schema is not None  # noqa: S101 - asked for by the caller; this tells the type checker
+    if not raw.strip():
+        return {}
+    try:
+        value = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        message = f"Invalid JSON payload received. {str(error)[:200]}"
+        raise ApiError(400, "parseError", message) from error
+    if not isinstance(value, dict):
+        raise ApiError(400, "badRequest", "Invalid JSON payload received. Root element must be a message.")
+    mode = Mode.PATCH if call.method.http == "PATCH" else Mode.REQUEST
+    where = "resource" if call.method.id.startswith("compute.") else "body"
+    return call.method.api.validator(schema, mode)(value, where)
+
+
+def _no_constant(name: str) -> Any:
+    msg = f"{name} is not JSON."
+    raise ValueError(msg)
+
+
+def _json(value: Mapping[str, Any], status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+async def _send(answer: Answer, scope: Scope, send: Send) -> None:
+    headers = (
+        [(b"content-type", answer.content_type.encode("latin-1", "replace"))] if answer.status != 204 else []
+    )
+    headers += [
+        (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers.items()
+    ]
+    content = answer.content
+    if isinstance(content, bytes):
+        headers.append((b"content-length", str(len(content)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+        return
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if scope["method"] != "HEAD":
+        async for chunk in content:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

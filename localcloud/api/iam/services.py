@@ -1,0 +1,94 @@
+"""Which Google APIs the project has: those that this cloud serves, always on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.api.call import Call, Handler, Result
+from localcloud.api.errors import ApiError
+
+SERVED = {
+    "cloudresourcemanager.googleapis.com": "Cloud Resource Manager API",
+    "compute.googleapis.com": "Compute Engine API",
+    "iam.googleapis.com": "Identity and Access Management (IAM) API",
+    "serviceusage.googleapis.com": "Service Usage API",
+    "storage.googleapis.com": "Cloud Storage API",
+}
+
+
+def _service(call: Call, name: str) -> dict[str, Any]:
+    parent = f"projects/{call.cloud.settings.project_number}"
+    return {
+        "name": f"{parent}/services/{name}",
+        "parent": parent,
+        "state": "ENABLED",
+        "config": {"name": name, "title": SERVED[name]},
+    }
+
+
+def _check_project(call: Call) -> None:
+    kind, given = list(call.path.values())[:2]
+    if kind != "projects" or given not in (call.cloud.settings.project, call.cloud.settings.project_number):
+        raise ApiError(
+            403, "forbidden", f"Permission denied on resource {kind}/{given} (or it may not exist)."
+        )
+
+
+def _list(call: Call) -> Result:
+    _check_project(call)
+    wanted = call.query.get("filter", "")
+    if wanted not in ("", "state:ENABLED", "state:DISABLED"):
+        raise ApiError(
+            400, "badRequest", f"Invalid filter '{wanted}': must be state:ENABLED or state:DISABLED."
+        )
+    return {} if wanted == "state:DISABLED" else {"services": [_service(call, name) for name in SERVED]}
+
+
+def _get(call: Call) -> Result:
+    _check_project(call)
+    return _service(call, _name(call))
+
+
+def _name(call: Call) -> str:
+    name = list(call.path.values())[2]
+    if name not in SERVED:
+        message = f"Service '{name}' is not served by the local cloud; it has {', '.join(SERVED)}."
+        raise ApiError(403, "forbidden", message)
+    return name
+
+
+def _enable(call: Call) -> Result:
+    _check_project(call)
+    return _enabled(call, [_name(call)])
+
+
+def _batch_enable(call: Call) -> Result:
+    _check_project(call)
+    names = call.body.get("serviceIds", [])
+    for name in names:
+        if name not in SERVED:
+            message = f"Service '{name}' is not served by the local cloud; it has {', '.join(SERVED)}."
+            raise ApiError(403, "forbidden", message)
+    return _enabled(call, names)
+
+
+def _enabled(call: Call, names: list[str]) -> Result:
+    kind = "type.googleapis.com/google.api.serviceusage.v1."
+    if len(names) == 1:
+        response = {"@type": f"{kind}EnableServiceResponse", "service": _service(call, names[0])}
+    else:
+        response = {
+            "@type": f"{kind}BatchEnableServicesResponse",
+            "services": [_service(call, name) for name in names],
+        }
+    return {"name": "operations/noop.DONE_OPERATION", "done": True, "response": response}
+
+
+def handlers() -> dict[str, Handler]:
+    """Return the handlers by method id."""
+    return {
+        "serviceusage.services.list": _list,
+        "serviceusage.services.get": _get,
+        "serviceusage.services.enable": _enable,
+        "serviceusage.services.batchEnable": _batch_enable,
+    }

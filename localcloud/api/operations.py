@@ -1,0 +1,200 @@
+"""Long-running operations of Compute: each change has one, and it is DONE when the change is, not before.
+
+Most changes are done when they are written, and so are their operations. Where the controllers have work to do, the operation
+waits for documents to be gone: the request that was put down for them, or the resource that is being deleted. That condition is
+kept in the store, so an operation is finished across restarts too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from localcloud.api.links import link
+from localcloud.clock import Clock, rfc3339
+from localcloud.store import Document, Event, Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Something an operation waits for: that the document at `key` is gone or, with a `field`, that it has one of `values`."""
+
+    key: str
+    field: str = ""
+    values: tuple[str, ...] = ()
+
+    def holds(self, store: Store) -> bool:
+        """Tell whether it has come about."""
+        document = store.get(self.key)
+        return document is None or (bool(self.field) and document.get(self.field) in self.values)
+
+
+_PENDING = "control/operations/"
+_KEPT = 1000  # finished operations that are kept; Google keeps them for 14 days
+_REQUEST_IDS = "control/request-ids/"
+
+
+class Operations:
+    """Makes operations, finishes them, and lets callers wait for them."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self._pending: dict[str, Document] = {key: document for key, document in store.scan(_PENDING)}
+        self._finished = [
+            key
+            for key, op in store.scan("compute/projects/")
+            if "/operations/" in key and op["status"] == "DONE"
+        ]
+        self._finished.sort(key=lambda key: int((store.get(key) or {})["id"]))
+        store.watch(self._changed)
+        self._settle(frozenset(self._pending))
+
+    def begin(
+        self,
+        tx: Transaction,
+        *,
+        kind: str,
+        target: str,
+        target_id: str,
+        user: str,
+        until: Sequence[Until] = (),
+        request_id: str = "",
+        changes: Mapping[str, Any] | None = None,
+    ) -> Document:
+        """Put an operation into the transaction and return it.
+
+        Args:
+            tx: what the change itself is written with.
+            kind: the operation's type: insert, delete, patch, setLabels, ...
+            target: relative name of the resource.
+            target_id: its numeric id.
+            user: who asked.
+            until: what it waits for: it is RUNNING until all of that has come about. Nothing: DONE at once.
+            request_id: the client's own id of the request; a repeat gets this operation again.
+            changes: further fields of the operation.
+        """
+        location = (
+            target.split("/global/")[0] + "/global"
+            if "/global/" in target
+            else "/".join(target.split("/")[:4])
+        )
+        if len(target.split("/")) == 2:  # the project itself
+            location = f"{target}/global"
+        number = self._store.next_number("id", first=1_000_000_000_000_000_001)
+        now = self._clock.now()
+        stamp = rfc3339(now)
+        digest = hashlib.sha256(str(number).encode()).hexdigest()
+        relname = (
+            f"{location}/operations/operation-{int(now * 1000)}-{digest[:13]}-{digest[13:21]}-{digest[21:29]}"
+        )
+        running = bool(until)
+        operation: dict[str, Any] = {
+            "kind": "compute#operation",
+            "id": str(number),
+            "name": relname.rpartition("/")[2],
+            "operationType": kind,
+            "targetLink": link(target),
+            "targetId": target_id,
+            "status": "RUNNING" if running else "DONE",
+            "user": user,
+            "progress": 0 if running else 100,
+            "insertTime": stamp,
+            "startTime": stamp,
+            "selfLink": link(relname),
+            **(changes or {}),
+        }
+        if not running:
+            operation["endTime"] = stamp
+        scope = location.split("/")[2]
+        if scope != "global":
+            operation[scope.removesuffix("s")] = link(location)
+        key = f"compute/{relname}"
+        tx.put(key, operation)
+        if running:
+            tx.put(_PENDING + relname, {"operation": key, "until": [asdict(each) for each in until]})
+        else:
+            self._retire(tx, key)
+        if request_id:
+            tx.put(_REQUEST_IDS + request_id, {"operation": key})
+        return operation
+
+    def repeated(self, request_id: str) -> Document | None:
+        """Return the operation that a request of this id already has."""
+        record = self._store.get(_REQUEST_IDS + request_id)
+        return None if record is None else self._store.get(record["operation"])
+
+    async def wait(self, key: str, seconds: float) -> Document | None:
+        """Return the operation when it is DONE, or as it stands after so many cloud seconds."""
+        operation = self._store.get(key)
+        if operation is None or operation["status"] == "DONE":
+            return operation
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(key, []).append(done)
+        deadline = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((done, deadline), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            deadline.cancel()
+            waiters = self._waiters.get(key, [])
+            if done in waiters:
+                waiters.remove(done)
+        return self._store.get(key)
+
+    def _changed(self, keys: frozenset[str], _events: tuple[Event, ...]) -> None:
+        concerned = set()
+        for key in keys:
+            if key.startswith(_PENDING):
+                document = self._store.get(key)
+                if document is None:
+                    self._pending.pop(key, None)
+                else:
+                    self._pending[key] = document
+                    concerned.add(key)
+        if not self._pending:
+            return
+        for key, record in self._pending.items():
+            if any(each["key"] in keys for each in record["until"]):
+                concerned.add(key)
+        self._settle(frozenset(concerned))
+
+    def _settle(self, candidates: frozenset[str]) -> None:
+        finished = []
+        for key in sorted(candidates):
+            record = self._pending[key]
+            if all(
+                Until(each["key"], each["field"], tuple(each["values"])).holds(self._store)
+                for each in record["until"]
+            ):
+                finished.append((key, record["operation"]))
+        if not finished:
+            return
+        now = rfc3339(self._clock.now())
+        with self._store.transaction() as tx:
+            for pending, key in finished:
+                tx.delete(pending)
+                operation = self._store.get(key)
+                if operation is not None:
+                    tx.put(key, {**operation, "status": "DONE", "progress": 100, "endTime": now})
+                    self._retire(tx, key)
+        for _, key in finished:
+            for waiter in self._waiters.pop(key, []):
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _retire(self, tx: Transaction, key: str) -> None:
+        """Forget the oldest finished operations, and the request ids that led to them."""
+        self._finished.append(key)
+        if len(self._finished) <= _KEPT + 100:
+            return
+        old = set(self._finished[:-_KEPT])
+        self._finished = self._finished[-_KEPT:]
+        for forgotten in old:
+            tx.delete(forgotten)
+        for request, record in self._store.scan(_REQUEST_IDS):
+            if record["operation"] in old:
+                tx.delete(request)

@@ -1,0 +1,104 @@
+"""Which permission each method needs, and on what: derived from the method's id and path, as Google names them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from localcloud.api.authorization import Resource, project_policy
+from localcloud.api.call import Call
+from localcloud.api.cloud import Cloud
+
+_COMPUTE_VERBS = {
+    "insert": "create",
+    "patch": "update",
+    "aggregatedList": "list",
+    "listManagedInstances": "get",
+    "listErrors": "get",
+    "listInstances": "list",
+    "getHealth": "get",
+    "wait": "get",
+    "resize": "update",
+    "setInstanceTemplate": "update",
+    "recreateInstances": "update",
+    "deleteInstances": "update",
+    "abandonInstances": "update",
+    "applyUpdatesToInstances": "update",
+    "setNamedPorts": "update",
+}
+_STORAGE_VERBS = {"insert": "create", "patch": "update"}
+_IAM_VERBS = {"patch": "update"}
+# Asking what one may do needs no permission itself.
+_FREE = "testIamPermissions"
+
+
+@cache
+def permission_of(method_id: str) -> str | None:
+    """Return the permission that a method needs, or None if it needs none."""
+    service, _, rest = method_id.partition(".")
+    path, _, verb = rest.rpartition(".")
+    if verb == _FREE:
+        return None
+    resource = path.rpartition(".")[2]
+    if service == "compute":
+        if resource.startswith("region") and resource not in {"regions", "regionOperations"}:
+            resource = resource[6].lower() + resource[7:]
+        return f"compute.{resource}.{_COMPUTE_VERBS.get(verb, verb)}"
+    if service == "storage":
+        return f"storage.{resource}.{_STORAGE_VERBS.get(verb, verb)}"
+    if service == "iam":
+        return f"iam.{resource}.{_IAM_VERBS.get(verb, verb)}"
+    if service == "cloudresourcemanager":
+        return f"resourcemanager.{resource}.{verb}"
+    return f"{service}.{resource}.{verb}"
+
+
+def resource_of(call: Call) -> Resource:
+    """Return what a call acts on."""
+    service = call.method.id.partition(".")[0]
+    if service == "storage":
+        bucket = call.path.get("bucket")
+        if bucket is None:
+            return project_resource(call.cloud)
+        name = call.path.get("object") or call.query.get("name")
+        if name and ".objects." in call.method.id:
+            return object_resource(call.cloud, bucket, name)
+        return bucket_resource(call.cloud, bucket)
+    project = project_resource(call.cloud)
+    if service == "iam" and (email := call.path.get("serviceAccountsId")):
+        name = f"projects/{call.cloud.settings.project}/serviceAccounts/{email}"
+        return Resource(policies=(f"iam/{name}/iam", *project.policies), name=name, words="service account")
+    if service == "compute":
+        return Resource(policies=project.policies, name=_compute_name(call), words="resource")
+    return project
+
+
+def _compute_name(call: Call) -> str:
+    """Return the relative name of what the path says, down to the resource itself."""
+    parts = []
+    values = iter(call.path.values())
+    for segment in call.method.segments:
+        parts.append(next(values) if segment.startswith("{") else segment)
+    own = len(parts) % 2 == 1 and len(parts) > 2  # a collection, or a verb after a resource
+    return "/".join(parts[:2] if own else parts)
+
+
+def project_resource(cloud: Cloud) -> Resource:
+    """Return the project."""
+    return Resource(
+        policies=(project_policy(cloud),), name=f"projects/{cloud.settings.project}", words="project"
+    )
+
+
+def bucket_resource(cloud: Cloud, bucket: str) -> Resource:
+    """Return a bucket, whether it is there or not."""
+    policies = (f"storage/b/{bucket}/iam", project_policy(cloud))
+    return Resource(
+        policies=policies, name=f"projects/_/buckets/{bucket}", words="Google Cloud Storage bucket"
+    )
+
+
+def object_resource(cloud: Cloud, bucket: str, name: str) -> Resource:
+    """Return an object, whether it is there or not; it has its bucket's policy."""
+    policies = (f"storage/b/{bucket}/iam", project_policy(cloud))
+    full = f"projects/_/buckets/{bucket}/objects/{name}"
+    return Resource(policies=policies, name=full, words="Google Cloud Storage object")

@@ -1,0 +1,101 @@
+"""IAM policies of any resource: read, replaced with their etag in mind, asked for permissions."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.api import conditions
+from localcloud.api.call import Call
+from localcloud.api.cloud import Cloud
+from localcloud.api.errors import ApiError
+
+_MEMBER = re.compile(r"(?:user|group|serviceAccount|domain|principal|principalSet|projectOwner|projectEditor|projectViewer)"
+                     r":\S+|deleted:(?:user|group|serviceAccount):\S+\?uid=[0-9]+")  # fmt: skip
+_ROLE = re.compile(r"(?:projects/[^/]+/|organizations/[^/]+/)?roles/[A-Za-z0-9_.]+")
+_EMPTY_ETAG = "ACAB"  # what Google answers for a policy that was never set
+
+
+def read(cloud: Cloud, key: str) -> dict[str, Any]:
+    """Return the policy kept under a store key; one that was never set has only an etag."""
+    policy = cloud.store.get(key)
+    return dict(policy) if policy is not None else {"etag": _EMPTY_ETAG}
+
+
+def etag(number: int) -> str:
+    """Return an etag that looks as Google's policies' do (BwY...)."""
+    return base64.b64encode(b"\x07\x06" + number.to_bytes(7, "big")).decode()
+
+
+def replace(call: Call, key: str, policy: Mapping[str, Any], *, conflict: ApiError) -> dict[str, Any]:
+    """Keep a new policy and return it; raises `conflict` if its etag is not the present one."""
+    given = policy.get("etag")
+    if given and given.rstrip("=") != read(call.cloud, key)["etag"].rstrip("="):
+        raise conflict
+    bindings = _bindings(call, policy)
+    number = call.cloud.store.next_number("etag")
+    conditional = any("condition" in binding for binding in bindings)
+    if conditional and policy.get("version", 0) != 3:
+        raise _invalid("Conditional policies require version 3: set it in the policy.")
+    document: dict[str, Any] = {
+        "version": 3 if conditional else 1,
+        "etag": etag(number),
+    }
+    if bindings:
+        document["bindings"] = bindings
+    with call.cloud.store.transaction() as tx:
+        tx.put(key, document)
+    return document
+
+
+def _bindings(call: Call, policy: Mapping[str, Any]) -> list[dict[str, Any]]:
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for binding in policy.get("bindings", []):
+        role = binding.get("role", "")
+        if not _ROLE.fullmatch(role):
+            raise _invalid(f"Role '{role}' is not valid: it must look like 'roles/storage.objectViewer'.")
+        condition = binding.get("condition")
+        if condition is not None and not conditions.understood(condition.get("expression", "")):
+            message = (
+                f"Condition '{condition.get('expression', '')}' uses what the local cloud cannot evaluate."
+            )
+            raise _invalid(message)
+        for member in binding.get("members", []):
+            _check_member(call, member)
+        members = sorted(set(binding.get("members", [])))
+        if not members:
+            continue
+        entry = merged.setdefault((role, str(condition)), {"role": role, "members": []})
+        entry["members"] = sorted({*entry["members"], *members})
+        if condition is not None:
+            entry["condition"] = condition
+    return [merged[place] for place in sorted(merged)]
+
+
+def _check_member(call: Call, member: str) -> None:
+    if member in {"allUsers", "allAuthenticatedUsers"}:
+        return
+    if not _MEMBER.fullmatch(member):
+        raise _invalid(
+            f"Invalid member '{member}': it must look like 'user:ann@example.com' or 'serviceAccount:EMAIL'."
+        )
+    kind, _, email = member.partition(":")
+    project = call.cloud.settings.project
+    if kind == "serviceAccount" and email.endswith(f"@{project}.iam.gserviceaccount.com"):
+        if call.cloud.store.get(f"iam/projects/{project}/serviceAccounts/{email}") is None:
+            raise _invalid(f"Service account {email} does not exist.")
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError(400, "invalid", message)
+
+
+def concurrent_change() -> ApiError:
+    """What Resource Manager and IAM answer to an etag that is not the present one."""
+    message = (
+        "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff. "
+        "The request's ETag did not match the current policy's ETag."
+    )
+    return ApiError(409, "aborted", message, status="ABORTED")

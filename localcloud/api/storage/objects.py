@@ -1,0 +1,307 @@
+"""Objects: their metadata, their bytes, their versions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+from localcloud.api.call import Answer, Call, Handler, Result
+from localcloud.api.cloud import Cloud
+from localcloud.api.compute.draft import merged, pruned
+from localcloud.api.errors import ApiError
+from localcloud.api.storage import buckets, errors
+from localcloud.api.storage.content import Stored, Writer
+from localcloud.api.storage.links import object_links, rendered
+from localcloud.store import Document
+
+_LONGEST_NAME = 1024  # bytes of UTF-8
+_PAGE = 1000
+
+
+def key(bucket: str, name: str) -> str:
+    """Return the store key of an object's live version."""
+    return f"{buckets.key(bucket)}/o/{name}"
+
+
+def _old_key(bucket: str, name: str, generation: str) -> str:
+    return f"storage/noncurrent/{bucket}/{name}#{generation}"
+
+
+def check_name(name: str) -> None:
+    """Refuse names that Cloud Storage refuses."""
+    if not name:
+        raise ApiError(400, "required", "Required")
+    if len(name.encode()) > _LONGEST_NAME or any(char in name for char in "\r\n") or name in {".", ".."}:
+        raise errors.invalid(f"Invalid object name: '{name[:100]}'")
+
+
+def existing(call: Call) -> Document:
+    """Return the object that the path (and generation) names; 404 if it is not there."""
+    bucket, name = call.path["bucket"], call.path["object"]
+    buckets.existing(call, bucket)
+    found = call.cloud.store.get(key(bucket, name))
+    generation = call.query.get("generation")
+    if generation is not None and (found is None or found["generation"] != generation):
+        found = call.cloud.store.get(_old_key(bucket, name, generation))
+    if found is None:
+        raise errors.no_object(bucket, name)
+    return found
+
+
+def check_preconditions(query: Mapping[str, Any], found: Document | None) -> None:
+    """Refuse where if(Meta)Generation(Not)Match says so; generation 0 stands for no object."""
+    generation = found["generation"] if found else "0"
+    metageneration = found["metageneration"] if found else ""
+    pairs = (
+        ("ifGenerationMatch", generation, True),
+        ("ifGenerationNotMatch", generation, False),
+        ("ifMetagenerationMatch", metageneration, True),
+        ("ifMetagenerationNotMatch", metageneration, False),
+    )
+    for name, present, equal in pairs:
+        wanted = query.get(name)
+        if wanted is not None and (str(wanted) == present) is not equal:
+            raise errors.precondition_failed()
+
+
+def store(call: Call, metadata: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
+    """Make an object of a finished upload: bytes first, then the document that makes them visible."""
+    bucket = call.path["bucket"]
+    name = str(call.query.get("name") or metadata.get("name") or "")
+    try:
+        place = buckets.existing(call, bucket)
+        check_name(name)
+        old = call.cloud.store.get(key(bucket, name))
+        check_preconditions(call.query, old)
+        stored = writer.finish()
+        _check_hashes(metadata, stored)
+    except BaseException:
+        writer.discard()
+        raise
+    generation = max(int(buckets.now_number(call)), int(old["generation"]) + 1 if old else 0)
+    document = _document(call.cloud, bucket, name, str(generation), metadata, stored, place)
+    call.cloud.content.keep(writer, bucket, name, document["generation"])
+    versioned = place.get("versioning", {}).get("enabled", False)
+    with call.cloud.store.transaction() as tx:
+        tx.put(key(bucket, name), document)
+        if old is not None and versioned:
+            tx.put(_old_key(bucket, name, old["generation"]), {**old, "timeDeleted": call.cloud.timestamp()})
+    if old is not None and not versioned:
+        call.cloud.content.remove(bucket, name, old["generation"])
+    return rendered(call, document)
+
+
+def _check_hashes(metadata: Mapping[str, Any], stored: Stored) -> None:
+    for name, actual in (("md5Hash", stored.md5), ("crc32c", stored.crc32c)):
+        given = metadata.get(name)
+        if given and given != actual:
+            kind = "MD5" if name == "md5Hash" else "CRC32C"
+            message = f'Provided {kind} hash "{given}" doesn\'t match calculated {kind} hash "{actual}".'
+            raise errors.invalid(message)
+
+
+_CLIENTS = (
+    "cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "customTime", "metadata",
+    "storageClass", "eventBasedHold", "temporaryHold",
+)  # fmt: skip
+
+
+def _document(
+    cloud: Cloud,
+    bucket: str,
+    name: str,
+    generation: str,
+    metadata: Mapping[str, Any],
+    stored: Stored,
+    place: Document,
+) -> dict[str, Any]:
+    now = cloud.timestamp()
+    document = {
+        "kind": "storage#object",
+        "id": f"{bucket}/{name}/{generation}",
+        **object_links(bucket, name, generation),
+        "name": name,
+        "bucket": bucket,
+        "generation": generation,
+        "metageneration": "1",
+        "contentType": "application/octet-stream",
+        "storageClass": place["storageClass"],
+        **{field: metadata[field] for field in _CLIENTS if metadata.get(field)},
+        "size": str(stored.size),
+        "md5Hash": stored.md5,
+        "crc32c": stored.crc32c,
+        "etag": buckets.etag(1),
+        "timeCreated": now,
+        "updated": now,
+        "timeStorageClassUpdated": now,
+        "timeFinalized": now,
+    }
+    result: dict[str, Any] = pruned(document)
+    return result
+
+
+def _get(call: Call) -> Result:
+    document = existing(call)
+    check_preconditions(call.query, document)
+    if call.query.get("alt") == "media":
+        return media(call, document)
+    return rendered(call, document)
+
+
+def media(call: Call, document: Document) -> Answer:
+    """Return an object's bytes, or the range of them that the caller wants."""
+    size = int(document["size"])
+    path = call.cloud.content.path(document["bucket"], document["name"], document["generation"])
+    headers = {
+        "etag": f'"{document["etag"]}"',
+        "x-goog-generation": document["generation"],
+        "x-goog-metageneration": document["metageneration"],
+        "x-goog-hash": f"crc32c={document['crc32c']},md5={document['md5Hash']}",
+        "x-goog-storage-class": document["storageClass"],
+        "x-goog-stored-content-length": document["size"],
+        "accept-ranges": "bytes",
+        "last-modified": format_datetime(
+            datetime.fromisoformat(document["updated"]).astimezone(UTC), usegmt=True
+        ),
+    }
+    for field, header in (("cacheControl", "cache-control"), ("contentDisposition", "content-disposition"),
+                          ("contentEncoding", "content-encoding"), ("contentLanguage", "content-language")):  # fmt: skip
+        if field in document:
+            headers[header] = document[field]
+    span = _range(call.headers.get("range"), size)
+    start, end = span or (0, size)
+    if span is not None:
+        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["content-length"] = str(end - start)
+    return Answer(
+        status=200 if span is None else 206,
+        content=_streamed(call.cloud.content.read(path, start, end)),
+        content_type=document["contentType"],
+        headers=headers,
+    )
+
+
+async def _streamed(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def _range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Return [start, end) of a Range header; None to send everything (also where it makes no sense, as RFC 9110 says)."""
+    if not header or not header.startswith("bytes=") or "," in header:
+        return None
+    first, _, last = header.removeprefix("bytes=").strip().partition("-")
+    if not (first.isdigit() or first == "") or not (last.isdigit() or last == "") or not (first or last):
+        return None
+    if first:
+        start, end = int(first), min(int(last) + 1 if last else size, size)
+    else:
+        start, end = max(0, size - int(last)), size
+    if start >= size or start >= end:
+        raise ApiError(416, "requestedRangeNotSatisfiable", "Request range not satisfiable")
+    return start, end
+
+
+def _list(call: Call) -> Result:
+    bucket, query = call.path["bucket"], call.query
+    buckets.existing(call, bucket)
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    base = key(bucket, "")
+    found = [(name.removeprefix(base), document) for name, document in call.cloud.store.scan(base + prefix)]
+    if query.get("versions"):
+        old = call.cloud.store.scan(f"storage/noncurrent/{bucket}/{prefix}")
+        found += [(document["name"], document) for _, document in old]
+        found.sort(key=lambda entry: (entry[0], int(entry[1]["generation"])))
+    token, limit = query.get("pageToken", ""), min(query.get("maxResults") or _PAGE, _PAGE)
+    items, prefixes, next_token = [], [], ""
+    for name, document in found:
+        place = f"{name}#{document['generation']}"
+        if token and place <= token:
+            continue
+        cut = name.find(delimiter, len(prefix)) if delimiter else -1
+        if cut >= 0:
+            group = name[: cut + len(delimiter)]
+            if group in prefixes or (token and token.startswith(group)):
+                continue
+        if len(items) + len(prefixes) >= limit:
+            break
+        next_token = place
+        if cut >= 0:
+            prefixes.append(name[: cut + len(delimiter)])
+        else:
+            items.append(rendered(call, document))
+    else:
+        next_token = ""
+    result: dict[str, Any] = {"kind": "storage#objects"}
+    for name, value in (("items", items), ("prefixes", prefixes), ("nextPageToken", next_token)):
+        if value:
+            result[name] = value
+    return result
+
+
+def _patch(call: Call) -> Result:
+    old = existing(call)
+    check_preconditions(call.query, old)
+    return _changed(call, old, {name: merged(old.get(name), value) for name, value in call.body.items()})
+
+
+def _update(call: Call) -> Result:
+    old = existing(call)
+    check_preconditions(call.query, old)
+    return _changed(call, old, {**dict.fromkeys(_CLIENTS), "storageClass": old["storageClass"], **call.body})
+
+
+def _changed(call: Call, old: Document, changes: dict[str, Any]) -> Result:
+    metageneration = int(old["metageneration"]) + 1
+    document = {
+        **old,
+        **{name: value for name, value in changes.items() if name in _CLIENTS},
+        "metageneration": str(metageneration),
+        "etag": buckets.etag(metageneration),
+        "updated": call.cloud.timestamp(),
+    }
+    document.setdefault("contentType", "application/octet-stream")
+    cleaned = pruned(document)
+    cleaned.setdefault("contentType", "application/octet-stream")
+    bucket, name = old["bucket"], old["name"]
+    live = call.cloud.store.get(key(bucket, name)) is old
+    with call.cloud.store.transaction() as tx:
+        tx.put(key(bucket, name) if live else _old_key(bucket, name, old["generation"]), cleaned)
+    return rendered(call, cleaned)
+
+
+def _delete(call: Call) -> Result:
+    found = existing(call)
+    check_preconditions(call.query, found)
+    bucket, name, generation = found["bucket"], found["name"], found["generation"]
+    place = buckets.existing(call, bucket)
+    live = call.cloud.store.get(key(bucket, name)) is found
+    versioned = live and place.get("versioning", {}).get("enabled", False) and "generation" not in call.query
+    with call.cloud.store.transaction() as tx:
+        tx.delete(key(bucket, name) if live else _old_key(bucket, name, generation))
+        if versioned:
+            tx.put(_old_key(bucket, name, generation), {**found, "timeDeleted": call.cloud.timestamp()})
+    if not versioned:
+        call.cloud.content.remove(bucket, name, generation)
+    return Answer(status=204)
+
+
+def every(cloud: Cloud) -> Iterator[tuple[str, str, str]]:
+    """Yield (bucket, name, generation) of every version of every object."""
+    for prefix in ("storage/b/", "storage/noncurrent/"):
+        for _, document in cloud.store.scan(prefix):
+            if document.get("kind") == "storage#object":
+                yield document["bucket"], document["name"], document["generation"]
+
+
+def handlers() -> dict[str, Handler]:
+    """Return the handlers by method id."""
+    return {
+        "storage.objects.get": _get,
+        "storage.objects.list": _list,
+        "storage.objects.patch": _patch,
+        "storage.objects.update": _update,
+        "storage.objects.delete": _delete,
+    }

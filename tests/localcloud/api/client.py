@@ -1,0 +1,143 @@
+"""A client of an API that lives in this process: it checks every answer against the discovery document's schema."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from localcloud.api.app import create_app
+from localcloud.api.router import Router
+from localcloud.api.settings import ApiSettings
+from localcloud.clock import VirtualClock
+from localcloud.discovery.document import ApiName, load
+from localcloud.discovery.validator import Mode
+from localcloud.identity import Identities
+from localcloud.store import Store
+
+OWNER = "owner-token-for-tests"
+PROJECT = "p"
+REGION = "europe-west1"
+_SCHEMAS: dict[str, ApiName] = {
+    "/compute/v1/": "compute.v1",
+    "/compute/beta/": "compute.beta",
+    "/storage/v1/": "storage.v1",
+    "/upload/storage/v1/": "storage.v1",
+    "/crm/v1/": "cloudresourcemanager.v1",
+    "/serviceusage/v1/": "serviceusage.v1",
+    "/v1/": "iam.v1",
+}
+
+
+class Api:
+    """One cloud's API over a folder; `reopen` is what a restart of the daemon does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = VirtualClock()
+        self.serial: dict[str, bytes] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self.store = Store(self.folder / "state.db")
+        self.identities = Identities(self.store, self.clock, OWNER)
+        self.settings = ApiSettings(
+            external_range="127.101.7.0/24",
+            content=self.folder / "content",
+            project=PROJECT,
+            project_number="1",
+        )
+        app = create_app(
+            self.store, self.clock, self.identities, self.settings, lambda key: self.serial.get(key, b"")
+        )
+        self._loop = asyncio.Runner()
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9822")
+
+    def close(self) -> None:
+        self._loop.run(self._http.aclose())
+        self._loop.close()
+        self.store.close()
+
+    def reopen(self) -> None:
+        self.close()
+        self._open()
+
+    def raw(self, method: str, path: str, *, token: str | None = OWNER, **options: Any) -> httpx.Response:
+        """Send a request; whatever answers it must fit the schema, and must not be a failure of the server."""
+        headers = dict(options.pop("headers", {}))
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        response = self._loop.run(self._http.request(method, path, headers=headers, **options))
+        assert response.status_code < 500 or response.status_code == 501, response.text
+        self._check_schema(method, path, response)
+        return response
+
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, status: int = 200
+    ) -> Any:
+        """Send a request that must be answered with this status; returns the JSON."""
+        response = self.raw(method, path, json=body) if body is not None else self.raw(method, path)
+        assert response.status_code == status, f"{method} {path}: {response.status_code} {response.text}"
+        return response.json() if response.content else {}
+
+    def get(self, path: str, *, status: int = 200) -> Any:
+        return self.call("GET", path, status=status)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None, *, status: int = 200) -> Any:
+        return self.call("POST", path, body or {}, status=status)
+
+    def refused(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, str, str]:
+        """Send a request that must fail; returns (status, reason, message)."""
+        before = dict(self.store.scan(""))
+        response = self.raw(method, path, json=body) if body is not None else self.raw(method, path)
+        assert 400 <= response.status_code < 600, f"{method} {path} was accepted: {response.text}"
+        assert dict(self.store.scan("")) == before, "a refused request changed the state"
+        error = response.json()["error"]
+        assert error["code"] == response.status_code
+        reason = error["errors"][0]["reason"] if "errors" in error else error["status"]
+        return response.status_code, reason, error["message"]
+
+    def _check_schema(self, method: str, path: str, response: Any) -> None:
+        if response.status_code != 200 or "application/json" not in response.headers.get("content-type", ""):
+            return
+        parts = urlsplit(path)
+        if "fields=" in parts.query or not response.content:
+            return
+        for prefix, name in _SCHEMAS.items():
+            if parts.path.startswith(prefix):
+                document = load(name)
+                segments = tuple(
+                    unquote(part) for part in parts.path.removeprefix(prefix).strip("/").split("/")
+                )
+                match = _router(name).match(method, segments)
+                if match is not None and match.method.response is not None:
+                    document.validator(match.method.response, Mode.RESPONSE)(
+                        json.loads(response.content), "answer"
+                    )
+                return
+
+
+_ROUTERS: dict[str, Router] = {}
+
+
+def _router(name: ApiName) -> Router:
+    if name not in _ROUTERS:
+        verbs = name in {"iam.v1", "cloudresourcemanager.v1", "serviceusage.v1"}
+        _ROUTERS[name] = Router(load(name).methods.values(), verbs=verbs)
+    return _ROUTERS[name]
+
+
+def region_path(collection: str, version: str = "v1") -> str:
+    """Return the path of a regional collection."""
+    return f"/compute/{version}/projects/{PROJECT}/regions/{REGION}/{collection}"
+
+
+def global_path(collection: str, version: str = "v1") -> str:
+    """Return the path of a global collection."""
+    return f"/compute/{version}/projects/{PROJECT}/global/{collection}"
