@@ -45,12 +45,38 @@ def _address(old: str, new: str) -> bool:
     return old == new or ("/" in new and old.count("/") == 0 and old != "") or old.split("/")[0] == new
 
 
+_SCOPES = "https://www.googleapis.com/auth/"
+_SCOPE_ALIASES = {
+    "compute-ro": "compute.readonly",
+    "compute-rw": "compute",
+    "logging-write": "logging.write",
+    "monitoring-write": "monitoring.write",
+    "service-control": "servicecontrol",
+    "service-management": "service.management.readonly",
+    "storage-full": "devstorage.full_control",
+    "storage-ro": "devstorage.read_only",
+    "storage-rw": "devstorage.read_write",
+    "trace": "trace.append",
+    "userinfo-email": "userinfo.email",
+}
+
+
+def canonical_scope(scope: str) -> str:
+    """Return the full form of an OAuth scope's alias (``cloud-platform``)."""
+    return scope if "/" in scope else _SCOPES + _SCOPE_ALIASES.get(scope, scope)
+
+
+def _scope(old: str, new: str) -> bool:
+    return canonical_scope(old) == canonical_scope(new)
+
+
 _RULES: dict[str, Callable[[str, str], bool]] = {
     "link": _links,
     "link-or-name": _links_or_name,
     "case": lambda old, new: old.casefold() == new.casefold(),
     "port-range": _port_range,
     "address": _address,
+    "scope": _scope,
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from localcloud.provider.equality import is_empty
+from localcloud.provider.plan import in_order
 from localcloud.provider.schema import Field
 from localcloud.provider.session import Session
 from localcloud.provider.values import UNKNOWN, Properties
@@ -43,7 +44,7 @@ class Table:
     `names`: the API's name, itself dotted where the API nests deeper, for properties whose name differs.
     `kept`: sent even if zero or empty, as long as they are known and not null.
     `local`: neither sent nor read, the plugin's own. `unread`: sent only. `unsent`: read only.
-    `writers` turn a value (null if not given) into what is sent, or OMIT. `readers` get the API's object that the property is in.
+    `writers` turn a value (null if not given or not known) into what is sent, or OMIT. `readers` get the API's object that the property is in.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +72,7 @@ def expand(fields: Mapping[str, Field], values: Properties, table: Table, scope:
 def _written(item: Field, value: Any, table: Table, scope: Scope, where: str) -> Any:
     writer = table.writers.get(where)
     if writer is not None:
-        return OMIT if value is UNKNOWN else writer(value, scope)
+        return writer(None if value is UNKNOWN else value, scope)
     if item.output or value is None or value is UNKNOWN or (is_empty(value) and where not in table.kept):
         return OMIT
     if item.kind == "block":
@@ -158,6 +159,8 @@ def read_value(item: Field, value: Any, table: Table, scope: Scope, prior: Any, 
         return value[0] if isinstance(value, list) and value else None
     if item.kind == "string" and name_is_self_link(where):
         return v1_link(value)
+    if item.kind == "list" and item.unordered:
+        return in_order(value)
     return coerce(item.kind, value)
 
 

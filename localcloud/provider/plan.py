@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.provider.equality import is_empty
 from localcloud.provider.schema import Field
 from localcloud.provider.values import UNKNOWN, Asset, Properties
 
 
-def plan(fields: Mapping[str, Field], inputs: Properties, prior: Properties | None = None) -> Properties:
+def plan(fields: Mapping[str, Field], inputs: Properties, prior: Properties | None = None, *, in_set: bool = False) -> Properties:
     """Complete inputs to a whole state.
 
-    What is not given is its default, else (if the API fills it in) its prior value or unknown, else absent.
+    What is not given is its default, else (if the API fills it in) its prior value or unknown, else absent; in elements of sets,
+    absent texts and lists are empty ones, as sets compare by value.
     """
-    return {name: _value(item, inputs.get(name), _prior(prior, name)) for name, item in fields.items()}
+    return {name: _value(item, inputs.get(name), _prior(prior, name), in_set=in_set) for name, item in fields.items()}
 
 
 _NEW = object()
@@ -24,21 +26,31 @@ def _prior(prior: Properties | None, name: str) -> Any:
     return _NEW if prior is None else prior.get(name)
 
 
-def _value(item: Field, given: Any, prior: Any) -> Any:
+def _value(item: Field, given: Any, prior: Any, *, in_set: bool) -> Any:
     if item.output or given is None:
-        return _not_given(item, prior)
+        return _not_given(item, prior, in_set=in_set)
     if given is UNKNOWN or isinstance(given, Asset):
         return given
     if item.kind == "block":
         if not isinstance(given, dict):
             return given
-        return plan(item.fields, given, prior if isinstance(prior, dict) else None)
+        return plan(item.fields, given, prior if isinstance(prior, dict) else None, in_set=in_set or item.unordered)
     if item.kind == "blocks":
-        return [_element(item, element, index, prior) for index, element in enumerate(given)]
+        return [_element(item, element, index, prior, in_set=in_set or item.unordered) for index, element in enumerate(given)]
+    if item.kind == "list" and item.unordered:
+        return in_order(given)
+    if item.same == f"empty:{given}" and (prior is _NEW or prior in (None, "")):
+        # Asking for what Google does anyway is asking for nothing.
+        return item.absent if prior is _NEW else prior
     return given
 
 
-def _element(item: Field, given: Any, index: int, prior: Any) -> Any:
+def in_order(values: list[Any]) -> list[Any]:
+    """Return a set's values in the order that states have them in."""
+    return sorted(values) if all(isinstance(value, str) for value in values) else values
+
+
+def _element(item: Field, given: Any, index: int, prior: Any, *, in_set: bool) -> Any:
     if not isinstance(given, dict):
         return given
     before: Any = None
@@ -47,7 +59,7 @@ def _element(item: Field, given: Any, index: int, prior: Any) -> Any:
             before = next((old for old in prior if isinstance(old, dict) and _agrees(item.fields, given, old)), None)
         elif index < len(prior):
             before = prior[index]
-    return plan(item.fields, given, before if isinstance(before, dict) else None)
+    return plan(item.fields, given, before if isinstance(before, dict) else None, in_set=in_set)
 
 
 def _agrees(fields: Mapping[str, Field], given: Properties, old: Properties) -> bool:
@@ -56,12 +68,15 @@ def _agrees(fields: Mapping[str, Field], given: Properties, old: Properties) -> 
     return all(given.get(name) == old.get(name) for name in keys)
 
 
-def _not_given(item: Field, prior: Any) -> Any:
+def _not_given(item: Field, prior: Any, *, in_set: bool) -> Any:
     if item.default is not None:
         return item.default
     if item.computed:
         return UNKNOWN if prior is _NEW else prior
-    return item.absent
+    # An empty value stays the kind of empty it was: updates send "" for a text that had been read as that.
+    if prior is not _NEW and prior is not None and is_empty(prior):
+        return prior
+    return item.zero if in_set and item.kind in ("string", "list") else item.absent
 
 
 def settle(fields: Mapping[str, Field], state: Properties, planned: Properties) -> Properties:

@@ -193,8 +193,6 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
                 return provider_pb2.ReadResponse()
             fields = resource.schema.fields
             inputs = refreshed_inputs(fields, reveal(given), state) if DEFAULTS in given or given else imported_inputs(fields, state)
-            if not before.get("id"):
-                state = {**state}
             resource_id = request.id if before else _full_id(resource, self._session(context), request.id, state)
             properties = _outputs(resource, state, given, 0, "", resource_id, meta=old.get("__meta"))
             return provider_pb2.ReadResponse(id=resource_id, properties=to_struct(properties), inputs=to_struct(_sealed(inputs, given)))
@@ -302,7 +300,7 @@ def _outputs(
     if meta is not None:
         outputs["__meta"] = meta
     elif resource.keeps_meta:
-        outputs["__meta"] = resource.meta(timeout, step)
+        outputs["__meta"] = resource.meta(timeout, step, preview=resource_id is UNKNOWN)
     return _sealed(outputs, {name: value for name, value in given.items() if not isinstance(outputs.get(name), Secret)})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from localcloud.provider.check import DEFAULTS
 from localcloud.provider.equality import is_empty
+from localcloud.provider.diff import same
 from localcloud.provider.schema import Field
 from localcloud.provider.values import Asset, Properties
 
@@ -40,19 +41,14 @@ def _refreshed(item: Field, value: Any, now: Any) -> Any:
             refreshed_inputs(item.fields, before, after) if isinstance(before, dict) else imported_inputs(item.fields, after)
             for before, after in _paired(value, now)
         ]
-    if item.kind == "list" and isinstance(now, list) and isinstance(value, list) and len(now) == len(value):
-        # Sets come back in any order, and scopes by their long names: as long as none came or went, they are the program's.
-        return value if item.unordered or _plain(now) == _plain(value) else now
+    if item.kind == "list" and item.same and isinstance(now, list) and isinstance(value, list) and same(item, now, value):
+        return value  # scopes come back by their long names
     return value if is_empty(value) and is_empty(now) else _keep_spelling(value, now)
 
 
 def _keep_spelling(value: Any, now: Any) -> Any:
     """Keep "8080" for 8080."""
     return value if str(value) == str(now) else now
-
-
-def _plain(values: list[Any]) -> list[str]:
-    return [str(value) for value in values]
 
 
 def _paired(befores: list[Any], afters: list[Any]) -> list[tuple[Any, Any]]:

@@ -76,7 +76,7 @@ class Resource(ABC):
         """Return the properties that only a replacement changes."""
         return sorted(name for name, item in self.schema.fields.items() if item.replaces)
 
-    def meta(self, timeout: float, step: str) -> str:
+    def meta(self, timeout: float, step: str, *, preview: bool = False) -> str:
         """Return what the official provider keeps in the state beside the properties: timeouts and its schema's version."""
         limits = {
             name: int((timeout if timeout and name == step else getattr(self.timeouts, name)) * 1e9)
@@ -84,7 +84,9 @@ class Resource(ABC):
             if getattr(self.timeouts, name) is not None
         }
         content: dict[str, Any] = {_TIMEOUTS: limits}
-        if self.schema_version:
+        if preview:
+            content["_new_extra_shim"] = {}
+        elif self.schema_version:
             content["schema_version"] = str(self.schema_version)
         return json.dumps(content, separators=(",", ":"))
 

@@ -52,7 +52,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Asset:
-    """A file or text, or an archive of them; `source` is one of text, path, uri, assets; `hash` its SHA-256."""
+    """A file or text, or an archive of them; `source` is one of text, path, uri, assets (states keep the hash alone); `hash` its SHA-256."""
 
     source: str
     content: Any
@@ -89,7 +89,7 @@ def _special(fields: Properties) -> Any:
         value = fields.get("value", UNKNOWN)
         return Secret(value) if fields.get("secret") else value
     if signature in (_ASSET, _ARCHIVE):
-        source = next((name for name in ("text", "path", "uri", "assets") if name in fields), "text")
+        source = next((name for name in ("text", "path", "uri", "assets") if name in fields), "")
         return Asset(source, fields.get(source), str(fields.get("hash", "")), signature == _ARCHIVE)
     return fields
 
@@ -125,7 +125,8 @@ def _set(target: struct_pb2.Value, value: Any) -> None:
         _set(target, {_SIGNATURE: _SECRET, "value": value.value})
     elif isinstance(value, Asset):
         signature = _ARCHIVE if value.archive else _ASSET
-        _set(target, {_SIGNATURE: signature, "hash": value.hash, value.source: value.content})
+        content = {value.source: value.content} if value.source else {}
+        _set(target, {_SIGNATURE: signature, "hash": value.hash, **content})
     else:
         target.struct_value.SetInParent()
         _fill(target.struct_value, value)

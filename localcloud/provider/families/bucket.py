@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from localcloud.provider.check import Naming
+from localcloud.provider.diff import Change
 from localcloud.provider.errors import ApiError, PartialError, ProviderError
 from localcloud.provider.labels import plan_labels, read_labels
 from localcloud.provider.mapping import Body, Scope, Table, coerce, expand, flatten, look
@@ -58,7 +59,7 @@ def _read_rule(rule: Body, prior: Properties) -> Properties:
     state: Properties = {name: int(condition.get(name) or 0) for name in _CONDITION_NUMBERS}
     state.update({name: condition.get(name, "") for name in _CONDITION_TEXTS})
     state.update({name: condition.get(api) or [] for name, api in _CONDITION_LISTS.items()})
-    state.update({switch: before.get(switch) for switch in _ZERO_SWITCHES.values()})
+    state.update({switch: before.get(switch) is True for switch in _ZERO_SWITCHES.values()})
     state["withState"] = "ANY" if live is None else "LIVE" if live else "ARCHIVED"
     action = rule.get("action") or {}
     return {"action": {"type": action.get("type", ""), "storageClass": action.get("storageClass", "")}, "condition": state}
@@ -128,6 +129,14 @@ class Bucket(Resource):
         if planned.get("labels") is not UNKNOWN:
             plan_labels(session, planned, attributed=True)
         return planned
+
+    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+        """Compare; a namespace that is off is as good as none, and locations are in capitals."""
+        location = news.get("location")
+        news = {**news, "location": location.upper()} if isinstance(location, str) else news
+        flat = not (state.get("hierarchicalNamespace") or {}).get("enabled")
+        changes = super().changes(session, state, news, ignored)
+        return [change for change in changes if not (flat and change.path == "hierarchicalNamespace" and change.kind == "DELETE")]
 
     def _scope(self, session: Session, properties: Properties) -> Scope:
         return Scope(session, session.project_of(properties), session.region, properties)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.provider.diff import Change
 from localcloud.provider.errors import ApiError, ProviderError
 from localcloud.provider.families.iam_policy import (
     Condition,
@@ -109,6 +110,12 @@ class IamMember(Resource):
         name = given if given.startswith("projects/") else f"projects/{session.project_of({})}/serviceAccounts/{given}"
         return ServiceAccountPolicy(name), name, name
 
+    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+        """Compare, with the owner written as states have it."""
+        if isinstance(news.get(self.owner), str):
+            news = {**news, self.owner: self._holder(session, news)[2]}
+        return super().changes(session, state, news, ignored)
+
     async def create(self, request: Request) -> tuple[str, Properties]:
         """Add the member, and wait until the policy shows it."""
         planned = request.planned
@@ -118,7 +125,7 @@ class IamMember(Resource):
         rest = request.session.rest
         await change_policy(rest, holder, lambda policy: with_member(policy, role, member, condition), timeout)
         policy = await wait_for_policy(rest, holder, lambda policy: has_member(policy, role, member, condition), timeout)
-        resource_id = f"{start}/{role}/{member}" + (f"/{condition['title']}" if condition else "")
+        resource_id = f"{start}/{role}/{member}" + _condition_suffix(condition)
         return resource_id, self._state(owner, policy, planned)
 
     def _state(self, owner: str, policy: Body, properties: Properties) -> Properties:
@@ -173,6 +180,12 @@ class IamMember(Resource):
         except ApiError as error:
             if error.status != 404:
                 raise
+
+
+def _condition_suffix(condition: Condition) -> str:
+    if not condition:
+        return ""
+    return f"/{condition['title']}/{condition.get('description', '')}/{condition['expression']}"
 
 
 def _condition(properties: Properties) -> Condition:

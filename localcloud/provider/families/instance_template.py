@@ -11,7 +11,7 @@ from typing import Any
 from localcloud.provider.check import Naming
 from localcloud.provider.compute import ComputeResource, Settings, has_labels
 from localcloud.provider.diff import Change
-from localcloud.provider.equality import last_segment
+from localcloud.provider.equality import canonical_scope, last_segment
 from localcloud.provider.families.disk import read_disk, write_disk
 from localcloud.provider.families.image import resolve_image, same_image
 from localcloud.provider.families.network_interface import read_interface, write_interface
@@ -24,28 +24,7 @@ from localcloud.provider.session import Session
 from localcloud.provider.values import UNKNOWN, Properties
 
 _PROPERTIES = "properties"
-_SCOPES = {
-    "cloud-platform": "https://www.googleapis.com/auth/cloud-platform",
-    "compute-ro": "https://www.googleapis.com/auth/compute.readonly",
-    "compute-rw": "https://www.googleapis.com/auth/compute",
-    "logging-write": "https://www.googleapis.com/auth/logging.write",
-    "monitoring": "https://www.googleapis.com/auth/monitoring",
-    "monitoring-write": "https://www.googleapis.com/auth/monitoring.write",
-    "pubsub": "https://www.googleapis.com/auth/pubsub",
-    "service-control": "https://www.googleapis.com/auth/servicecontrol",
-    "service-management": "https://www.googleapis.com/auth/service.management.readonly",
-    "storage-full": "https://www.googleapis.com/auth/devstorage.full_control",
-    "storage-ro": "https://www.googleapis.com/auth/devstorage.read_only",
-    "storage-rw": "https://www.googleapis.com/auth/devstorage.read_write",
-    "trace": "https://www.googleapis.com/auth/trace.append",
-    "userinfo-email": "https://www.googleapis.com/auth/userinfo.email",
-}
 _LONGEST_LONG_PREFIX = 37
-
-
-def canonical_scope(scope: str) -> str:
-    """Return the full form of a scope's alias."""
-    return _SCOPES.get(scope, scope)
 
 
 # The properties that are plain values under `properties`, with their names there.
@@ -104,16 +83,16 @@ class InstanceTemplate(ComputeResource):
         return planned
 
     def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
-        """Compare, with images named in other ways and scopes by alias taken for what they mean."""
+        """Compare, with images named in other ways taken for what they mean."""
         return super().changes(session, state, _as_in_state(state, news), ignored)
 
     def body(self, scope: Scope, planned: Properties) -> Body:
-        """Write the template without its disks' images, which `create` asks the API about."""
+        """Write the template; `create` has asked the API about the disks' images."""
         body = expand(self.schema.fields, planned, _TABLE, scope)
         inner = body.setdefault(_PROPERTIES, {})
         body["name"] = planned["name"]
         disks = planned.get("disks") or []
-        inner["disks"] = [write_disk(disk, first=index == 0, image="") for index, disk in enumerate(disks)]
+        inner["disks"] = [write_disk(disk, first=index == 0, image=disk.get("sourceImage") or "") for index, disk in enumerate(disks)]
         if planned.get("networkInterfaces"):
             inner["networkInterfaces"] = [write_interface(interface, scope) for interface in planned["networkInterfaces"]]
         inner["scheduling"] = write_scheduling(planned.get("scheduling"))
@@ -224,11 +203,8 @@ def _read_affinity(affinity: Body) -> Properties:
 
 
 def _as_in_state(state: Properties, news: Properties) -> Properties:
-    """Write the new inputs as the state has them where they mean the same."""
+    """Write the new inputs as the state has them, where they mean the same."""
     result = dict(news)
-    account = news.get("serviceAccount")
-    if isinstance(account, dict) and isinstance(account.get("scopes"), list):
-        result["serviceAccount"] = {**account, "scopes": [canonical_scope(scope) for scope in account["scopes"]]}
     olds = state.get("disks") or []
     disks = news.get("disks")
     if isinstance(disks, list):

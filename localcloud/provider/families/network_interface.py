@@ -74,7 +74,7 @@ def read_interface(interface: Body, scope: Scope) -> Properties:
         "ipv6AccessConfigs": [
             {
                 "externalIpv6": config.get("externalIpv6", ""),
-                "externalIpv6PrefixLength": str(config.get("externalIpv6PrefixLength", "")),
+                "externalIpv6PrefixLength": str(config.get("externalIpv6PrefixLength", 0)),
                 "name": config.get("name", ""),
                 "networkTier": config.get("networkTier", ""),
                 "publicPtrDomainName": config.get("publicPtrDomainName", ""),

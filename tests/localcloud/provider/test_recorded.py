@@ -24,6 +24,11 @@ from tests.localcloud.provider.stand_in import StandIn
 
 STEPS = ("0-preview", "1-create", "2-unchanged", "3-refresh", "4-update", "5-destroy")
 
+# One request is different on purpose: the official provider forgets the etag when it takes the last binding out of a bucket's policy,
+# and with it anybody else's change of the same moment.
+_WITHOUT_ETAG = 'PUT /storage/v1/b/p-scripts/iam?alt=json {"version": 3}'
+_WITH_ETAG = 'PUT /storage/v1/b/p-scripts/iam?alt=json {"etag": "ACAC", "version": 3}'
+
 # Reads that only wait for something to become visible: the official provider reads policies four times over, for one.
 _POLLED = ("GET /v1/projects/p/serviceAccounts/", "GET /storage/v1/b/p-scripts", "POST /crm/v1/projects/p:getIamPolicy")
 
@@ -111,6 +116,7 @@ def _differences(expected: Any, actual: Any, path: str) -> Iterator[str]:
 
 def _compare_requests(expected: list[tuple[str, str, Any]], actual: list[tuple[str, str, Any]]) -> Iterator[str]:
     wanted, got = _counted(expected, recording.HOST), _counted(actual, "")
+    wanted = Counter({_WITH_ETAG if key == _WITHOUT_ETAG else key: count for key, count in wanted.items()})
     for key in wanted.keys() | got.keys():
         polled = key.startswith(_POLLED) or ("GET" in key and "/instanceGroupManagers/" in key)
         if (wanted[key] and not got[key]) or (got[key] and not wanted[key]) or (wanted[key] != got[key] and not polled):
