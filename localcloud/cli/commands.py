@@ -156,14 +156,11 @@ def _client_variables(config: CloudConfig) -> dict[str, str]:
 
 
 def _gcloud_variables(home: Home, config: CloudConfig) -> dict[str, str]:
-    token = home.path / "owner.token"
-    with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(config.owner_token)
     base = config.endpoint
     overrides = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
     return {
         "CLOUDSDK_CORE_PROJECT": config.project,
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(config.write_token(home)),
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
         f"{overrides}COMPUTE": f"{base}/compute/v1/",
         f"{overrides}STORAGE": f"{base}/storage/v1/",

@@ -56,10 +56,14 @@ async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: 
             project=config.project,
             project_number=config.project_number,
         )
-        api = create_app(store, clock, identities, settings, lambda instance_id: sandboxes.serial_output(instance_id))
+        api = create_app(
+            store, clock, identities, settings, lambda instance_id: sandboxes.serial_output(instance_id)
+        )
         world = await World.open(home, clock)
         stack.push_async_callback(world.close)
-        sandboxes = Sandboxes(home, store, clock, world, identities, api, project_number=config.project_number)
+        sandboxes = Sandboxes(
+            home, store, clock, world, identities, api, project_number=config.project_number
+        )
         stack.push_async_callback(sandboxes.release)
         await sandboxes.adopt()
         controllers = asyncio.create_task(

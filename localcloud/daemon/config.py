@@ -77,6 +77,13 @@ class CloudConfig:
         draft.rename(home.config_file)
         return made
 
+    def write_token(self, home: Home) -> Path:
+        """Write the owner's token to a file of its own, for clients that read it from one; returns the file, mode 0600."""
+        file = home.path / "owner.token"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+            opened.write(self.owner_token)
+        return file
+
     def hold_range(self) -> socket.socket:
         """Mark the address range as in use for as long as the returned socket is open.
 

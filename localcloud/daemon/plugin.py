@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,8 @@ if TYPE_CHECKING:
 async def plugin(home: Home, config: CloudConfig) -> AsyncIterator[None]:
     """Run the plugin on the cloud's provider port for as long as the block lasts.
 
-    The owner's token goes to it by a pipe, so that it shows in no process list.
+    The owner's token goes to it in a file, so that it shows in no process list.
     """
-    read, write = os.pipe()
-    os.write(write, config.owner_token.encode())
-    os.close(write)
     with (home.logs / "plugin.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -34,13 +30,11 @@ async def plugin(home: Home, config: CloudConfig) -> AsyncIterator[None]:
             "--endpoint",
             config.endpoint,
             "--token-file",
-            f"/dev/fd/{read}",
+            str(config.write_token(home)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=[read],
         )
-    os.close(read)
     try:
         yield
     finally:
