@@ -24,11 +24,15 @@ class Make:
 
 @dataclass(frozen=True, kw_only=True)
 class Delete:
-    """Take an instance out of the group and delete it. `drain`: let the balancer's connections end first."""
+    """Take an instance out of the group and delete it.
+
+    `drain`: let the balancer's connections end first. `replaced`: another takes its place, so it counts against the surge until it is gone.
+    """
 
     name: str
     reason: str
     drain: bool = True
+    replaced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

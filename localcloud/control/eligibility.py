@@ -50,35 +50,24 @@ def _compare(store: Store, change: Transaction, service: VirtualService, now: fl
         "eligible": eligible,
         "lastResort": resort,
     }
-    present = {backend.instance for backend in service.backends}
     for instance in sorted(set(eligible) - set(before["eligible"])):
-        why = "no backend is healthy: all get traffic as a last resort" if resort else "HEALTHY"
-        change.event(
-            Event(
-                now,
-                "balancer.added",
-                instance,
-                f"gets new connections of {last(service.key)}: {why}",
-                {"instance": instance, **rule},
-            )
-        )
+        why = "no backend is healthy: all get traffic as a last resort" if resort else "it is HEALTHY"
+        data = {"instance": instance, "reason": why, **rule}
+        text = f"gets new connections of {last(service.key)}: {why}"
+        change.event(Event(now, "balancer.added", instance, text, data))
     for instance in sorted(set(before["eligible"]) - set(eligible)):
+        # A leaving instance is not probed for the balancer any more, so there is no verdict on it.
+        verdict = verdicts.get(instance)
         why = (
-            "it is gone"
-            if instance not in present
+            f"it is {verdict['verdict']}"
+            if verdict
             else "it is leaving"
-            if instance in healthy
-            else "it is not HEALTHY"
+            if instance in verdicts
+            else "it is gone"
         )
-        change.event(
-            Event(
-                now,
-                "balancer.removed",
-                instance,
-                f"gets no new connections of {last(service.key)}: {why}",
-                {"instance": instance, **rule},
-            )
-        )
+        data = {"instance": instance, "reason": why, **rule}
+        text = f"gets no new connections of {last(service.key)}: {why}"
+        change.event(Event(now, "balancer.removed", instance, text, data))
     if resort and not before["lastResort"]:
         text = f"no backend is healthy; all {len(eligible)} get new connections as a last resort"
         change.event(Event(now, "balancer.last_resort", last(service.key), text, rule))

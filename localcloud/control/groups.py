@@ -156,8 +156,8 @@ class GroupController:
                 self._create(look, action)
             case Make(name=name):
                 self._make(look, look.members[name])
-            case Delete(name=name, reason=reason, drain=drain):
-                member = look.members[name].acting("DELETING", look.now)
+            case Delete(name=name, reason=reason, drain=drain, replaced=replaced):
+                member = replace(look.members[name].acting("DELETING", look.now), replaced=replaced)
                 look.members[name] = member
                 intend(self._store, look.change, member.instance, "delete", now=look.now, drain=drain)
                 self._tell(look, "instance.deleting", name, f"leaves the group: {reason}", {"reason": reason})

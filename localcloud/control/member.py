@@ -30,7 +30,7 @@ class Member:
 
     `instance_id`: numeric id of the incarnation it should have; empty while that one is not made yet.
     `repairs`: repairs since it last worked; the next one waits the longer. `retry_at`: not made again before. `cpu`: measured
-    utilisation of the allotted CPU. `config`: revision of the allInstancesConfig it was given.
+    utilisation of the allotted CPU. `replaced`: it leaves because of an update, so its place is not free before it is gone. `config`: revision of the allInstancesConfig it was given.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Member:
     retry_at: float = 0.0
     attempts: int = 0
     cpu: float | None = None
+    replaced: bool = False
     config: str = ""
     requested: str = ""  # the least action that applyUpdatesToInstances asked for
     allowed: str = "REPLACE"  # ... and the most it allowed
@@ -121,6 +122,7 @@ class Member:
             "retryAt": self.retry_at,
             "attempts": self.attempts,
             "cpu": self.cpu,
+            "replaced": self.replaced,
             "config": self.config,
             "requested": self.requested,
             "allowed": self.allowed,
@@ -150,6 +152,7 @@ class Member:
             retry_at=document.get("retryAt", 0.0),
             attempts=document.get("attempts", 0),
             cpu=document.get("cpu"),
+            replaced=document.get("replaced", False),
             config=document.get("config", ""),
             requested=document.get("requested", ""),
             allowed=document.get("allowed", "REPLACE"),

@@ -30,12 +30,17 @@ def decide(group: Group, members: Sequence[Member], busy: set[str], now: float, 
     return _Rollout(group, members, busy, now, needs).decide()
 
 
-def victims(members: Sequence[Member], count: int, outdated: set[str]) -> list[Member]:
-    """Choose what to remove when shrinking: keep zones even; within a zone first what runs not, is sick, is old; then the youngest."""
+def victims(
+    members: Sequence[Member], count: int, outdated: set[str], crowd: Sequence[Member] = ()
+) -> list[Member]:
+    """Choose what to remove when shrinking: keep zones even; within a zone first what runs not, is sick, is old; then the youngest.
+
+    `crowd`: all instances of the group, where only some of them may be chosen; zones are kept even among all.
+    """
     left = list(members)
+    per_zone = Counter(member.zone for member in crowd or members)
     chosen: list[Member] = []
     for _ in range(min(count, len(left))):
-        per_zone = Counter(member.zone for member in left)
         victim = max(
             left,
             key=lambda member: (
@@ -49,6 +54,7 @@ def victims(members: Sequence[Member], count: int, outdated: set[str]) -> list[M
             ),
         )
         left.remove(victim)
+        per_zone[victim.zone] -= 1
         chosen.append(victim)
     return chosen
 
@@ -61,7 +67,7 @@ class _Rollout:
     ) -> None:
         self._group, self._now, self._needs = group, now, needs
         self._busy = set(busy)
-        self._existing = len(members)
+        self._going = sum(1 for member in members if member.leaving and member.replaced)
         self._live = [member for member in members if not member.leaving]
         self._actions: list[Action] = []
         self._deficit: dict[Version, int] = {}
@@ -81,7 +87,8 @@ class _Rollout:
             self._shrink(surplus, f"the group's size is {group.size}")
             proactive = [member for member in proactive if member in self._live]
         if len(self._live) < group.size:
-            self._grow(group.size - len(self._live))
+            room = group.size + group.surge - len(self._live) - self._going
+            self._grow(max(0, min(room, group.size - len(self._live))))
         if proactive:
             self._update(proactive)
         waiting = [
@@ -103,13 +110,10 @@ class _Rollout:
         for member in self._live:
             by_version.setdefault(member.version, []).append(member)
         for version, count in self._group.wanted():
-            having = sorted(
-                by_version.pop(version, []),
-                key=lambda member: (not self._available(member), member.created_at, member.name),
-            )
+            having = by_version.pop(version, [])
             self._deficit[version] = max(0, count - len(having))
-            if len(self._group.versions) > 1:
-                self._outdated.extend(having[count:])
+            if len(self._group.versions) > 1 and len(having) > count:
+                self._outdated.extend(victims(having, len(having) - count, set(), self._live))
         for members in by_version.values():
             self._outdated.extend(members)
         self._outdated.sort(key=lambda member: (self._available(member), member.created_at, member.name))
@@ -149,6 +153,7 @@ class _Rollout:
             self._misplaced = self._find_misplaced()
             if self._misplaced:
                 found.append(self._misplaced)
+                self._deficit[self._misplaced.version] += 1  # its substitute is of the same version
         return found
 
     def _find_misplaced(self) -> Member | None:
@@ -158,8 +163,11 @@ class _Rollout:
         fullest = max(per_zone, key=lambda zone: per_zone[zone])
         if per_zone[fullest] - min(per_zone.values()) <= 1:
             return None
-        candidates = [member for member in self._live if member.zone == fullest]
-        return max(candidates, key=lambda member: (member.created_at, member.name))
+        # Only of a wanted version: nothing is outdated when this is asked.
+        candidates = [
+            member for member in self._live if member.zone == fullest and member.version in self._deficit
+        ]
+        return max(candidates, key=lambda member: (member.created_at, member.name), default=None)
 
     def _available(self, member: Member) -> bool:
         return member.name not in self._busy and member.available(
@@ -171,8 +179,8 @@ class _Rollout:
         for victim in victims(self._live, count, outdated):
             self._remove(victim, reason)
 
-    def _remove(self, member: Member, reason: str) -> None:
-        self._actions.append(Delete(name=member.name, reason=reason))
+    def _remove(self, member: Member, reason: str, *, replaced: bool = False) -> None:
+        self._actions.append(Delete(name=member.name, reason=reason, replaced=replaced))
         self._live.remove(member)
         self._busy.add(member.name)
 
@@ -229,8 +237,8 @@ class _Rollout:
         group = self._group
         creating = sum(1 for action in self._actions if isinstance(action, Create))
         current = len(self._live) - len(replaced) + creating
-        # Everything that exists counts against the surge, leaving instances too: the quota does not know the difference.
-        room = group.size + group.surge - self._existing - creating
+        # What exists counts against the surge, instances on their way out too: a quota does not know the difference.
+        room = group.size + group.surge - len(self._live) - self._going - creating
         new = max(0, min(room, group.size - current))
         if new:
             self._grow(new, avoid=self._misplaced.zone if self._misplaced else "")
@@ -239,9 +247,8 @@ class _Rollout:
             if available and budget <= 0:
                 continue
             budget -= available
-            self._remove(
-                member, "replaced by an update" if member is not self._misplaced else "its zone has too many"
-            )
+            why = "replaced by an update" if member is not self._misplaced else "its zone has too many"
+            self._remove(member, why, replaced=True)
 
     def _change(self, member: Member, version: Version, level: str) -> None:
         if version in self._deficit and version != member.version:
