@@ -186,6 +186,8 @@ def analyze(
                 options=_options(resource),
             )
             for key, names in resource.sources.items():
-                entry.propertyDependencies[key].urns.extend(urn(types[name], name) for name in names)
+                entry.propertyDependencies[key].urns.extend(
+                    urn(types[name], name) for name in names if name in types
+                )
         take(stub.AnalyzeStack(request), "")
     return Report(tuple(findings), dict(session.account), frozenset(not_applicable))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from tests.policies.engine import UNKNOWN, Declared
 
 REGION = "europe-west1"
+ACCOUNT = "web-sa@p.iam.gserviceaccount.com"
+PROBERS = ["130.211.0.0/22", "35.191.0.0/16", "209.85.152.0/22", "209.85.204.0/22"]
 
 
 class Stack(dict[str, Declared]):
     """Resources by name, in order of registration."""
 
-    def but(self, name: str, **inputs: object) -> Stack:
+    def but(self, name: str, /, **inputs: object) -> Stack:
         """Set top-level inputs of a resource; `None` removes one."""
         tree = self[name].inputs
         for key, value in inputs.items():
@@ -56,10 +58,25 @@ def group(name: str, healing: str, *, link: str = UNKNOWN, **inputs: object) -> 
             "region": REGION,
             "baseInstanceName": "web",
             "versions": [{"instanceTemplate": UNKNOWN}],
+            "distributionPolicyZones": [f"{REGION}-{zone}" for zone in "bcd"],
             "autoHealingPolicies": {"healthCheck": link, "initialDelaySec": 300},
+            "updatePolicy": {
+                "type": "PROACTIVE",
+                "minimalAction": "REPLACE",
+                "maxSurgeFixed": 3,
+                "maxUnavailableFixed": 0,
+                "minReadySec": 30,
+            },
             **inputs,
         },
-        sources={"autoHealingPolicies": [healing]} if healing else {},
+        sources={"versions": ["tpl"], **({"autoHealingPolicies": [healing]} if healing else {})},
+        computed={
+            "id": UNKNOWN,
+            "instanceGroup": UNKNOWN,
+            "targetSize": UNKNOWN,
+            "distributionPolicyTargetShape": UNKNOWN,
+            "instanceLifecyclePolicy": UNKNOWN,
+        },
     )
 
 
@@ -77,9 +94,104 @@ def service(
             "loadBalancingScheme": "EXTERNAL",
             "healthChecks": link,
             "backends": [{"group": UNKNOWN, "balancingMode": "CONNECTION"} for _ in groups],
+            "connectionDrainingTimeoutSec": 60,
+            "failoverPolicy": {"dropTrafficIfUnhealthy": False},
+            "logConfig": {"enable": True, "sampleRate": 0.1},
             **inputs,
         },
         sources={"backends": groups, **({"healthChecks": [balancing]} if balancing else {})},
+        computed={"id": UNKNOWN, "portName": UNKNOWN, "timeoutSec": UNKNOWN},
+    )
+
+
+def autoscaler(name: str, target: str, **policy: object) -> Declared:
+    """A regional autoscaler of the group called `target`; `policy` is laid over a sound one."""
+    return Declared(
+        "gcp:compute/regionAutoscaler:RegionAutoscaler",
+        name,
+        {
+            "name": f"web-{name}",
+            "region": REGION,
+            "target": UNKNOWN,
+            "autoscalingPolicy": {
+                "minReplicas": 3,
+                "maxReplicas": 10,
+                "cooldownPeriod": 60,
+                "mode": "ON",
+                "cpuUtilization": {"target": 0.6},
+                "scaleInControl": {"maxScaledInReplicas": {"fixed": 1}, "timeWindowSec": 600},
+                **policy,
+            },
+        },
+        sources={"target": [target]},
+    )
+
+
+def forwarding_rule(name: str, to: str, **inputs: object) -> Declared:
+    """A forwarding rule to the backend service called `to`."""
+    return Declared(
+        "gcp:compute/forwardingRule:ForwardingRule",
+        name,
+        {
+            "name": f"web-{name}",
+            "region": REGION,
+            "loadBalancingScheme": "EXTERNAL",
+            "ipProtocol": "TCP",
+            "ports": ["8080"],
+            "backendService": UNKNOWN,
+            **inputs,
+        },
+        sources={"backendService": [to]},
+        computed={"id": UNKNOWN, "portRange": UNKNOWN},
+    )
+
+
+def template(name: str, **inputs: object) -> Declared:
+    """An instance template in the subnetwork `sub`, running as the account `sa`."""
+    return Declared(
+        "gcp:compute/instanceTemplate:InstanceTemplate",
+        name,
+        {
+            "namePrefix": "web-",
+            "machineType": "e2-small",
+            "tags": ["web"],
+            "metadata": {"block-project-ssh-keys": "TRUE", "startup-script-url": "gs://p-scripts/startup.sh"},
+            "networkInterfaces": [{"subnetwork": UNKNOWN}],
+            "serviceAccount": {"email": ACCOUNT, "scopes": ["cloud-platform"]},
+            "shieldedInstanceConfig": {
+                "enableSecureBoot": True,
+                "enableVtpm": True,
+                "enableIntegrityMonitoring": True,
+            },
+            **inputs,
+        },
+        sources={"networkInterfaces": ["sub"], "serviceAccount": ["sa"]},
+        computed={"id": UNKNOWN, "name": UNKNOWN, "selfLinkUnique": UNKNOWN},
+    )
+
+
+def firewall(name: str, ranges: list[str], ports: list[str], **inputs: object) -> Declared:
+    """A firewall rule of the network `net` for the account `sa`."""
+    return Declared(
+        "gcp:compute/firewall:Firewall",
+        name,
+        {
+            "name": f"web-{name}",
+            "network": UNKNOWN,
+            "priority": 1000,
+            "sourceRanges": ranges,
+            "allows": [{"protocol": "tcp", "ports": ports}],
+            "targetServiceAccounts": [ACCOUNT],
+            **inputs,
+        },
+        sources={"network": ["net"], "targetServiceAccounts": ["sa"]},
+        computed={"id": UNKNOWN, "direction": UNKNOWN, "destinationRanges": UNKNOWN},
+    )
+
+
+def project_binding(name: str, role: str, member: str = f"serviceAccount:{ACCOUNT}") -> Declared:
+    return Declared(
+        "gcp:projects/iAMMember:IAMMember", name, {"project": "p", "role": role, "member": member}
     )
 
 
@@ -87,9 +199,40 @@ def sound() -> Stack:
     """Autohealing 30 s x 5 = 150 s, the balancer 5 s x 2 = 10 s; every link is unknown."""
     stack = Stack()
     stack.add(
+        Declared(
+            "gcp:serviceaccount/account:Account",
+            "sa",
+            {"accountId": "web-sa"},
+            computed={"id": UNKNOWN, "email": ACCOUNT},
+        )
+    )
+    stack.add(project_binding("log", "roles/logging.logWriter"))
+    stack.add(Declared("gcp:compute/network:Network", "net", {"name": "web", "autoCreateSubnetworks": False}))
+    stack.add(
+        Declared(
+            "gcp:compute/subnetwork:Subnetwork",
+            "sub",
+            {
+                "name": "web",
+                "region": REGION,
+                "network": UNKNOWN,
+                "ipCidrRange": "10.128.0.0/20",
+                "privateIpGoogleAccess": True,
+                "logConfig": {"flowSampling": 0.5},
+            },
+            sources={"network": ["net"]},
+            computed={"id": UNKNOWN, "purpose": UNKNOWN},
+        )
+    )
+    stack.add(firewall("probes", PROBERS, ["8080"]))
+    stack.add(firewall("clients", ["0.0.0.0/0"], ["8080"]))
+    stack.add(template("tpl"))
+    stack.add(
         check("ah", checkIntervalSec=30, timeoutSec=15, unhealthyThreshold=5, logConfig={"enable": True})
     )
-    stack.add(check("lb", regional=True, logConfig={"enable": True}))
+    stack.add(check("lb", regional=True, timeoutSec=4, logConfig={"enable": True}))
     stack.add(group("mig", "ah"))
+    stack.add(autoscaler("as", "mig"))
     stack.add(service("be", "lb", ["mig"]))
+    stack.add(forwarding_rule("fr", "be"))
     return stack

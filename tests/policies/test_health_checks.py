@@ -87,7 +87,7 @@ def test_published_pairs_get_their_verdicts(
     ("field", "value", "told"),
     [
         ("checkIntervalSec", 4, "checkIntervalSec 4, required at least 5"),
-        ("timeoutSec", 4, "timeoutSec 4, required at least 5"),
+        ("timeoutSec", 3, "timeoutSec 3, required at least 4"),
         ("unhealthyThreshold", 1, "unhealthyThreshold 1, required at least 2"),
     ],
 )
