@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from localcloud.clock import Clock
-from localcloud.store import Store
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from localcloud.clock import Clock
+    from localcloud.store import Store
 
 _PREFIX = "control/tokens/"
 OWNER_EMAIL = "owner@localhost"

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from localcloud.api.call import Handler
 from localcloud.api.cloud import Cloud
 from localcloud.api.compute import table as compute
 from localcloud.api.gateway import Gateway
 from localcloud.api.iam import projects, service_accounts, services
 from localcloud.api.operations import Operations
-from localcloud.api.settings import ApiSettings
 from localcloud.api.storage import buckets, objects, policy_methods, uploads
 from localcloud.api.storage.content import Content
-from localcloud.clock import Clock
-from localcloud.identity import Identities
-from localcloud.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.api.call import Handler
+    from localcloud.api.settings import ApiSettings
+    from localcloud.clock import Clock
+    from localcloud.identity import Identities
+    from localcloud.store import Store
 
 
 def create_app(

@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from localcloud.api import conditions, errors
-from localcloud.api.cloud import Cloud
 from localcloud.api.roles import granting, grants
-from localcloud.identity import Principal
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from localcloud.api.cloud import Cloud
+    from localcloud.identity import Principal
+    from localcloud.store import Document
 
 _ALL = frozenset({"https://www.googleapis.com/auth/cloud-platform"})
 _READ = frozenset({"https://www.googleapis.com/auth/cloud-platform.read-only"})

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from localcloud.api.cloud import Cloud
+from localcloud.discovery.document import Method
 from localcloud.identity import Principal
-
-if TYPE_CHECKING:
-    from localcloud.api.cloud import Cloud
-    from localcloud.discovery.document import Method
 
 Json = dict[str, Any]
 

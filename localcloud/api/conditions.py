@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _STRING = r"""(?:"([^"\\]*)"|'([^'\\]*)')"""
 _NAME = re.compile(rf"resource\.name\.(startsWith|endsWith)\({_STRING}\)")

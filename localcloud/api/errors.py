@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from typing import TYPE_CHECKING, Any, Literal
 
-from localcloud.discovery.invalid import InvalidRequestError
+if TYPE_CHECKING:
+    from localcloud.discovery.invalid import InvalidRequestError
 
 # google.rpc.Code names by HTTP status, as newer Google APIs put them beside the message.
 _STATUS = {
@@ -54,14 +56,8 @@ def from_invalid(error: InvalidRequestError) -> ApiError:
 
 def invalid(field: str, value: object, rule: str) -> ApiError:
     """A value that breaks a rule between fields."""
-    text = value if isinstance(value, str) else _json(value)
+    text = value if isinstance(value, str) else json.dumps(value)
     return ApiError(400, "invalid", f"Invalid value for field '{field}': '{text}'. {rule}")
-
-
-def _json(value: object) -> str:
-    import json
-
-    return json.dumps(value)
 
 
 def required(field: str) -> ApiError:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api.errors import invalid
+
+if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
 
 _Mask = dict[str, Any]  # name -> mask of what is below; an empty one keeps all
 
@@ -53,8 +56,8 @@ def _path(text: str, at: int, mask: _Mask, depth: int) -> int:
     return end
 
 
-def _apply(value: Any, mask: _Mask) -> Any:
-    if not mask or "*" in mask and not mask["*"]:
+def _apply(value: JsonValue, mask: _Mask) -> JsonValue:
+    if not mask or ("*" in mask and not mask["*"]):
         return value
     if isinstance(value, list):
         return [_apply(member, mask) for member in value]

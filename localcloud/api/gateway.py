@@ -5,16 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
-
-from starlette.types import Receive, Scope, Send
 
 from localcloud.api import errors
 from localcloud.api.authorization import authorize
 from localcloud.api.call import Answer, Call, Handler, Result
-from localcloud.api.cloud import Cloud
 from localcloud.api.compute.catalog import image_projects
 from localcloud.api.errors import ApiError
 from localcloud.api.fields import masked
@@ -26,7 +22,15 @@ from localcloud.api.storage.uploads import upload, whole
 from localcloud.discovery.document import ApiName, load
 from localcloud.discovery.invalid import InvalidRequestError
 from localcloud.discovery.validator import Mode
-from localcloud.identity import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from localcloud.api.cloud import Cloud
+    from localcloud.discovery.json_value import JsonValue
+    from localcloud.identity import Principal
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +77,7 @@ class Gateway:
             segments = tuple(unquote(part) for part in _raw_path(scope).strip("/").split("/"))
             prefix = self._prefix(segments)
             if prefix is None:
-                location = plain_location(host, _raw_path(scope))
-                if location is None:
-                    raise errors.unknown_url(scope["path"])
-                answer = self._plain(scope, headers, location)
+                answer = self._plain(scope, headers, plain_location(host, _raw_path(scope)))
             else:
                 style = _STYLES.get(_MOUNTS[prefix][0].partition(".")[0], "rpc")
                 result = await self._call(scope, receive, headers, prefix, segments[len(prefix) :])
@@ -125,7 +126,9 @@ class Gateway:
         principal = self._principal(headers)
         handler = self._handlers.get(method.id)
         uploading = prefix == _UPLOAD
-        if not method.kept or (handler is None and not uploading):
+        if uploading:
+            handler = _no_handler  # the body is streamed instead
+        if not method.kept or handler is None:
             raise errors.not_served(method.id)
         query = method.parameters().query(_query(scope, uploading=uploading))
         call = Call(self._cloud, method, self._path(match), query, principal, {}, headers)
@@ -138,8 +141,7 @@ class Gateway:
             result: Result = await upload(call, _body(receive))
         else:
             if method.request is not None:
-                call.body = _validated(call, await whole(_body(receive), _LARGEST_BODY))
-            assert handler is not None  # noqa: S101 - refused above; this tells the type checker
+                call.body = _validated(call, method.request, await whole(_body(receive), _LARGEST_BODY))
             answered = handler(call)
             result = await answered if inspect.isawaitable(answered) else answered
         fields = query.get("fields")
@@ -187,25 +189,26 @@ class Gateway:
             raise errors.not_found(f"projects/{project}")
         for name, known in (("region", settings.regions), ("zone", settings.zones)):
             if name in path and path[name] not in known:
-                if match.method.id in (f"compute.{name}s.get",):
+                if match.method.id == f"compute.{name}s.get":
                     raise errors.not_found(f"projects/{path['project']}/{name}s/{path[name]}")
                 raise errors.invalid(name, path[name], f"Unknown {name}.")
         return path
 
-    def _plain(self, scope: Scope, headers: Mapping[str, str], location: tuple[str, str]) -> Answer:
+    def _plain(self, scope: Scope, headers: Mapping[str, str], location: tuple[str, str] | None) -> Answer:
         """Answer https://storage.googleapis.com/BUCKET/OBJECT, which speaks the XML API's errors."""
+        if location is None:
+            raise errors.unknown_url(scope["path"])
+        if scope["method"] not in {"GET", "HEAD"}:
+            return storage_errors.xml(storage_errors.reading_only())
         try:
-            if scope["method"] not in {"GET", "HEAD"}:
-                raise ApiError(501, "notImplemented", "Only GET and HEAD are served here; use the JSON API.")
-            principal = self._principal(headers)
-            return plain_object(self._cloud, principal, headers, location)
+            return plain_object(self._cloud, self._principal(headers), headers, location)
         except ApiError as error:
             return storage_errors.xml(error)
 
 
 def _raw_path(scope: Scope) -> str:
-    raw = scope.get("raw_path")
-    return raw.decode("latin-1") if raw else scope["path"]
+    raw: bytes | None = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else str(scope["path"])
 
 
 def _query(scope: Scope, *, uploading: bool) -> dict[str, list[str]]:
@@ -229,9 +232,7 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-def _validated(call: Call, raw: bytes) -> Any:
-    schema = call.method.request
-    assert schema is not None  # noqa: S101 - asked for by the caller; this tells the type checker
+def _validated(call: Call, schema: str, raw: bytes) -> JsonValue:
     if not raw.strip():
         return {}
     try:
@@ -246,7 +247,11 @@ def _validated(call: Call, raw: bytes) -> Any:
     return call.method.api.validator(schema, mode)(value, where)
 
 
-def _no_constant(name: str) -> Any:
+def _no_handler(_call: Call) -> Result:
+    return {}
+
+
+def _no_constant(name: str) -> JsonValue:
     msg = f"{name} is not JSON."
     raise ValueError(msg)
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api.links import link
 from localcloud.clock import Clock, rfc3339
-from localcloud.store import Document, Event, Store, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from localcloud.store import Document, Event, Store, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Operations:
         self._store = store
         self._clock = clock
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
-        self._pending: dict[str, Document] = {key: document for key, document in store.scan(_PENDING)}
+        self._pending: dict[str, Document] = dict(store.scan(_PENDING))
         self._finished = [
             key
             for key, op in store.scan("compute/projects/")
@@ -79,7 +82,7 @@ class Operations:
             changes: further fields of the operation.
         """
         location = (
-            target.split("/global/")[0] + "/global"
+            target.split("/global/", maxsplit=1)[0] + "/global"
             if "/global/" in target
             else "/".join(target.split("/")[:4])
         )

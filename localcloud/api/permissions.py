@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from localcloud.api.authorization import Resource, project_policy
-from localcloud.api.call import Call
-from localcloud.api.cloud import Cloud
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call
+    from localcloud.api.cloud import Cloud
 
 _COMPUTE_VERBS = {
     "insert": "create",
@@ -74,10 +77,8 @@ def resource_of(call: Call) -> Resource:
 
 def _compute_name(call: Call) -> str:
     """Return the relative name of what the path says, down to the resource itself."""
-    parts = []
     values = iter(call.path.values())
-    for segment in call.method.segments:
-        parts.append(next(values) if segment.startswith("{") else segment)
+    parts = [next(values) if segment.startswith("{") else segment for segment in call.method.segments]
     own = len(parts) % 2 == 1 and len(parts) > 2  # a collection, or a verb after a resource
     return "/".join(parts[:2] if own else parts)
 

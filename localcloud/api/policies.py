@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import conditions
-from localcloud.api.call import Call
-from localcloud.api.cloud import Cloud
 from localcloud.api.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.api.call import Call
+    from localcloud.api.cloud import Cloud
 
 _MEMBER = re.compile(r"(?:user|group|serviceAccount|domain|principal|principalSet|projectOwner|projectEditor|projectViewer)"
                      r":\S+|deleted:(?:user|group|serviceAccount):\S+\?uid=[0-9]+")  # fmt: skip
@@ -83,9 +86,9 @@ def _check_member(call: Call, member: str) -> None:
         )
     kind, _, email = member.partition(":")
     project = call.cloud.settings.project
-    if kind == "serviceAccount" and email.endswith(f"@{project}.iam.gserviceaccount.com"):
-        if call.cloud.store.get(f"iam/projects/{project}/serviceAccounts/{email}") is None:
-            raise _invalid(f"Service account {email} does not exist.")
+    own = kind == "serviceAccount" and email.endswith(f"@{project}.iam.gserviceaccount.com")
+    if own and call.cloud.store.get(f"iam/projects/{project}/serviceAccounts/{email}") is None:
+        raise _invalid(f"Service account {email} does not exist.")
 
 
 def _invalid(message: str) -> ApiError:

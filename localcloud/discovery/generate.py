@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Json = dict[str, Any]
 
@@ -59,7 +61,7 @@ def main() -> None:
     for name in KEPT:
         target = DATA / f"{name}.json"
         target.write_text(render(strip(name, _bundled(name))))
-        print(f"{target.name}: {target.stat().st_size / 1024:.0f} KiB")  # noqa: T201 - this is a command's output
+        print(f"{target.name}: {target.stat().st_size / 1024:.0f} KiB")
 
 
 def _bundled(name: str) -> Json:

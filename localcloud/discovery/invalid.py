@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
 
 
 class InvalidRequestError(ValueError):
@@ -16,12 +19,12 @@ class InvalidRequestError(ValueError):
         self.field = field
 
 
-def rendered(value: Any) -> str:
+def rendered(value: JsonValue) -> str:
     """Return a value as Google quotes it in messages: strings bare, the rest as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def invalid_value(field: str, value: Any, rule: str) -> InvalidRequestError:
+def invalid_value(field: str, value: JsonValue, rule: str) -> InvalidRequestError:
     """Return the error for a value that breaks a rule; `rule` is a sentence or empty."""
     message = f"Invalid value for field '{field}': '{rendered(value)[:500]}'. {rule}".rstrip()
     return InvalidRequestError(message, reason="invalid", field=field)
@@ -47,7 +50,7 @@ def unknown_parameter(name: str) -> InvalidRequestError:
     return InvalidRequestError(message, reason="badRequest", field=name)
 
 
-def wrong_type(field: str, value: Any, type_name: str) -> InvalidRequestError:
+def wrong_type(field: str, value: JsonValue, type_name: str) -> InvalidRequestError:
     """Return the error for a JSON value of another type than the schema's (``TYPE_INT32``, ``TYPE_STRING``, ...)."""
     message = f"Invalid value at '{field}' ({type_name}), {json.dumps(value)[:500]}"
     return InvalidRequestError(message, reason="badRequest", field=field)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.discovery.invalid import invalid_value, required, unknown_parameter, wrong_type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.discovery.json_value import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def _rule(spec: Mapping[str, Any]) -> _Rule:
     )
 
 
-def _convert(rule: _Rule, name: str, value: str) -> Any:
+def _convert(rule: _Rule, name: str, value: str) -> JsonValue:
     if rule.kind == "boolean":
         if value.lower() not in {"true", "false"}:
             raise wrong_type(name, value, "TYPE_BOOL")

@@ -11,9 +11,12 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from localcloud.discovery.invalid import invalid_value, not_repeating, unknown_name, wrong_type
+
+if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
 
 
 class Mode(Enum):
@@ -52,17 +55,15 @@ class Validator:
         self._named: dict[str, _Check] = {}
         self._check = self._reference(name)
 
-    def __call__(self, value: Any, field: str = "resource") -> Any:
+    def __call__(self, value: JsonValue, field: str = "resource") -> JsonValue:
         """Return the value as the mode makes it; raises InvalidRequestError naming the field, its value and the rule."""
         result = self._check(value, field)
         return {} if result is _DROPPED else result
 
     def _reference(self, name: str) -> _Check:
         if name not in self._named:
-            check: list[_Check] = []
-            self._named[name] = lambda value, field: check[0](value, field)  # schemas refer to themselves
-            check.append(self._compile(self._schemas[name]))
-            self._named[name] = check[0]
+            self._named[name] = self._later(name)  # while it is compiled: schemas refer to themselves
+            self._named[name] = self._compile(self._schemas[name])
         return self._named[name]
 
     def _compile(self, schema: Mapping[str, Any]) -> _Check:
@@ -92,7 +93,7 @@ class Validator:
         others = schema.get("additionalProperties")
         rest = self._lazy(others) if isinstance(others, dict) else None
 
-        def check(value: Any, field: str) -> Any:
+        def check(value: JsonValue, field: str) -> JsonValue:
             if not isinstance(value, dict):
                 raise (
                     not_repeating(field)
@@ -126,15 +127,20 @@ class Validator:
         """Named schemas are compiled when first met: most of a large schema is never sent."""
         if "$ref" not in schema:
             return self._compile(schema)
-        name = schema["$ref"]
-        return lambda value, field: self._reference(name)(value, field)
+        return self._later(schema["$ref"])
+
+    def _later(self, name: str) -> _Check:
+        def check(value: JsonValue, field: str) -> JsonValue:
+            return self._reference(name)(value, field)
+
+        return check
 
     def _array(self, schema: Mapping[str, Any]) -> _Check:
         member = self._lazy(schema["items"])
         requesting = self._mode is not Mode.RESPONSE
         dropping = self._mode is Mode.REQUEST
 
-        def check(value: Any, field: str) -> Any:
+        def check(value: JsonValue, field: str) -> JsonValue:
             if not isinstance(value, list):
                 raise wrong_type(field, value, "TYPE_LIST")
             result = []
@@ -156,7 +162,7 @@ class Validator:
         as_text = schema["type"] == "string"
         exact = self._mode is Mode.RESPONSE
 
-        def check(value: Any, field: str) -> Any:
+        def check(value: JsonValue, field: str) -> JsonValue:
             if exact and isinstance(value, str) is not as_text:
                 raise wrong_type(field, value, f"TYPE_{form.upper()}")
             number = _integer(value)
@@ -168,7 +174,7 @@ class Validator:
 
         return check
 
-    def _real(self, value: Any, field: str) -> Any:
+    def _real(self, value: JsonValue, field: str) -> JsonValue:
         if isinstance(value, bool):
             raise wrong_type(field, value, "TYPE_DOUBLE")
         if isinstance(value, int | float):
@@ -191,7 +197,7 @@ class Validator:
             return _text
         matches = re.compile(pattern).fullmatch
 
-        def check(value: Any, field: str) -> str:
+        def check(value: JsonValue, field: str) -> str:
             text = _text(value, field)
             if not matches(text):
                 raise invalid_value(field, text, f"Must be a match of regex '{pattern}'")
@@ -202,7 +208,7 @@ class Validator:
     def _enum(self, allowed: frozenset[str]) -> _Check:
         requesting = self._mode is not Mode.RESPONSE
 
-        def check(value: Any, field: str) -> Any:
+        def check(value: JsonValue, field: str) -> JsonValue:
             if value in allowed if isinstance(value, str) else False:
                 return value
             if value == "" and requesting:
@@ -212,7 +218,7 @@ class Validator:
         return check
 
 
-def _integer(value: Any) -> int | None:
+def _integer(value: JsonValue) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -224,13 +230,13 @@ def _integer(value: Any) -> int | None:
     return None
 
 
-def _boolean(value: Any, field: str) -> bool:
+def _boolean(value: JsonValue, field: str) -> bool:
     if isinstance(value, bool):
         return value
     raise wrong_type(field, value, "TYPE_BOOL")
 
 
-def _text(value: Any, field: str) -> str:
+def _text(value: JsonValue, field: str) -> str:
     if isinstance(value, str):
         try:
             value.encode()
@@ -240,7 +246,7 @@ def _text(value: Any, field: str) -> str:
     raise not_repeating(field) if isinstance(value, list) else wrong_type(field, value, "TYPE_STRING")
 
 
-def _bytes(value: Any, field: str) -> str:
+def _bytes(value: JsonValue, field: str) -> str:
     text = _text(value, field)
     try:
         base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)

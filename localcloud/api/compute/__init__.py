@@ -1,0 +1,1 @@
+"""Compute Engine's methods: `table.handlers` has them all."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from localcloud.store import Store
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localcloud.store import Store
 
 _RESERVED_HEAD = 2  # a subnetwork's network and gateway addresses
 _LAST_EXTERNAL = 250  # the addresses above are the cloud's own

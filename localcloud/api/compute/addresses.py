@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
 from localcloud.api import errors
 from localcloud.api.compute.address_pool import free_external, free_internal, taken
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
 from localcloud.api.compute.references import referenced
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 
 def _complete(draft: Draft) -> None:

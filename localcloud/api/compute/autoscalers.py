@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
 from localcloud.api.links import link
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 _CPU_TARGET = 0.6
 _BALANCER_TARGET = 0.8

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.call import Call, Result
 from localcloud.api.compute.draft import pruned
 from localcloud.api.compute.methods import CollectionMethods
 from localcloud.api.compute.references import find
 from localcloud.api.links import link, parse
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Result
+    from localcloud.discovery.json_value import JsonValue
 
 
 class BackendServiceMethods(CollectionMethods):
@@ -46,7 +49,7 @@ def _key(instance: str) -> str:
     return instance if instance.startswith("compute/") else f"compute/{instance.rpartition('/v1/')[2]}"
 
 
-def _status(verdict: Any, key: str) -> dict[str, Any]:
+def _status(verdict: JsonValue, key: str) -> dict[str, JsonValue]:
     rule = verdict.get("forwardingRule", "")
     entry = {
         "instance": link(key.removeprefix("compute/")),

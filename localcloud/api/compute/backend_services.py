@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 _PROTOCOLS = frozenset({"TCP", "UDP", "UNSPECIFIED"})
 _AFFINITIES = frozenset({"NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO"})

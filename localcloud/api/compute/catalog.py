@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.call import Call, Handler, Result
 from localcloud.api.compute.listing import listed, paged
 from localcloud.api.compute.machine_types import MachineType, machine_type, machine_types
 from localcloud.api.links import link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from localcloud.api.call import Call, Handler, Result
 
 _SINCE = "2024-01-01T00:00:00.000+00:00"  # the catalog is as old as the cloud; clients want a date
 _IMAGE_DATE = "20250610"

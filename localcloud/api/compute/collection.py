@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localcloud.api.compute.draft import Draft
+    from localcloud.discovery.json_value import JsonValue
 
 Scope = Literal["global", "regions", "zones"]
+Step: TypeAlias = "Callable[[Draft], None]"  # of a write; a draft knows its collection, so the name is quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +61,8 @@ class Collection:
     noun: str
     schema: str
     links: tuple[Link, ...] = ()
-    complete: Callable[[Draft], None] = _nothing
-    removed: Callable[[Draft], None] = _nothing
+    complete: Step = _nothing
+    removed: Step = _nothing
     immutable: frozenset[str] = field(default_factory=frozenset)
     fingerprint: Literal["none", "optional", "required"] = "none"
     filled: frozenset[str] = field(default_factory=frozenset)
@@ -70,14 +73,16 @@ class Collection:
         return f"projects/{project}/{scope}/{self.segment}/{name}"
 
 
-def values_at(document: Any, path: str) -> list[tuple[Any, Any, str]]:
+def values_at(document: JsonValue, path: str) -> list[tuple[JsonValue, JsonValue, str]]:
     """Return (container, key, field name for messages) of every value at a link's path."""
     found: list[tuple[Any, Any, str]] = []
     _collect(document, path.split("."), "resource", found)
     return found
 
 
-def _collect(node: Any, path: list[str], field_name: str, found: list[tuple[Any, Any, str]]) -> None:
+def _collect(
+    node: JsonValue, path: list[str], field_name: str, found: list[tuple[JsonValue, JsonValue, str]]
+) -> None:
     name, rest = path[0], path[1:]
     many = name.endswith("[]")
     key = name.removesuffix("[]")

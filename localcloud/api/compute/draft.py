@@ -7,12 +7,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.cloud import Cloud
 from localcloud.api.compute.collection import Collection
 from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
 
 _MISSING = object()
 
@@ -38,7 +41,7 @@ class Draft:
         """The region this is in; empty for what is global."""
         return self.cloud.settings.zones.get(self.location, self.location)
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> JsonValue:
         """Return the value at a dotted path, or None."""
         node: Any = self.document
         for name in path.split("."):
@@ -47,7 +50,7 @@ class Draft:
             node = node.get(name)
         return node
 
-    def default(self, path: str, value: Any) -> None:
+    def default(self, path: str, value: JsonValue) -> None:
         """Set what the client left out."""
         *parents, last = path.split(".")
         node = self.document
@@ -55,7 +58,7 @@ class Draft:
             node = node.setdefault(name, {})
         node.setdefault(last, value)
 
-    def require(self, path: str) -> Any:
+    def require(self, path: str) -> JsonValue:
         """Return the value at a path; refuses the request if it is missing or empty."""
         value = self.get(path)
         if value is None or value in ("", []):
@@ -83,7 +86,7 @@ class Draft:
         return self.old is None or self.old.get(path, _MISSING) != self.document.get(path, _MISSING)
 
 
-def pruned(value: Any) -> Any:
+def pruned(value: JsonValue) -> JsonValue:
     """Return the value without nulls and empty objects in it, as Google answers documents."""
     if isinstance(value, dict):
         cleaned = {key: pruned(item) for key, item in value.items()}
@@ -93,7 +96,7 @@ def pruned(value: Any) -> Any:
     return value
 
 
-def merged(target: Any, patch: Any) -> Any:
+def merged(target: JsonValue, patch: JsonValue) -> JsonValue:
     """Apply a JSON merge patch (RFC 7396): objects merge, null removes, everything else replaces."""
     if not isinstance(patch, dict):
         return patch

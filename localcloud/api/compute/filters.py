@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fnmatch import translate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 
+if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
+
 Match = Callable[[Mapping[str, Any]], bool]
-_TOKEN = re.compile(
+_WORD = re.compile(
     r'\s*(\(|\)|!=|<=|>=|=|<|>|:|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|-(?=\()|[^\s()=!<>:"\']+)'
 )
 _COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", ":", "eq", "ne"})
@@ -31,35 +35,35 @@ def _malformed(text: str) -> errors.ApiError:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens: list[str] = []
+        self._words: list[str] = []
         at = 0
         stripped = text.rstrip()
         while at < len(stripped):
-            found = _TOKEN.match(stripped, at)
+            found = _WORD.match(stripped, at)
             if found is None:
                 raise _malformed(text)
-            self._tokens.append(found.group(1))
+            self._words.append(found.group(1))
             at = found.end()
         self._at = 0
         self._depth = 0
 
     def parse(self) -> Match:
-        if not self._tokens:
+        if not self._words:
             return lambda _document: True
         result = self._alternatives()
-        if self._at != len(self._tokens):
+        if self._at != len(self._words):
             raise _malformed(self._text)
         return result
 
     def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+        return self._words[self._at] if self._at < len(self._words) else ""
 
     def _next(self) -> str:
-        token = self._peek()
-        if not token:
+        word = self._peek()
+        if not word:
             raise _malformed(self._text)
         self._at += 1
-        return token
+        return word
 
     def _alternatives(self) -> Match:
         choices = [self._all()]
@@ -79,11 +83,11 @@ class _Parser:
         return terms[0] if len(terms) == 1 else lambda document: all(term(document) for term in terms)
 
     def _term(self) -> Match:
-        token = self._next()
-        if token in {"NOT", "-"}:
+        word = self._next()
+        if word in {"NOT", "-"}:
             inner = self._term()
             return lambda document: not inner(document)
-        if token == "(":
+        if word == "(":
             self._depth += 1
             if self._depth > 20:
                 raise _malformed(self._text)
@@ -92,21 +96,21 @@ class _Parser:
                 raise _malformed(self._text)
             self._depth -= 1
             return inner
-        if token in _COMPARISONS or token == ")":
+        if word in _COMPARISONS or word == ")":
             raise _malformed(self._text)
         operator = self._next()
         if operator not in _COMPARISONS:
             raise _malformed(self._text)
         if self._peek() == "(" and operator in {"=", ":"}:
             raise _malformed(self._text)
-        return self._comparison(token, operator, self._value())
+        return self._comparison(word, operator, self._value())
 
     def _value(self) -> str:
-        token = self._next()
-        if token in _COMPARISONS or token in {"(", ")"}:
+        word = self._next()
+        if word in _COMPARISONS or word in {"(", ")"}:
             raise _malformed(self._text)
-        parts = [_unquoted(token)]
-        if token[0] not in "\"'":
+        parts = [_unquoted(word)]
+        if word[0] not in "\"'":
             while self._peek() == ":":  # a link's colon: https://...
                 self._next()
                 parts.append(self._next())
@@ -139,19 +143,19 @@ class _Parser:
         return matches
 
 
-def _unquoted(token: str) -> str:
-    if token[0] in "\"'":
-        return re.sub(r"\\(.)", r"\1", token[1:-1])
-    return token
+def _unquoted(word: str) -> str:
+    if word[0] in "\"'":
+        return re.sub(r"\\(.)", r"\1", word[1:-1])
+    return word
 
 
-def _text(value: Any) -> str:
+def _text(value: JsonValue) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
-def _at(node: Any, path: list[str]) -> list[Any]:
+def _at(node: JsonValue, path: list[str]) -> list[JsonValue]:
     """Return every value at a path; lists stand for each of their members."""
     if isinstance(node, list):
         return [found for member in node for found in _at(member, path)]
@@ -169,7 +173,7 @@ def _equals(value: str) -> Callable[[Any], bool]:
         return lambda found: pattern.match(_text(found)) is not None
     lowered = value.lower()
 
-    def equal(found: Any) -> bool:
+    def equal(found: JsonValue) -> bool:
         text = _text(found)
         if text.lower() == lowered:
             return True
@@ -199,13 +203,11 @@ def _has(path: list[str], value: str) -> Match:
 
 
 def _ordered(path: list[str], operator: str, value: str) -> Match:
-    def compare(found: Any) -> bool:
+    def compare(found: JsonValue) -> bool:
         left: Any = _text(found)
         right: Any = value
-        try:
+        with suppress(ValueError):
             left, right = float(left), float(right)
-        except ValueError:
-            pass
         if operator == "<":
             return bool(left < right)
         if operator == ">":

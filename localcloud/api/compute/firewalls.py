@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 _PROTOCOLS = frozenset({"tcp", "udp", "icmp", "esp", "ah", "ipip", "sctp", "all"})
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
@@ -27,7 +30,7 @@ def _complete(draft: Draft) -> None:
         raise draft.refuse("denied" if "denied" in document else "allowed", rule)
     for side in ("allowed", "denied"):
         for index, entry in enumerate(document.get(side, [])):
-            _check_protocol(draft, f"{side}[{index}]", entry)
+            _check_protocol(f"{side}[{index}]", entry)
     for name in ("sourceRanges", "sourceTags", "sourceServiceAccounts"):
         if not ingress and name in document:
             raise draft.refuse(name, "Sources cannot be specified for an EGRESS rule.")
@@ -41,9 +44,7 @@ def _complete(draft: Draft) -> None:
         _check_ranges(draft, name)
 
 
-def _check_protocol(draft: Draft, path: str, entry: dict[str, Any]) -> None:
-    from localcloud.api import errors
-
+def _check_protocol(path: str, entry: dict[str, Any]) -> None:
     protocol = entry.get("IPProtocol")
     if not protocol:
         raise errors.required(f"resource.{path}.IPProtocol")
@@ -72,8 +73,6 @@ def _check_targets(draft: Draft) -> None:
 
 
 def _check_ranges(draft: Draft, name: str) -> None:
-    from localcloud.api import errors
-
     for index, value in enumerate(draft.get(name) or []):
         try:
             ipaddress.ip_network(value)

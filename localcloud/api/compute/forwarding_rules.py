@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import TYPE_CHECKING
 
 from localcloud.api import errors
 from localcloud.api.compute.address_pool import free_external
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
 from localcloud.api.compute.references import find, referenced
 from localcloud.api.links import link, parse
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
+    from localcloud.store import Document
 
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _MOST_PORTS = 5
@@ -95,14 +98,14 @@ def _address(draft: Draft) -> None:
             raise errors.ApiError(403, "quotaExceeded", message)
         draft.document["IPAddress"] = address
         return
-    key, address = _reserved(draft, given)
-    draft.document["IPAddress"] = address["address"]
+    key, reserved = _reserved(draft, given)
+    draft.document["IPAddress"] = reserved["address"]
     _refuse_conflict(draft)
-    if address["networkTier"] != draft.document["networkTier"]:
-        rule = f"The network tier of the address ({address['networkTier']}) does not match the forwarding rule's."
+    if reserved["networkTier"] != draft.document["networkTier"]:
+        rule = f"The network tier of the address ({reserved['networkTier']}) does not match the forwarding rule's."
         raise draft.refuse("networkTier", rule)
-    users = [*address.get("users", []), link(draft.relname)]
-    draft.writes[key] = {**address, "status": "IN_USE", "users": users}
+    users = [*reserved.get("users", []), link(draft.relname)]
+    draft.writes[key] = {**reserved, "status": "IN_USE", "users": users}
 
 
 def _reserved(draft: Draft, given: str) -> tuple[str, Document]:
@@ -118,10 +121,10 @@ def _reserved(draft: Draft, given: str) -> tuple[str, Document]:
     if relname is None or relname.split("/")[-2] != "addresses":
         raise draft.refuse("IPAddress", "Must be an IP address, or a link to an address resource.")
     found = find(draft.cloud.store, relname)
-    document = None if found is None else draft.cloud.store.get(f"compute/{found}")
-    if found is None or document is None or not f"compute/{found}".startswith(place):
+    address = None if found is None else draft.cloud.store.get(f"compute/{found}")
+    if found is None or address is None or not f"compute/{found}".startswith(place):
         raise errors.not_found(relname)
-    return f"compute/{found}", document
+    return f"compute/{found}", address
 
 
 def _is_number(text: str) -> bool:

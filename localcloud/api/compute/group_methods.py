@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.call import Call, Handler, Result
-from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, pruned
-from localcloud.api.compute.methods import CollectionMethods, Collections, commit, repeated, stamp
 from localcloud.api.compute.listing import paged
+from localcloud.api.compute.methods import CollectionMethods, Collections, commit, repeated, stamp
 from localcloud.api.compute.references import find
 from localcloud.api.compute.requests import ask
 from localcloud.api.links import last, link, parse
 from localcloud.api.operations import Until
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.api.call import Call, Handler, Result
+    from localcloud.api.compute.collection import Collection
+    from localcloud.store import Document
 
 _MOST = 1000  # instances in one call
 _ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")

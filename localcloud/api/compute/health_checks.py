@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection
-from localcloud.api.compute.draft import Draft
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 # Check type -> its block and default port; gRPC has no default port.
 _BLOCKS: dict[str, tuple[str, int | None]] = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
 from localcloud.api.links import last, link
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 ACTIONS = (
     "none", "creating", "creatingWithoutRetries", "recreating", "deleting", "abandoning", "restarting", "refreshing",
@@ -157,7 +159,7 @@ def _calculated(draft: Draft, name: str, zones: int, size: int) -> int:
         raise draft.refuse(path, "Only one of 'fixed' and 'percent' can be specified.")
     if "percent" in value:
         draft.bounds(f"{path}.percent", 0, 100)
-        return math.ceil(size * value["percent"] / 100)
+        return math.ceil(size * int(value["percent"]) / 100)
     value.setdefault("fixed", 0)
     if value["fixed"] < 0:
         raise draft.refuse(f"{path}.fixed", "Must not be negative.")

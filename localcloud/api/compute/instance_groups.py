@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.call import Call, Handler, Result
-from localcloud.api.compute.collection import Scope
 from localcloud.api.compute.draft import Draft, fingerprint, pruned
 from localcloud.api.compute.instance_group_managers import (
     INSTANCE_GROUP_MANAGERS,
@@ -16,7 +14,11 @@ from localcloud.api.compute.listing import listed
 from localcloud.api.compute.methods import commit, location_of, stamp
 from localcloud.api.compute.references import find
 from localcloud.api.links import link
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Handler, Result
+    from localcloud.api.compute.collection import Scope
+    from localcloud.store import Document
 
 
 class InstanceGroupMethods:

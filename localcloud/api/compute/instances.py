@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.call import Call, Handler, Result
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.draft import Draft, fingerprint
 from localcloud.api.compute.instance_templates import check_metadata
@@ -14,6 +13,9 @@ from localcloud.api.compute.methods import CollectionMethods, commit, repeated
 from localcloud.api.compute.requests import ask
 from localcloud.api.links import link
 from localcloud.api.operations import Until
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Handler, Result
 
 _KEPT = 1024 * 1024  # bytes of serial output that can be read back
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.call import Call
 from localcloud.api.compute.filters import compile_filter
 from localcloud.api.compute.versions import for_version
 from localcloud.api.links import link
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from localcloud.api.call import Call
+    from localcloud.store import Document
 
 _PAGE = 500
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import copy
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.call import Call, Handler, Result
-from localcloud.api.cloud import Cloud
 from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
 from localcloud.api.compute.listing import aggregated, listed
 from localcloud.api.compute.references import find, resolve_all, user_of
 from localcloud.api.compute.versions import for_version
 from localcloud.api.links import link
-from localcloud.api.operations import Until
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Handler, Result
+    from localcloud.api.cloud import Cloud
+    from localcloud.api.operations import Until
+    from localcloud.store import Document
 
 Collections = Mapping[tuple[str, str], Collection]  # by (scope, segment)
 

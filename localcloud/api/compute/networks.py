@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, fingerprint
 from localcloud.api.links import link
 
-_AUTO_RANGE = ipaddress.ip_network("10.128.0.0/9")  # auto-mode subnetworks are consecutive /20s of this
+_AUTO_RANGE = ipaddress.IPv4Network("10.128.0.0/9")  # auto-mode subnetworks are consecutive /20s of this
 
 
 def _complete(draft: Draft) -> None:
@@ -30,7 +31,7 @@ def _make_subnetworks(draft: Draft) -> list[str]:
     for region in draft.cloud.settings.regions:
         cidr = next(ranges)
         relname = f"projects/{draft.project}/regions/{region}/subnetworks/{draft.document['name']}"
-        document = {
+        document: dict[str, Any] = {
             "kind": "compute#subnetwork",
             "id": draft.cloud.new_id(),
             "creationTimestamp": draft.cloud.timestamp(),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from localcloud.api.call import Call, Handler, Result
+from typing import TYPE_CHECKING
+
 from localcloud.api.compute.draft import fingerprint
 from localcloud.api.links import link
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Handler, Result
 
 
 def _get(call: Call) -> Result:

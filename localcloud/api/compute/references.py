@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link, values_at
-from localcloud.api.compute.draft import Draft
 from localcloud.api.links import key_of, link, parse
-from localcloud.store import Document, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from localcloud.api.compute.draft import Draft
+    from localcloud.store import Document, Store
 
 
 def resolve_all(draft: Draft) -> None:

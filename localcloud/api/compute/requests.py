@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from localcloud.api.compute.draft import Draft
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.api.compute.draft import Draft
 
 _PREFIX = "control/requests/"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 

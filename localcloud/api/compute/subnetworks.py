@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api.compute.collection import Collection, Link
-from localcloud.api.compute.draft import Draft
 from localcloud.api.links import key_of, link
+
+if TYPE_CHECKING:
+    from localcloud.api.compute.draft import Draft
 
 _NETWORK = (Link(path="network", to=("networks",)),)
 

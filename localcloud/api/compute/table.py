@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from localcloud.api.call import Handler
+from typing import TYPE_CHECKING
+
 from localcloud.api.compute import catalog, operation_methods, projects
 from localcloud.api.compute.addresses import ADDRESSES
 from localcloud.api.compute.autoscalers import AUTOSCALERS, REGION_AUTOSCALERS
@@ -24,12 +25,18 @@ from localcloud.api.compute.networks import NETWORKS
 from localcloud.api.compute.routers import ROUTERS
 from localcloud.api.compute.subnetworks import SUBNETWORKS
 
+if TYPE_CHECKING:
+    from localcloud.api.call import Handler
+    from localcloud.api.compute.collection import Collection
+
 _PLAIN = (
     ADDRESSES, AUTOSCALERS, FIREWALLS, FORWARDING_RULES, HEALTH_CHECKS, INSTANCE_TEMPLATES, NETWORKS, REGION_AUTOSCALERS,
     REGION_HEALTH_CHECKS, REGION_INSTANCE_TEMPLATES, ROUTERS, SUBNETWORKS,
 )  # fmt: skip
 _ALL = (*_PLAIN, INSTANCES, INSTANCE_GROUP_MANAGERS, REGION_INSTANCE_GROUP_MANAGERS, REGION_BACKEND_SERVICES)
-COLLECTIONS = {(collection.scope, collection.segment): collection for collection in _ALL}
+COLLECTIONS: dict[tuple[str, str], Collection] = {
+    (collection.scope, collection.segment): collection for collection in _ALL
+}
 
 
 def handlers() -> dict[str, Handler]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.discovery.document import load
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
+    from localcloud.store import Document
 
 _Extra = dict[
     str, Any
@@ -23,7 +26,7 @@ def for_version(document: Document, schema: str, version: str) -> Document:
     return trimmed
 
 
-def _without(value: Any, extra: _Extra) -> Any:
+def _without(value: JsonValue, extra: _Extra) -> JsonValue:
     if isinstance(value, list):
         return [_without(member, extra["[]"]) for member in value] if "[]" in extra else value
     if not isinstance(value, Mapping):

@@ -1,0 +1,1 @@
+"""Who may do what: IAM, Resource Manager and Service Usage."""

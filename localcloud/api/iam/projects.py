@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies
 from localcloud.api.authorization import allowed, project_policy
-from localcloud.api.call import Call, Handler, Result
 from localcloud.api.errors import ApiError
 from localcloud.api.permissions import project_resource
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Handler, Result
 
 
 def _check(call: Call) -> None:

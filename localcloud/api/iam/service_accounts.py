@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies
 from localcloud.api.authorization import allowed
-from localcloud.api.call import Call, Handler, Result
 from localcloud.api.compute.draft import pruned
 from localcloud.api.errors import ApiError
 from localcloud.api.permissions import resource_of
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.api.call import Call, Handler, Result
+    from localcloud.store import Document
 
 _ACCOUNT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _FIRST_UNIQUE_ID = 100_000_000_000_000_000_000  # 21 digits, as Google's

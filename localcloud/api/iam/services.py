@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from localcloud.api.call import Call, Handler, Result
 from localcloud.api.errors import ApiError
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Handler, Result
 
 SERVED = {
     "cloudresourcemanager.googleapis.com": "Cloud Resource Manager API",
@@ -74,6 +76,7 @@ def _batch_enable(call: Call) -> Result:
 
 def _enabled(call: Call, names: list[str]) -> Result:
     kind = "type.googleapis.com/google.api.serviceusage.v1."
+    response: dict[str, Any]
     if len(names) == 1:
         response = {"@type": f"{kind}EnableServiceResponse", "service": _service(call, names[0])}
     else:

@@ -1,0 +1,1 @@
+"""Cloud Storage: buckets, objects and their bytes, uploads, plain downloads."""

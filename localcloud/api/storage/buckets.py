@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
 from localcloud.api.storage import errors
 from localcloud.api.storage.links import bucket_link, rendered
-from localcloud.store import Document, Transaction
+
+if TYPE_CHECKING:
+    from localcloud.store import Document, Transaction
 
 _NAME = re.compile(
     r"[a-z0-9](?:[-_a-z0-9]{1,61})[a-z0-9]|(?=.{3,222}$)[a-z0-9](?:[-_.a-z0-9]{1,220})[a-z0-9]"

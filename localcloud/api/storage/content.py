@@ -6,12 +6,14 @@ import base64
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import google_crc32c
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 _CHUNK = 256 * 1024
 
@@ -31,7 +33,7 @@ class Writer:
     def __init__(self, file: Path, *, resume: bool = False) -> None:
         self.path = file
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._crc = google_crc32c.Checksum()
+        self._crc = 0
         self.size = 0
         self._file: BinaryIO = file.open("ab" if resume else "xb")
         if resume:
@@ -41,7 +43,7 @@ class Writer:
 
     def _count(self, chunk: bytes) -> None:
         self._md5.update(chunk)
-        self._crc.update(chunk)
+        self._crc = google_crc32c.extend(self._crc, chunk)
         self.size += len(chunk)
 
     def write(self, chunk: bytes) -> None:
@@ -61,7 +63,7 @@ class Writer:
         return Stored(
             self.size,
             base64.b64encode(self._md5.digest()).decode(),
-            base64.b64encode(self._crc.digest()).decode(),
+            base64.b64encode(self._crc.to_bytes(4, "big")).decode(),
         )
 
     def discard(self) -> None:

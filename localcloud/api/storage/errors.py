@@ -34,6 +34,11 @@ def precondition_failed() -> ApiError:
     return ApiError(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.")
 
 
+def reading_only() -> ApiError:
+    """Plain URLs are for reading."""
+    return ApiError(501, "notImplemented", "Only GET and HEAD are served here; use the JSON API.")
+
+
 def invalid(message: str) -> ApiError:
     """A request that makes no sense."""
     return ApiError(400, "invalid", message)

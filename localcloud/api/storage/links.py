@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from localcloud.api.call import Call
-from localcloud.store import Document
+if TYPE_CHECKING:
+    from localcloud.api.call import Call
+    from localcloud.store import Document
 
 BASE = "https://www.googleapis.com/"
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api.call import Answer, Call, Handler, Result
-from localcloud.api.cloud import Cloud
 from localcloud.api.compute.draft import merged, pruned
 from localcloud.api.errors import ApiError
 from localcloud.api.storage import buckets, errors
-from localcloud.api.storage.content import Stored, Writer
 from localcloud.api.storage.links import object_links, rendered
-from localcloud.store import Document
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from localcloud.api.cloud import Cloud
+    from localcloud.api.storage.content import Stored, Writer
+    from localcloud.store import Document
 
 _LONGEST_NAME = 1024  # bytes of UTF-8
 _PAGE = 1000
@@ -81,7 +84,15 @@ def store(call: Call, metadata: Mapping[str, Any], writer: Writer) -> dict[str, 
         writer.discard()
         raise
     generation = max(int(buckets.now_number(call)), int(old["generation"]) + 1 if old else 0)
-    document = _document(call.cloud, bucket, name, str(generation), metadata, stored, place)
+    document = _document(
+        call.cloud,
+        bucket=bucket,
+        name=name,
+        generation=str(generation),
+        metadata=metadata,
+        stored=stored,
+        place=place,
+    )
     call.cloud.content.keep(writer, bucket, name, document["generation"])
     versioned = place.get("versioning", {}).get("enabled", False)
     with call.cloud.store.transaction() as tx:
@@ -110,6 +121,7 @@ _CLIENTS = (
 
 def _document(
     cloud: Cloud,
+    *,
     bucket: str,
     name: str,
     generation: str,
@@ -215,7 +227,9 @@ def _list(call: Call) -> Result:
         found += [(document["name"], document) for _, document in old]
         found.sort(key=lambda entry: (entry[0], int(entry[1]["generation"])))
     token, limit = query.get("pageToken", ""), min(query.get("maxResults") or _PAGE, _PAGE)
-    items, prefixes, next_token = [], [], ""
+    items: list[dict[str, Any]] = []
+    prefixes: list[str] = []
+    next_token = ""
     for name, document in found:
         place = f"{name}#{document['generation']}"
         if token and place <= token:
@@ -235,10 +249,8 @@ def _list(call: Call) -> Result:
     else:
         next_token = ""
     result: dict[str, Any] = {"kind": "storage#objects"}
-    for name, value in (("items", items), ("prefixes", prefixes), ("nextPageToken", next_token)):
-        if value:
-            result[name] = value
-    return result
+    found_all = {"items": items, "prefixes": prefixes, "nextPageToken": next_token}
+    return result | {name: value for name, value in found_all.items() if value}
 
 
 def _patch(call: Call) -> Result:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from localcloud.api.authorization import authorize
 from localcloud.api.call import Answer, Call
-from localcloud.api.cloud import Cloud
 from localcloud.api.permissions import object_resource
 from localcloud.api.storage import objects
 from localcloud.discovery.document import load
-from localcloud.identity import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.api.cloud import Cloud
+    from localcloud.identity import Principal
 
 _HOST = "storage.googleapis.com"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies
 from localcloud.api.authorization import allowed
-from localcloud.api.call import Call, Handler, Result
-from localcloud.api.storage import buckets, errors
+from localcloud.api.errors import ApiError
 from localcloud.api.permissions import bucket_resource
+from localcloud.api.storage import buckets, errors
+
+if TYPE_CHECKING:
+    from localcloud.api.call import Call, Handler, Result
 
 
 def _rendered(call: Call, policy: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def _set(call: Call) -> Result:
     members = {member for binding in call.body.get("bindings", []) for member in binding.get("members", [])}
     if prevention == "enforced" and members & {"allUsers", "allAuthenticatedUsers"}:
         message = "The member bindings allUsers and allAuthenticatedUsers are not allowed since public access prevention is enforced."
-        raise errors.ApiError(412, "conditionNotMet", message)
+        raise ApiError(412, "conditionNotMet", message)
     key = f"{buckets.key(call.path['bucket'])}/iam"
     return _rendered(call, policies.replace(call, key, call.body, conflict=errors.precondition_failed()))
 

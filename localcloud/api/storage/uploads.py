@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from localcloud.api.call import Answer, Call, Result
@@ -14,6 +14,10 @@ from localcloud.api.errors import ApiError, from_invalid
 from localcloud.api.storage import buckets, errors, objects
 from localcloud.discovery.invalid import InvalidRequestError
 from localcloud.discovery.validator import Mode
+
+if TYPE_CHECKING:
+    from localcloud.api.storage.content import Writer
+    from localcloud.store import Store
 
 _SESSIONS = "control/uploads/"
 _LARGEST = 5 * 1024**3  # bytes of an object; Google's is 5 TiB, a laptop's disk is smaller
@@ -45,14 +49,18 @@ async def _media(call: Call, body: Body) -> Result:
     writer = call.cloud.content.writer()
     try:
         async for chunk in body:
-            writer.write(chunk)
-            if writer.size > _LARGEST:
-                raise _too_large(_LARGEST)
+            _append(writer, chunk)
     except BaseException:
         writer.discard()
         raise
     content_type = call.headers.get("content-type", "")
     return objects.store(call, {"contentType": content_type} if content_type else {}, writer)
+
+
+def _append(writer: Writer, chunk: bytes) -> None:
+    writer.write(chunk)
+    if writer.size > _LARGEST:
+        raise _too_large(_LARGEST)
 
 
 def _too_large(limit: int) -> ApiError:
@@ -177,9 +185,7 @@ async def _chunk(call: Call, body: Body) -> Result:
         async for chunk in body:
             fresh = chunk[skip:]
             skip = max(0, skip - len(chunk))
-            writer.write(fresh)
-            if writer.size > _LARGEST:
-                raise _too_large(_LARGEST)
+            _append(writer, fresh)
     except BaseException:
         writer.pause()
         raise
@@ -206,6 +212,6 @@ def _cancel(call: Call, session: str, draft: str) -> Answer:
     return Answer(status=499)  # what Cloud Storage answers to a cancelled upload
 
 
-def drafts(call_store: Any) -> list[str]:
+def drafts(store: Store) -> list[str]:
     """Return the names of the files that sessions in progress write to."""
-    return [record["draft"] for _, record in call_store.scan(_SESSIONS)]
+    return [record["draft"] for _, record in store.scan(_SESSIONS)]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -19,6 +17,12 @@ from localcloud.discovery.document import ApiName, load
 from localcloud.discovery.validator import Mode
 from localcloud.identity import Identities
 from localcloud.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from localcloud.discovery.json_value import JsonValue
 
 OWNER = "owner-token-for-tests"
 PROJECT = "p"
@@ -68,7 +72,9 @@ class Api:
         self.close()
         self._open()
 
-    def raw(self, method: str, path: str, *, token: str | None = OWNER, **options: Any) -> httpx.Response:
+    def raw(
+        self, method: str, path: str, *, token: str | None = OWNER, **options: JsonValue
+    ) -> httpx.Response:
         """Send a request; whatever answers it must fit the schema, and must not be a failure of the server."""
         headers = dict(options.pop("headers", {}))
         if token is not None:
@@ -80,16 +86,16 @@ class Api:
 
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, status: int = 200
-    ) -> Any:
+    ) -> JsonValue:
         """Send a request that must be answered with this status; returns the JSON."""
         response = self.raw(method, path, json=body) if body is not None else self.raw(method, path)
         assert response.status_code == status, f"{method} {path}: {response.status_code} {response.text}"
         return response.json() if response.content else {}
 
-    def get(self, path: str, *, status: int = 200) -> Any:
+    def get(self, path: str, *, status: int = 200) -> JsonValue:
         return self.call("GET", path, status=status)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None, *, status: int = 200) -> Any:
+    def post(self, path: str, body: Mapping[str, JsonValue] | None = None, *, status: int = 200) -> JsonValue:
         return self.call("POST", path, body or {}, status=status)
 
     def refused(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, str, str]:
@@ -103,7 +109,7 @@ class Api:
         reason = error["errors"][0]["reason"] if "errors" in error else error["status"]
         return response.status_code, reason, error["message"]
 
-    def _check_schema(self, method: str, path: str, response: Any) -> None:
+    def _check_schema(self, method: str, path: str, response: JsonValue) -> None:
         if response.status_code != 200 or "application/json" not in response.headers.get("content-type", ""):
             return
         parts = urlsplit(path)

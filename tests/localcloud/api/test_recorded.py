@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.localcloud.api.client import PROJECT, Api, global_path, region_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localcloud.discovery.json_value import JsonValue
 
 RECORDED = Path(__file__).parent / "recorded"
 STEPS = ("0-preview", "1-create", "2-unchanged", "3-refresh", "4-update", "5-destroy")
@@ -55,7 +59,7 @@ class _Replay:
 
         return _ID.sub(known, text)
 
-    def _body(self, path: str, body: Any) -> Any:
+    def _body(self, path: str, body: JsonValue) -> JsonValue:
         body = json.loads(self._text(json.dumps(body)))
         if body.get("fingerprint") == "AAAA":
             body["fingerprint"] = self.api.get(path)["fingerprint"]
