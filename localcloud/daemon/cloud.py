@@ -56,9 +56,11 @@ async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: 
             project=config.project,
             project_number=config.project_number,
         )
-        api = create_app(
-            store, clock, identities, settings, lambda instance_id: sandboxes.serial_output(instance_id)
-        )
+
+        def serial_output(instance_id: str) -> bytes:
+            return sandboxes.serial_output(instance_id)  # made below: it needs the API that is made here
+
+        api = create_app(store, clock, identities, settings, serial_output)
         world = await World.open(home, clock)
         stack.push_async_callback(world.close)
         sandboxes = Sandboxes(
