@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ class MachineNamespaces:
         try:
             answer, received = await self._worker.call(request, [command.fds[number] for number in numbers])
         except wire.HelperError as error:
-            if "Cannot find device" in str(error) and bridge_name(interface.subnetwork) in str(error):
+            if re.search(f"{bridge_name(interface.subnetwork)}.*does not exist", str(error)):
                 msg = f"{interface.instance}: subnetwork {interface.subnetwork} is not in the network plan applied last; apply it first"
                 raise WorldError(msg) from error
             msg = f"{interface.instance}: {error}"

@@ -79,6 +79,7 @@ class Probing:
                 break
             for result in message["results"]:
                 self._take(result)
+        channel.close()
         if self._channel is channel:
             _log.warning("the prober ended; starting another")
             self._listener = asyncio.ensure_future(self._revive())

@@ -1,0 +1,1 @@
+"""Tests of the data plane; those marked `kernel` make real namespaces."""
