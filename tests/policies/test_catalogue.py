@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 from mig_policies import pack
 from mig_policies.catalogue import RULES
-from mig_policies.rule import MANDATORY, Rule
+from mig_policies.rule import MANDATORY, Rule, StackRule
 from mig_policies.verdict import Outcome
 
 from tests.policies.engine import UNKNOWN, Declared, analyze
@@ -787,11 +788,12 @@ def test_an_existing_network_leaves_the_firewall_undetermined() -> None:
 
 
 def test_a_fault_in_a_rule_is_a_violation_of_that_rule_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object) -> NoReturn:
         raise ZeroDivisionError("by nought")
 
-    rules = tuple(dataclasses.replace(rule, look=broken) if rule.id == "HC02" else rule for rule in RULES)
-    monkeypatch.setattr(pack, "RULES", rules)
+    assert isinstance(BY_ID["HC02"], StackRule)
+    fault = dataclasses.replace(BY_ID["HC02"], look=broken)
+    monkeypatch.setattr(pack, "RULES", tuple(fault if rule.id == "HC02" else rule for rule in RULES))
     report = analyze(sound().resources)
     assert report.violated == {"HC02"}
     assert "ZeroDivisionError: by nought" in report.message("HC02")

@@ -144,17 +144,17 @@ if case == "wrong":
         instance_lifecycle_policy={"on_failed_health_check": "DO_NOTHING"},
         target_size=1,
     )
-    hasty = compute.InstanceGroupManager(
+    hasty = compute.RegionInstanceGroupManager(
         "hasty",
         base_instance_name="hasty",
-        zone=f"{REGION}-b",
+        region=REGION,
         versions=[{"instance_template": weak_template.self_link_unique}],
         auto_healing_policies={"health_check": lone.id, "initial_delay_sec": 300},
     )
-    compute.InstanceGroupManager(
+    compute.RegionInstanceGroupManager(
         "bare",
         base_instance_name="bare",
-        zone=f"{REGION}-b",
+        region=REGION,
         versions=[{"instance_template": weak_template.self_link_unique}],
     )
     compute.RegionAutoscaler(
