@@ -18,6 +18,8 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
+from mig_policies.catalogue import RULES
+from mig_policies.configuration import ConfigurationError, Entry, entry_of, laxer, lint, load
 from mig_policies.rule import ADVISORY, CRITICAL, HIGH, LOW, MANDATORY
 from mig_policies.session import Session
 from mig_policies.stack import Stack
@@ -62,11 +64,50 @@ class Duty:
         )
 
 
+def stack_name(stack: Stack) -> str | None:
+    """Return the name of the stack, as its URNs have it (`urn:pulumi:STACK::PROJECT::...`)."""
+    return next((urn.split(":")[2] for urn in stack.by_urn), None)
+
+
+def entries() -> list[Entry]:
+    """Return what every policy of the pack accepts in a configuration file."""
+    own = [
+        Entry(
+            id=duty.id, level=duty.level, texts=frozenset(duty.properties), exemptible=False, floor=duty.level
+        )
+        for duty in HOUSEKEEPING
+    ]
+    return [*map(entry_of, RULES), *own]
+
+
+def require_sound_configurations(folder: Path = CONFIG_FOLDER) -> None:
+    """Lint every stack's configuration file.
+
+    Raises:
+        ConfigurationError: with all faults of all files.
+    """
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            config = load(path)
+        except ConfigurationError as unreadable:
+            faults += unreadable.faults
+            continue
+        faults += [f"{path.name}: {fault}" for fault in lint(config, entries())]
+        own = config.get("PACK01")
+        if not isinstance(own, dict) or own.get("stack") != path.stem:
+            faults.append(
+                f'{path.name}: PACK01.stack must say "{path.stem}", so that no other stack is judged by this file'
+            )
+    if faults:
+        raise ConfigurationError(faults)
+
+
 def _configured(session: Session, stack: Stack, config: dict[str, object], report: ReportViolation) -> None:
     for fault in session.faults:
         report(f"configuration: {fault}", None)
     given = config.get("stack")
-    name = next((urn.split(":")[2] for urn in stack.by_urn), None)
+    name = stack_name(stack)
     if name is None or given == name:
         return
     if given is not None:
@@ -77,6 +118,21 @@ def _configured(session: Session, stack: Stack, config: dict[str, object], repor
             f"add --policy-pack-config policies/config/{name}.json",
             None,
         )
+
+
+def _promoted(_: Session, stack: Stack, config: dict[str, object], report: ReportViolation) -> None:
+    name, source = stack_name(stack), config.get("promotedFrom")
+    if name is None or not isinstance(source, str):
+        return
+    here, there = CONFIG_FOLDER / f"{name}.json", CONFIG_FOLDER / f"{source}.json"
+    if not here.is_file() or not there.is_file():
+        report(
+            f"stack '{name}' is promoted from '{source}', and policies/config/{source}.json is not there to compare with",
+            None,
+        )
+        return
+    for difference in laxer(load(here), load(there), entries()):
+        report(f"stack '{name}' is laxer than '{source}', which it is promoted from: {difference}", None)
 
 
 def _stale(session: Session, _: Stack, __: dict[str, object], report: ReportViolation) -> None:
@@ -140,5 +196,17 @@ HOUSEKEEPING: Final = (
         level=ADVISORY,
         report=_undetermined,
         properties={},
+    ),
+    Duty(
+        id="PACK05",
+        title="A stack is never laxer than the one it is promoted from",
+        description="The configuration of a stack must be at least as strict as that of the stack it is promoted from.",
+        remediation="Raise the level or the parameter in this stack's configuration, or lower it in both and say why.",
+        severity=HIGH,
+        level=MANDATORY,
+        report=_promoted,
+        properties={
+            "promotedFrom": {"type": "string", "description": "The stack this one is promoted from."}
+        },
     ),
 )

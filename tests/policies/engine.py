@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
-STACK = "dev"
+STACK = "test"
 TODAY = dt.date(2026, 7, 1)
 
 Tree = dict[str, Any]

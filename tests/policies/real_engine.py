@@ -39,7 +39,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Project:
-    """The test program as a project with the stack `dev`."""
+    """The test program as a project with the stack `test`."""
 
     folder: Path
     engine: Path
@@ -79,22 +79,22 @@ class Project:
         shutil.copytree(PROGRAM, program, ignore=shutil.ignore_patterns("__pycache__"))
         runtime = {"name": "python", "options": {"virtualenv": str(PROGRAM_VIRTUALENV)}}
         (program / "Pulumi.yaml").write_text(json.dumps({"name": "web", "runtime": runtime}))
-        made = self.pulumi("stack", "init", "dev")
+        made = self.pulumi("stack", "init", "test")
         assert made.returncode == 0, made.stdout
         for key, value in {
             "gcp:project": "p",
             "gcp:region": "europe-west1",
             "gcp:skipRegionValidation": "true",
         }.items():
-            self.pulumi("config", "set", key, value, "--stack", "dev")
+            self.pulumi("config", "set", key, value, "--stack", "test")
 
     def preview(self, case: str, config: Mapping[str, Any]) -> Preview:
         """Preview the program's `case` with the pack, configured so."""
         given = self.folder / "policy-config.json"
         given.write_text(json.dumps(config))
-        self.pulumi("config", "set", "case", case, "--stack", "dev")
+        self.pulumi("config", "set", "case", case, "--stack", "test")
         pack = ["--policy-pack", str(PACK), "--policy-pack-config", str(given)]
-        done = self.pulumi("preview", "--stack", "dev", "--json", *pack)
+        done = self.pulumi("preview", "--stack", "test", "--json", *pack)
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         return Preview(done.returncode, done.stdout, tuple(events))
 

@@ -19,7 +19,7 @@ pytestmark = [
 ]
 # The local cloud's plugin has no resource type of identity federation.
 UNREACHED = {"IAM03"}
-CONFIG = {"PACK01": {"stack": "dev"}}
+CONFIG = {"PACK01": {"stack": "test"}}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_the_configured_ratio_and_level_arrive(project: Project) -> None:
 def test_another_stacks_configuration_is_refused(project: Project) -> None:
     preview = project.preview("sound", {"PACK01": {"stack": "prod"}})
     assert preview.status != 0
-    assert "this is stack 'dev', the configuration given is for stack 'prod'" in preview.output
+    assert "this is stack 'test', the configuration given is for stack 'prod'" in preview.output
 
 
 def test_a_parameter_of_the_wrong_type_stops_the_run(project: Project) -> None:
