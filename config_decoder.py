@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import types
-import typing
 from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import pulumi
 
 from components.invalid_argument import InvalidArgumentError
 
@@ -83,7 +84,7 @@ def _decode_mapping(annotation: Any, value: Any, path: str) -> dict[str, Any]:  
 def _decode_union(choices: tuple[Any, ...], value: Any, path: str) -> Any:  # noqa: ANN401 - as decode
     if value is None and type(None) in choices:
         return None
-    choices = tuple(choice for choice in choices if choice is not type(None) and choice != Any)
+    choices = tuple(choice for choice in choices if _plain(choice))  # of pulumi.Input[str], the str
     records = [choice for choice in choices if dataclasses.is_dataclass(choice)]
     if isinstance(value, dict) and len(records) > 1:
         return _decode_dataclass(_record_of_keys(records, value, path), value, path, None)
@@ -106,6 +107,15 @@ def _decode_union(choices: tuple[Any, ...], value: Any, path: str) -> Any:  # no
         value,
         f"neither {' nor '.join(words)}" if len(words) > 1 else f"not {words[0]}",
         f"write {' or '.join(words)}",
+    )
+
+
+def _plain(annotation: Any) -> bool:  # noqa: ANN401 - as decode
+    """Whether configuration can hold such a value: no None (handled before), no Output, no Awaitable."""
+    return (
+        annotation in _WORDS
+        or dataclasses.is_dataclass(annotation)
+        or get_origin(annotation) in (Literal, tuple, Mapping)
     )
 
 
@@ -137,7 +147,7 @@ def _decode_dataclass(record: Any, value: Any, path: str, base: Any) -> Any:  # 
             raise InvalidArgumentError(f"{path}.{key}", value[key], "refused", refused[key])
         if key not in fields:
             raise unknown_key(f"{path}.{key}", value[key], key, list(fields))
-    hints = get_type_hints(record)
+    hints = hints_of(record)
     given = {key: decode(hints[key], item, f"{path}.{key}") for key, item in value.items()}
     missing = [
         name for name, field in fields.items() if _required(field) and name not in given and base is None
@@ -163,10 +173,8 @@ def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def hints_of(record: type) -> dict[str, Any]:
+def hints_of(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass, which has no type of its own
     """Return the resolved annotations of a dataclass's fields."""
-    return {
-        name: hint
-        for name, hint in get_type_hints(record).items()
-        if typing.get_origin(hint) is not typing.ClassVar
-    }
+    # pulumi.Input speaks of Output by name only, as if everyone had imported it.
+    hints = get_type_hints(record, localns={"Output": pulumi.Output})
+    return {field.name: hints[field.name] for field in dataclasses.fields(record)}

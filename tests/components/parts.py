@@ -1,0 +1,55 @@
+"""Arguments that work, for tests that change one of them."""
+
+from __future__ import annotations
+
+from components.frontend import Frontend
+from components.health_check_pair import HealthCheckPair
+from components.managed_instance_group import GroupShape, ManagedInstanceGroup, ManagedInstanceGroupArgs
+from components.network import FirewallPolicy, Network, NetworkArgs, NewVpc
+from components.network_load_balancer import Balancing, NetworkLoadBalancer, NetworkLoadBalancerArgs
+from components.repair_policy import RepairPolicy
+from components.update_policy import UpdatePolicy
+from tests.components.recording import REGION, Recording, record
+
+ZONES = (f"{REGION}-b", f"{REGION}-c", f"{REGION}-d")
+
+
+def make_group(**changes: object) -> Recording:
+    """Make a group of good arguments but for these."""
+    arguments: dict[str, object] = {
+        "region": REGION,
+        "instance_template": "template-1",
+        "shape": GroupShape(zones=ZONES),
+        "health_checks": HealthCheckPair(),
+        "update": UpdatePolicy(),
+        "repair": RepairPolicy(),
+        "smallest_size": 3,
+    }
+    args = ManagedInstanceGroupArgs(**{**arguments, **changes})  # type: ignore[arg-type]  # tests pass wrong ones on purpose
+    return record(lambda: ManagedInstanceGroup("web", args))
+
+
+def make_network(**changes: object) -> Recording:
+    """Make a network of good arguments but for these."""
+    arguments: dict[str, object] = {
+        "region": REGION,
+        "vpc": NewVpc(),
+        "health_checks": HealthCheckPair(),
+        "frontends": (Frontend(),),
+        "firewall": FirewallPolicy(client_ranges=("203.0.113.0/24",)),
+        "service_account": "vm@p.iam.gserviceaccount.com",
+    }
+    args = NetworkArgs(**{**arguments, **changes})  # type: ignore[arg-type]  # tests pass wrong ones on purpose
+    return record(lambda: Network("web", args))
+
+
+def make_balancer(balancing: Balancing | None = None, **changes: object) -> Recording:
+    """Make a load balancer of good arguments but for these."""
+    arguments: dict[str, object] = {
+        "region": REGION,
+        "instance_group": "group-1",
+        "health_checks": HealthCheckPair(),
+        "balancing": balancing or Balancing(),
+    }
+    args = NetworkLoadBalancerArgs(**{**arguments, **changes})  # type: ignore[arg-type]  # tests pass wrong ones on purpose
+    return record(lambda: NetworkLoadBalancer("web", args))

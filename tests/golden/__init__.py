@@ -1,0 +1,1 @@
+"""Inventories: what a component or a stack makes, as committed JSON."""

@@ -1,0 +1,142 @@
+"""The program as a whole, per committed stack: what it makes, in which order, and what it says."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+import yaml
+
+from components.invalid_argument import InvalidArgumentError
+from tests.components.recording import Recording, record
+from tests.golden.inventory import assert_inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+SERVED = {
+    *(f"gcp:compute/{name[0].lower()}{name[1:]}:{name}" for name in (
+        "Network", "Subnetwork", "Firewall", "Router", "RouterNat", "Address", "HealthCheck", "RegionHealthCheck", "InstanceTemplate",
+        "RegionInstanceGroupManager", "RegionAutoscaler", "RegionBackendService", "ForwardingRule")),
+    *(f"gcp:storage/{name[0].lower()}{name[1:]}:{name}" for name in ("Bucket", "BucketObject", "BucketIAMMember")),
+    "gcp:serviceaccount/account:Account", "gcp:serviceaccount/iAMMember:IAMMember", "gcp:projects/iAMMember:IAMMember",
+}  # fmt: skip
+
+
+def stack_config(stack: str) -> dict[str, Any]:
+    """Return a committed stack's configuration as YAML has it."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text("utf-8"))["config"]
+    return config
+
+
+def as_pulumi_passes_it(config: dict[str, Any]) -> dict[str, str]:
+    """Return configuration as the engine hands it to a program: text, with anything nested as JSON."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_left() -> Iterator[None]:
+    yield
+    pulumi.runtime.set_all_config({}, [])
+
+
+def run(config: dict[str, Any], *, known: bool = True) -> Recording:
+    """Run the program with this configuration."""
+    pulumi.runtime.set_all_config(as_pulumi_passes_it(config), [])
+    return record(lambda: runpy.run_path(str(ROOT / "__main__.py")), known=known)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_committed_stack_makes_what_its_inventory_says(stack: str) -> None:
+    made = run(stack_config(stack))
+    assert_inventory(f"stack-{stack}", made.inventory())
+    assert made.warnings == []
+    assert {item.type for item in made.resources if item.custom} <= SERVED
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_first_preview_shows_everything_though_nothing_is_known_yet(stack: str) -> None:
+    names = {(item.type, item.name) for item in run(stack_config(stack)).resources}
+    assert {(item.type, item.name) for item in run(stack_config(stack), known=False).resources} == names
+
+
+def test_the_outputs_say_where_the_service_answers_and_how_fast_each_check_is() -> None:
+    outputs = run(stack_config("local")).exports
+    assert outputs.keys() == {"url", "address", "instance_group", "health_checks"}
+    assert (outputs["url"], outputs["address"]) == ("http://203.0.113.5:8080", "203.0.113.5")
+    assert outputs["instance_group"].endswith("/instanceGroups/web-group-1a2b3c4")
+    checks = outputs["health_checks"]
+    assert checks["balancer"]["detection_sec"] == {"min": 4, "max": 6}
+    assert checks["autohealing"]["detection_sec"] == {"min": 25, "max": 30}
+    assert (checks["ratio"], checks["required_ratio"]) == (6.25, 3)
+
+
+def test_no_instance_boots_before_it_may_fetch_its_script_and_be_probed() -> None:
+    template = run(stack_config("local")).one("InstanceTemplate")
+    assert template.depends_on >= {
+        "web-bucket-storage.objectViewer",
+        "web-project-logging.logWriter",
+        "web-startup.sh",
+        "web-service.py",
+        "web-probes",
+        "web-clients",
+        "web-subnetwork",
+        "web-account",
+    }
+
+
+def test_equal_checks_make_no_resource_at_all() -> None:
+    config = stack_config("local")
+    config["mig-nlb:autohealing_check"] = config["mig-nlb:balancer_check"]
+    pulumi.runtime.set_all_config(as_pulumi_passes_it(config), [])
+    registered: list[object] = []
+
+    def program() -> None:
+        with pytest.raises(
+            InvalidArgumentError, match=r"mig-nlb:autohealing_check = .*ratio 4 s / 4 s = 1, required 3"
+        ):
+            runpy.run_path(str(ROOT / "__main__.py"))
+
+    registered += record(program).resources
+    assert registered == []
+
+
+def test_equal_checks_with_the_guard_off_are_made_with_a_warning() -> None:
+    config = stack_config("local")
+    config["mig-nlb:autohealing_check"] = config["mig-nlb:balancer_check"]
+    config["mig-nlb:health_check_guard"] = "off"
+    made = run(config)
+    (warning,) = made.warnings
+    assert "health_check_guard is off" in warning
+    assert made.named("web-autohealing").inputs["unhealthyThreshold"] == 2
+
+
+def test_without_the_bucket_binding_everything_else_stays() -> None:
+    config = stack_config("local")
+    del config["mig-nlb:iam"]["bucket"]
+    made = run(config)
+    assert made.of("BucketIAMMember") == []
+    assert len(made.of("InstanceTemplate")) == 1
+
+
+def test_an_existing_project_is_used_instead_of_making_things_again() -> None:
+    config = stack_config("dev") | {
+        "mig-nlb:network": {"network": "their-network", "subnetwork": "their-subnetwork"},
+        "mig-nlb:identity": {"email": "theirs@p.iam.gserviceaccount.com"},
+        "mig-nlb:startup": {"url": "gs://theirs/startup.sh", "version": "3"},
+        "mig-nlb:machine": {"image": "projects/p/global/images/theirs"},
+        "mig-nlb:address": "203.0.113.99",
+    }
+    made = run(config)
+    for kind in ("Network", "Subnetwork", "Account", "Bucket", "BucketObject", "Address"):
+        assert made.of(kind) == [], kind
+    assert made.one("ForwardingRule").inputs["ipAddress"] == "203.0.113.99"
+    assert made.one("InstanceTemplate").inputs["disks"][0]["sourceImage"] == "projects/p/global/images/theirs"
+    assert made.one("BucketIAMMember").inputs["bucket"] == "theirs"
+    assert made.exports["url"] == "http://203.0.113.99:8080"
