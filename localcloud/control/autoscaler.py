@@ -112,7 +112,9 @@ def recommend(
     recommended = max(policy.minimum, min(policy.maximum, wanted))
     # Without a past the present size counts as the first recommendation: a new autoscaler does not shrink a group at once.
     past = list(history) or [(now, max(policy.minimum, min(policy.maximum, current)))]
-    kept = _remember(past, now, recommended, policy.horizon)
+    # What was recommended without any measurement is no recommendation to remember (the daemon has just started, say).
+    blind = policy.cpu_target is not None and mean is None
+    kept = tuple(past) if blind else _remember(past, now, recommended, policy.horizon)
     size, why = recommended, reason
     if recommended < current:
         size, why = _shrink(policy, kept, current, recommended, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import autoscaler
+from localcloud.control import autoscaler, schedule
 from localcloud.control.groups import members_of
 from localcloud.control.health import condemned
 from localcloud.control.links import last, relname
@@ -70,12 +70,10 @@ class AutoscalerController:
         current = int(group.get("targetSize") or 0)
         now = self._clock.now()
         history = [(float(when), int(size)) for when, size in record["history"]]
+        schedules = document["autoscalingPolicy"].get("scalingSchedules") or {}
+        loads = [self._load(member, now) for member in members if not member.leaving]
         found = autoscaler.recommend(
-            policy,
-            [self._load(member, now) for member in members if not member.leaving],
-            current,
-            history,
-            now=now,
+            policy, loads, current, history, now=now, scheduled=schedule.required(schedules, now)
         )
         details = list(found.details)
         if members and all(condemned(member.health) for member in members):

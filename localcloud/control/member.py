@@ -29,8 +29,9 @@ class Member:
     """One managed instance. Times are cloud times; 0 is never.
 
     `instance_id`: numeric id of the incarnation it should have; empty while that one is not made yet.
-    `repairs`: repairs since it last worked; the next one waits the longer. `retry_at`: not made again before. `cpu`: measured
-    utilisation of the allotted CPU. `replaced`: it leaves because of an update, so its place is not free before it is gone. `config`: revision of the allInstancesConfig it was given.
+    `repairs`: repairs since it last worked; the next one waits the longer. `retry_at`: not made again before.
+    `cpu`: measured utilisation of the allotted CPU. `config`: revision of the allInstancesConfig it was given.
+    `replaced`: it leaves because of an update, so its place is not free before it is gone.
     """
 
     name: str

@@ -46,7 +46,7 @@ def decide(group: Group, seen: Sequence[Seen], now: float) -> Mending:
     budget = max(1, group.size - 1) - under_way
     for each in sorted(seen, key=lambda one: (one.member.repairs, one.member.health_since, one.member.name)):
         member = each.member
-        if not member.settled:
+        if not member.settled and not _stopped_under_way(each):
             continue
         reason = _stopped(each) if group.repairs else ""
         sick = False
@@ -94,6 +94,11 @@ def _under_repair(member: Member) -> bool:
     if member.repairs == 0:
         return False
     return member.action == "RECREATING" or (member.action == "VERIFYING" and not condemned(member.health))
+
+
+def _stopped_under_way(each: Seen) -> bool:
+    """Somebody stopped the instance before its group was done with making it: it would wait for ever."""
+    return not each.member.leaving and each.id == each.member.instance_id != "" and each.status in _STOPPED
 
 
 def _stopped(each: Seen) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 from tests.localcloud.control.cloud import HEALING, Cloud, check, network, standard
 
@@ -75,7 +76,7 @@ def test_without_the_firewall_rule_no_probe_arrives_and_healing_goes_in_circles_
             assert not cloud.group()["status"]["isStable"]
             name = min(cloud.members())
             times = [event.at for event in cloud.events("autohealing.recreate") if event.subject == name]
-            gaps = [late - early for early, late in zip(times, times[1:], strict=False)]
+            gaps = [late - early for early, late in itertools.pairwise(times)]
             # The check's own pace is the delay of 120 s and five failures 30 s apart; back-off stretches it.
             assert len(times) >= 4
             assert min(gaps) >= 120 + 4 * 30

@@ -1,0 +1,121 @@
+"""Scaling schedules: cron expressions that require a number of replicas for a while. Pure.
+
+Five fields (minute, hour, day of month, month, day of week) and an optional sixth, the year, as Google's; names of months and days, lists,
+ranges, steps. Where both days are restricted either may match, as cron has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+_MONTHS = {
+    name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
+}
+_DAYS = {name: number for number, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])}
+_MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Cron:
+    """The minutes at which something starts. Days of the week: 0 is Sunday."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    years: frozenset[int]
+    either_day: bool
+
+    def matches(self, moment: datetime) -> bool:
+        """Say whether this minute is one of them."""
+        if (
+            moment.minute not in self.minutes
+            or moment.hour not in self.hours
+            or moment.month not in self.months
+        ):
+            return False
+        if self.years and moment.year not in self.years:
+            return False
+        day, weekday = moment.day in self.days, moment.isoweekday() % 7 in self.weekdays
+        return day or weekday if self.either_day else day and weekday
+
+
+@lru_cache(maxsize=256)
+def parse(expression: str) -> Cron:
+    """Read a cron expression; ValueError names the field that is wrong."""
+    fields = expression.lower().split()
+    if len(fields) not in {5, 6}:
+        msg = f"schedule {expression!r}: {len(fields)} fields; five are needed (minute hour day month weekday), a sixth may be the year"
+        raise ValueError(msg)
+    weekdays = frozenset(day % 7 for day in _field(expression, fields[4], 0, 7, _DAYS))
+    return Cron(
+        minutes=_field(expression, fields[0], 0, 59),
+        hours=_field(expression, fields[1], 0, 23),
+        days=_field(expression, fields[2], 1, 31),
+        months=_field(expression, fields[3], 1, 12, _MONTHS),
+        weekdays=weekdays,
+        years=_field(expression, fields[5], 1970, 2199)
+        if len(fields) == 6 and fields[5] != "*"
+        else frozenset(),
+        either_day=not fields[2].startswith("*") and not fields[4].startswith("*"),
+    )
+
+
+def required(schedules: Mapping[str, Mapping[str, Any]], now: float) -> int:
+    """Return the greatest number of replicas that a schedule active now requires; 0 if none is."""
+    return max(
+        (
+            int(schedule["minRequiredReplicas"])
+            for schedule in schedules.values()
+            if not schedule.get("disabled")
+            and _active(
+                str(schedule["schedule"]),
+                str(schedule.get("timeZone") or "UTC"),
+                int(schedule["durationSec"]),
+                int(now // _MINUTE),
+            )
+        ),
+        default=0,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _active(expression: str, zone: str, duration: int, minute: int) -> bool:
+    """Say whether a start lies at most `duration` seconds before this minute (counted since the epoch)."""
+    cron, place = parse(expression), ZoneInfo(zone)
+    return any(
+        cron.matches(datetime.fromtimestamp((minute - back) * _MINUTE, place))
+        for back in range(-(-duration // _MINUTE))
+    )
+
+
+def _field(
+    expression: str, text: str, lowest: int, highest: int, names: Mapping[str, int] | None = None
+) -> frozenset[int]:
+    values: set[int] = set()
+    try:
+        for part in text.split(","):
+            span, _, step = part.partition("/")
+            if span == "*":
+                first, last = lowest, highest
+            else:
+                start, _, end = span.partition("-")
+                first = _number(start, names)
+                last = _number(end, names) if end else highest if step else first
+            if not lowest <= first <= last <= highest:
+                raise ValueError
+            values.update(range(first, last + 1, int(step or 1)))
+    except ValueError:
+        msg = f"schedule {expression!r}: {text!r} is not within {lowest} to {highest}; use for instance {lowest}, {lowest}-{highest} or */5"
+        raise ValueError(msg) from None
+    return frozenset(values)
+
+
+def _number(text: str, names: Mapping[str, int] | None) -> int:
+    return names[text] if names and text in names else int(text)

@@ -1,0 +1,227 @@
+"""Random histories of a group with faults, and the invariants that every commit must keep."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from localcloud.control.links import url
+from localcloud.control.loop import Controllers
+from localcloud.control.member import Member
+from localcloud.store import Event
+from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
+
+OPERATIONS = (
+    "wait",
+    "crash",
+    "hang",
+    "break",
+    "power_off",
+    "delete_outside",
+    "stop_outside",
+    "resize",
+    "roll",
+    "recreate",
+    "delete_instances",
+    "restart_daemon",
+    "host_restart",
+    "fail_starts",
+    "fail_applies",
+    "policy",
+)
+POLICIES = (
+    {"maxSurge": {"fixed": 3}, "maxUnavailable": {"fixed": 0}, "replacementMethod": "SUBSTITUTE"},
+    {"maxSurge": {"fixed": 0}, "maxUnavailable": {"fixed": 3}, "replacementMethod": "SUBSTITUTE"},
+    {"maxSurge": {"fixed": 1}, "maxUnavailable": {"fixed": 1}, "replacementMethod": "SUBSTITUTE"},
+    {"maxSurge": {"fixed": 0}, "maxUnavailable": {"fixed": 2}, "replacementMethod": "RECREATE"},
+)
+Step = tuple[str, int]
+_BY_UPDATE = ("replaced by an update", "its zone has too many", "update")
+
+
+@dataclass
+class Watch:
+    """Looks at every commit; what is wrong is collected, because a watcher must not disturb the store."""
+
+    cloud: Cloud
+    broken: list[str] = field(default_factory=list)
+    available_before: set[str] = field(default_factory=set)
+    health_before: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, _keys: frozenset[str], events: tuple[Event, ...]) -> None:
+        document = self.cloud.store.get("compute/" + GROUP)
+        if document is None:
+            return
+        members = self.cloud.members()
+        now, size = self.cloud.clock.now(), int(document["targetSize"])
+        policy = document["updatePolicy"]
+        surge, unavailable = policy["maxSurge"]["fixed"], policy["maxUnavailable"]["fixed"]
+        available = {
+            name
+            for name, member in members.items()
+            if member.available(checked=True, now=now, ready_after=0) and self._untouched(member)
+        }
+        by_update = [event.subject for event in events if event.data.get("reason") in _BY_UPDATE]
+        if any(name in self.available_before for name in by_update) and len(available) < size - unavailable:
+            self.broken.append(
+                f"{by_update} taken out by an update: {len(available)} of {size} left, {unavailable} may be missing"
+            )
+        staying = [member for member in members.values() if not member.leaving]
+        created = any(
+            event.kind == "instance.created" and event.data["action"] == "CREATING" for event in events
+        )
+        if created and len(staying) > size + surge:
+            self.broken.append(f"{len(staying)} instances of {size}, surge {surge}")
+        for event in events:
+            if event.kind == "autohealing.recreate" and self.health_before.get(event.subject) not in {
+                "UNHEALTHY",
+                "TIMEOUT",
+            }:
+                self.broken.append(
+                    f"{event.subject} recreated though {self.health_before.get(event.subject)}"
+                )
+            if event.kind == "controller.error" and "simulated" not in event.message:
+                self.broken.append(event.message)
+        addresses = [
+            instance["networkInterfaces"][0]["networkIP"] for instance in self.cloud.instances().values()
+        ]
+        if len(addresses) != len(set(addresses)):
+            self.broken.append(f"two instances have one address: {sorted(addresses)}")
+        self.available_before = available
+        self.health_before = {name: member.health for name, member in members.items()}
+
+    def _untouched(self, member: Member) -> bool:
+        """Nothing from outside has happened to it that its record does not show yet."""
+        document = self.cloud.store.get(member.instance)
+        if document is None or document["id"] != member.instance_id or document["status"] != "RUNNING":
+            return False
+        intent = self.cloud.store.get(f"control/machines/{document['id']}") or {}
+        return intent.get("intent") == "run"
+
+
+def run(seed: int, steps: list[Step]) -> str:
+    """Run a history on a fresh cloud, check that it comes to rest and that deleting leaves nothing; returns a digest of the whole story."""
+    return asyncio.run(_run(seed, steps))
+
+
+async def _run(seed: int, steps: list[Step]) -> str:
+    cloud = standard(seed, size=3)
+    watch = Watch(cloud)
+    cloud.store.watch(watch)
+    tasks = _start(cloud)
+    await cloud.advance(0)
+    try:
+        for step in steps:
+            if step[0] == "restart_daemon":
+                await _stop(tasks)
+                await cloud.advance(step[1] % 50)
+                tasks = _start(cloud)
+            await _apply(cloud, step)
+            await cloud.advance(1 + step[1] % 97)
+            assert not watch.broken, watch.broken
+        cloud.machines.start_failures = cloud.fabric.apply_failures = 0
+        await _comes_to_rest(cloud)
+        assert not watch.broken, watch.broken
+        await _leaves_nothing(cloud)
+        assert not watch.broken, watch.broken
+    except AssertionError as error:
+        error.add_note(cloud.story())
+        raise
+    finally:
+        await _stop(tasks)
+    lines = [
+        [event.at, event.kind, event.subject, event.message, dict(event.data)] for event in cloud.events()
+    ]
+    return hashlib.sha256(json.dumps(lines, sort_keys=True).encode()).hexdigest()
+
+
+def _start(cloud: Cloud) -> list[asyncio.Task[None]]:
+    controllers = Controllers(cloud.store, cloud.clock, cloud.machines, cloud.fabric, cloud.rng)
+    return [asyncio.ensure_future(controllers.run()), asyncio.ensure_future(cloud.fabric.run())]
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(outcome, asyncio.CancelledError), outcome
+
+
+async def _apply(cloud: Cloud, step: Step) -> None:
+    operation, number = step
+    names = sorted(cloud.members())
+    running = sorted(guest.spec.id for guest in cloud.machines.guests.values() if guest.state == "running")
+    name = names[number % len(names)] if names else ""
+    machine = running[number % len(running)] if running else ""
+    match operation:
+        case "crash" if machine:
+            await cloud.machines.crash(machine)
+        case "hang" if machine:
+            await cloud.machines.hang(machine, 10 + number % 400)
+        case "break" if machine:
+            cloud.machines.break_service(machine, 10 + number % 400)
+        case "power_off" if machine:
+            cloud.machines.power_off(machine)
+        case "host_restart":
+            cloud.machines.guests.clear()
+        case "resize":
+            cloud.patch(GROUP, targetSize=number % 8)
+        case "roll":
+            cloud.patch(GROUP, versions=[{"instanceTemplate": url(template(cloud, f"t{number % 4}"))}])
+        case "policy":
+            cloud.patch(
+                GROUP, updatePolicy={**cloud.group()["updatePolicy"], **POLICIES[number % len(POLICIES)]}
+            )
+        case "delete_outside" if name:
+            cloud.request("delete", cloud.members()[name].instance.removeprefix("compute/"))
+        case "stop_outside" if name:
+            cloud.request("stop", cloud.members()[name].instance.removeprefix("compute/"))
+        case "recreate" if name:
+            cloud.request("recreateInstances", GROUP, instances=[name])
+        case "delete_instances" if name:
+            cloud.request("deleteInstances", GROUP, instances=[name])
+        case "fail_starts":
+            cloud.machines.start_failures = number % 4
+        case "fail_applies":
+            cloud.fabric.apply_failures = number % 4
+        case _:
+            pass
+
+
+async def _comes_to_rest(cloud: Cloud) -> None:
+    """Whatever happened: the group is as asked within a while, and then nothing moves any more."""
+    await cloud.advance(7200)
+    group = cloud.group()
+    assert group["status"]["isStable"], "the group never came to rest"
+    assert group["status"]["versionTarget"]["isReached"]
+    members = cloud.members()
+    assert len(members) == group["targetSize"] == len(cloud.instances()) == len(cloud.machines.guests)
+    assert {member.health for member in members.values()} <= {"HEALTHY"}
+    assert {instance["status"] for instance in cloud.instances().values()} <= {"RUNNING"}
+    assert cloud.eligible() == set(cloud.instances())
+    per_zone = [sum(member.zone.endswith(letter) for member in members.values()) for letter in "bcd"]
+    assert max(per_zone) - min(per_zone) <= 1
+    writes: list[str] = []
+    unwatch = cloud.store.watch(
+        lambda keys, events: writes.extend([*keys, *(event.kind for event in events)])
+    )
+    await cloud.advance(3000)
+    unwatch()
+    assert not [key for key in writes if not key.startswith("control/managed/")], writes
+
+
+async def _leaves_nothing(cloud: Cloud) -> None:
+    with cloud.store.transaction() as change:
+        change.put("control/deleting/" + GROUP, {"requestedAt": cloud.clock.now()})
+    await cloud.advance(300)
+    left = [key for key, _ in cloud.store.scan("control/") if not key.startswith("control/eligible/")]
+    assert left == []
+    assert cloud.store.get("compute/" + GROUP) is None
+    assert cloud.store.get("compute/" + GROUP.replace("instanceGroupManagers", "instanceGroups")) is None
+    assert not cloud.instances()
+    assert not cloud.machines.guests
+    assert not cloud.fabric.probes
+    assert not cloud.fabric.network.interfaces
+    assert all(not service.backends for service in cloud.fabric.balancer.services)

@@ -1,0 +1,164 @@
+"""Who gets new connections."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localcloud.control import balancing
+from localcloud.control.balancing import Candidate, eligible, persists
+from localcloud.control.links import url
+from tests.localcloud.control.cloud import GROUP, RULE, SERVICE, VIP, balancer, group, standard
+
+CANDIDATES = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=8).map(
+    lambda entries: [
+        Candidate(
+            instance=f"i{number}",
+            address=f"10.0.0.{number}",
+            healthy=healthy,
+            leaving=leaving,
+            failover=failover,
+        )
+        for number, (healthy, leaving, failover) in enumerate(entries)
+    ]
+)
+
+
+def candidates(**health: str) -> list[Candidate]:
+    """Each character of the value: h healthy, u unhealthy; upper case leaves. Keyword f: failover backends."""
+    return [
+        Candidate(
+            instance=f"{pool}{number}",
+            address="",
+            healthy=letter.lower() == "h",
+            leaving=letter.isupper(),
+            failover=pool == "f",
+        )
+        for pool, letters in health.items()
+        for number, letter in enumerate(letters)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given_candidates", "failover", "expected"),
+    [
+        (candidates(p="hhu"), {}, {"p0", "p1"}),
+        (candidates(p="uuu"), {}, {"p0", "p1", "p2"}),
+        (candidates(p="Huu"), {}, {"p1", "p2"}),
+        (candidates(p="HH"), {}, set()),
+        (candidates(p="uuu"), {"dropTrafficIfUnhealthy": True}, set()),
+        (candidates(p="huu", f="h"), {}, {"p0"}),
+        (candidates(p="huu", f="h"), {"failoverRatio": 0.5}, {"f0"}),
+        (candidates(p="hhu", f="h"), {"failoverRatio": 0.5}, {"p0", "p1"}),
+        (candidates(p="huu", f="u"), {"failoverRatio": 0.5}, {"p0"}),
+        (candidates(p="uuu", f="hu"), {}, {"f0"}),
+        (candidates(p="uu", f="uu"), {}, {"p0", "p1"}),
+    ],
+)
+def test_eligibility(
+    given_candidates: list[Candidate], failover: dict[str, object], expected: set[str]
+) -> None:
+    assert eligible(given_candidates, failover) == expected
+
+
+@given(CANDIDATES, st.floats(0, 1), st.booleans())
+def test_nobody_leaving_gets_new_connections_and_somebody_healthy_does(
+    entries: list[Candidate], ratio: float, drop: bool
+) -> None:
+    chosen = eligible(entries, {"failoverRatio": ratio, "dropTrafficIfUnhealthy": drop})
+    by_name = {entry.instance: entry for entry in entries}
+    assert not any(by_name[name].leaving for name in chosen)
+    staying = [entry for entry in entries if not entry.leaving]
+    if any(entry.healthy for entry in staying):
+        assert chosen
+        assert all(by_name[name].healthy for name in chosen)
+    elif staying and not drop:
+        assert chosen
+
+
+@pytest.mark.parametrize(
+    ("protocol", "affinity", "tracking", "expected"),
+    [
+        ("TCP", "NONE", {}, True),
+        ("UDP", "NONE", {}, False),
+        ("UDP", "NONE", {"connectionPersistenceOnUnhealthyBackends": "ALWAYS_PERSIST"}, True),
+        ("TCP", "NONE", {"connectionPersistenceOnUnhealthyBackends": "NEVER_PERSIST"}, False),
+        ("TCP", "CLIENT_IP", {"trackingMode": "PER_SESSION"}, False),
+        ("TCP", "CLIENT_IP", {}, True),
+        ("TCP", "CLIENT_IP_PORT_PROTO", {"trackingMode": "PER_SESSION"}, True),
+    ],
+)
+def test_connection_persistence(
+    protocol: str, affinity: str, tracking: dict[str, object], expected: bool
+) -> None:
+    assert persists(protocol, affinity, tracking) is expected
+
+
+def test_the_plan_names_rule_address_ports_and_backends() -> None:
+    async def story() -> None:
+        async with standard().running() as cloud:
+            await cloud.until_stable()
+            await cloud.advance(30)
+            (service,) = balancing.plan(cloud.store).services
+            assert (service.key, service.address, service.ports, service.protocol) == (
+                RULE,
+                VIP,
+                ((8080, 8080),),
+                "TCP",
+            )
+            assert {backend.instance for backend in service.backends} == set(cloud.instances())
+            assert all(guest.addresses == (VIP,) for guest in cloud.machines.guests.values())
+            verdict = dict(cloud.store.scan(f"control/backends/{SERVICE}/"))
+            assert {record["forwardingRuleIp"] for record in verdict.values()} == {VIP}
+            with cloud.store.transaction() as change:
+                change.delete("compute/" + RULE)
+            await cloud.advance(5)
+            assert cloud.fabric.balancer.services == ()
+            assert all(guest.addresses == () for guest in cloud.machines.guests.values())
+            assert not dict(cloud.store.scan(f"control/backends/{SERVICE}/"))
+            assert not any(spec.consumer == "balancer" for spec in cloud.fabric.probes.values())
+
+    asyncio.run(story())
+
+
+def test_a_leaving_instance_drains_before_it_stops() -> None:
+    async def story() -> None:
+        cloud = standard()
+        async with cloud.running():
+            await cloud.until_stable()
+            await cloud.advance(60)
+            mark, began = cloud.last_seq(), cloud.clock.now()
+            cloud.patch(GROUP, targetSize=2)
+            removed = await cloud.until("balancer.removed", within=5, after=mark)
+            assert removed.at - began < 1
+            assert removed.data["reason"] == "it is leaving"
+            assert cloud.instances()[removed.subject]["status"] == "RUNNING"
+            deleted = await cloud.until("instance.deleted", within=60, after=mark)
+            assert deleted.subject == removed.subject
+            assert 30 <= deleted.at - began <= 33
+
+    asyncio.run(story())
+
+
+def test_failover_groups_take_over_when_the_primaries_are_down() -> None:
+    async def story() -> None:
+        backup = GROUP.replace("/web", "/backup")
+        cloud = standard()
+        group(cloud, 2, name=backup, baseInstanceName="backup")
+        groups = [name.replace("instanceGroupManagers", "instanceGroups") for name in (GROUP, backup)]
+        balancer(cloud, backends=[{"group": url(groups[0])}, {"group": url(groups[1]), "failover": True}])
+        async with cloud.running():
+            await cloud.until_stable()
+            await cloud.advance(60)
+            assert cloud.eligible() == set(cloud.members())
+            for member in cloud.members().values():
+                await cloud.machines.hang(member.instance_id, 60)
+            await cloud.advance(30)
+            assert cloud.eligible() == set(cloud.members(backup))
+            await cloud.advance(60)
+            assert cloud.eligible() == set(cloud.members())
+
+    asyncio.run(story())
