@@ -96,6 +96,10 @@ class Deployment:
                     return created
         # The preview is never skipped: rules about the whole stack are judged at the end of a run, and that must be the preview's.
         pack = ["--policy-pack", str(self.checkout.policies)]
+        # The pack refuses to judge a stack that has a configuration of its own without it.
+        config = self.checkout.policies / "config" / f"{self.shell.stack.rsplit('/', 1)[-1]}.json"
+        if config.is_file():
+            pack += ["--policy-pack-config", str(config)]
         return self._pulumi(verb, "--stack", self.shell.stack, *pack, *options)
 
     def _start_cloud(self) -> None:
