@@ -62,6 +62,7 @@ class GroupController:
 
     def __init__(self, store: Store, clock: Clock, rng: random.Random) -> None:
         self._store, self._clock, self._rng = store, clock, rng
+        self.weight = 0  # how many instances the group that was looked at last has
 
     def known(self) -> set[str]:
         """Return the groups there is work for: those with a document and those with instances or a deletion left behind."""
@@ -86,6 +87,7 @@ class GroupController:
         deleting = document is None or self._store.get("control/deleting/" + name) is not None
         before = {member.name: member for member in members_of(self._store, name)}
         seen = [self._observe(member) for member in before.values()]
+        self.weight = len(seen)
         if document is None and not seen:
             with self._store.transaction() as change:
                 self._remove_records(change, name)

@@ -18,6 +18,7 @@ from localcloud.control.utilisation import Utilisation
 from localcloud.control.verbs import Verbs
 from localcloud.control.verdicts import Verdicts
 from localcloud.control.work import WorkQueue
+from localcloud.plans.machine import TellingMachines
 from localcloud.store import Event, Store
 
 if TYPE_CHECKING:
@@ -35,10 +36,15 @@ if TYPE_CHECKING:
 _REQUEST, _AUTOSCALER, _GROUP, _NETWORK, _MACHINE, _PROBES, _BALANCER, _SWEEP, _SAMPLE = range(9)
 _NAMES = ("request", "autoscaler", "group", "network", "machine", "probes", "balancer", "sweep", "sample")
 
-# How often machines are looked at (their exits are not reported) and their CPU time read, in cloud seconds; never more often than twice
+# How often machines are looked at (unless they tell of their changes) and their CPU time read, in cloud seconds; never more often than twice
 # in a real second.
 _SWEEP_EVERY, _SAMPLE_EVERY = 2.0, 10.0
 _REAL_FLOOR = 0.5
+# Where machines tell of their changes, or nobody scales by their CPU time, once in a minute is enough.
+_SELDOM = 60.0
+# A plan of more parts than this is made anew at most once in so many real seconds per part: changes are looked at together, so the
+# cost of a change does not grow with the size of what it is part of.
+_SMALL, _HOLD_PER_PART = 50, 0.001
 
 
 class Controllers:
@@ -50,8 +56,11 @@ class Controllers:
         self._store, self._clock, self._fabric = store, clock, fabric
         self._queue = WorkQueue()
         self._woken = asyncio.Event()
+        self._telling = isinstance(machines, TellingMachines)
         self._groups = GroupController(store, clock, rng)
         self._keeper = MachineKeeper(store, clock, machines, self._wake_machine)
+        if isinstance(machines, TellingMachines):
+            machines.watch(self._keeper.machine_changed)
         self._verdicts = Verdicts(store, clock)
         self._utilisation = Utilisation(store, clock, machines)
         self._autoscalers = AutoscalerController(store, clock, self._utilisation)
@@ -65,7 +74,7 @@ class Controllers:
         self._handlers: tuple[Callable[[str], float | None], ...] = (
             self._verbs.carry_out,
             self._autoscalers.reconcile,
-            self._groups.reconcile,
+            self._look_at_group,
             self._look_at_network,
             self._keeper.reconcile,
             self._look_at_probes,
@@ -78,6 +87,7 @@ class Controllers:
         """Run until cancelled."""
         unwatch = self._store.watch(self._changed)
         try:
+            self._keeper.sweep()  # before anything is done to machines: which of them are there?
             self._look_at_everything()
             while True:
                 self._woken.clear()
@@ -198,8 +208,18 @@ class Controllers:
         if again is not None:
             self._queue.add_at(key, again)
 
+    def _look_at_group(self, name: str) -> float | None:
+        again = self._groups.reconcile(name)
+        self._hold((_GROUP, name), self._groups.weight)
+        return again
+
+    def _hold(self, key: tuple[int, str], parts: int) -> None:
+        if parts > _SMALL:
+            self._queue.hold(key, self._clock.now() + (parts - _SMALL) * _HOLD_PER_PART * self._clock.speed)
+
     def _look_at_network(self, _: str) -> None:
         wanted = network.plan(self._store)
+        self._hold((_NETWORK, ""), len(wanted.interfaces))
         if wanted != self._network:
             self._apply(_NETWORK, self._fabric.apply_network(wanted), lambda: self._network_applied(wanted))
 
@@ -210,6 +230,7 @@ class Controllers:
     def _look_at_probes(self, _: str) -> None:
         targets = probing.targets(self._store)
         self._verdicts.watch(targets)
+        self._hold((_PROBES, ""), len(targets))
         wanted = frozenset(target.spec for target in targets.values())
         if wanted != self._probes:
             self._apply(
@@ -223,6 +244,7 @@ class Controllers:
 
     def _look_at_balancer(self, _: str) -> None:
         wanted = balancing.plan(self._store)
+        self._hold((_BALANCER, ""), sum(len(service.backends) for service in wanted.services))
         self._keeper.forwarded(balancing.forwarded(wanted))
         if wanted != self._balancer:
             self._apply(
@@ -257,13 +279,16 @@ class Controllers:
 
     def _sweep(self, _: str) -> float:
         self._keeper.sweep()
-        return self._clock.now() + max(_SWEEP_EVERY, _REAL_FLOOR * self._clock.speed)
+        every = _SELDOM if self._telling else _SWEEP_EVERY
+        return self._clock.now() + max(every, _REAL_FLOOR * self._clock.speed)
 
     def _sample(self, _: str) -> float:
         self._utilisation.sample()
-        for name in self._autoscalers.known():
+        known = self._autoscalers.known()
+        for name in known:
             self._queue.add((_AUTOSCALER, name))
-        return self._clock.now() + max(_SAMPLE_EVERY, _REAL_FLOOR * self._clock.speed)
+        every = _SAMPLE_EVERY if known else _SELDOM
+        return self._clock.now() + max(every, _REAL_FLOOR * self._clock.speed)
 
     def _fail(self, key: tuple[int, str], error: Exception) -> None:
         now = self._clock.now()

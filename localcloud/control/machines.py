@@ -17,7 +17,7 @@ from localcloud.control.links import last, relname
 from localcloud.control.machine_types import allotment
 from localcloud.control.member import Member
 from localcloud.control.template import metadata_value
-from localcloud.plans.machine import Machines, MachineSpec
+from localcloud.plans.machine import Machines, MachineSpec, MachineView
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class MachineKeeper:
         self._interfaces: frozenset[NetworkInterface] = frozenset()
         self._waiting: set[str] = set()
         self._forwarded: dict[str, tuple[str, ...]] = {}  # by instance name, as it should be
+        self._ended: dict[
+            str, str
+        ] = {}  # machines that were seen "exited" or "missing", and not yet acted on
         self._told: dict[str, tuple[str, ...]] = {}  # by numeric id, as the machine was last told
 
     def network_applied(self, interfaces: frozenset[NetworkInterface]) -> None:
@@ -93,25 +96,35 @@ class MachineKeeper:
                 raise ValueError(msg)
         return None
 
+    def machine_changed(self, numeric_id: str) -> None:
+        """Learn that this machine's state changed: an exit or a loss is acted on."""
+        self._notice(numeric_id, self._machines.observe().get(numeric_id))
+
     def sweep(self) -> None:
-        """Look at all machines: wake the instances whose machines are not as they should be, remove machines that nobody owns."""
+        """Look at all machines: notice those that exited or are gone, remove those that nobody owns."""
         views = self._machines.observe()
-        owned = {}
+        owned = set()
         for record_key, record in self._store.scan(PREFIX):
             numeric_id = record_key.removeprefix(PREFIX)
             document = self._store.get(record["instance"])
-            if document is None or str(document["id"]) != numeric_id:
-                if numeric_id not in self._tasks:
-                    with self._store.transaction() as change:
-                        change.delete(record_key)
-                continue
-            owned[numeric_id] = record["instance"]
-            view = views.get(numeric_id)
-            if document["status"] == "RUNNING" and (view is None or view.state == "exited"):
-                self._wake(record["instance"])
+            if document is not None and str(document["id"]) == numeric_id:
+                owned.add(numeric_id)
+                self._notice(numeric_id, views.get(numeric_id))
+            elif numeric_id not in self._tasks:
+                with self._store.transaction() as change:
+                    change.delete(record_key)
         for numeric_id in views:
             if numeric_id not in owned and numeric_id not in self._tasks:
                 self._begin("", numeric_id, self._discard(numeric_id))
+
+    def _notice(self, numeric_id: str, view: MachineView | None) -> None:
+        if numeric_id in self._tasks or (view is not None and view.state != "exited"):
+            return
+        record = self._store.get(PREFIX + numeric_id)
+        document = self._store.get(record["instance"]) if record else None
+        if record is not None and document is not None and document["status"] == "RUNNING":
+            self._ended[numeric_id] = "missing" if view is None else "exited"
+            self._wake(record["instance"])
 
     async def settle(self) -> None:
         """Wait for the operations under way (when the controllers stop)."""
@@ -120,13 +133,15 @@ class MachineKeeper:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _run(self, key: str, document: Document, numeric_id: str) -> float | None:
-        status, view = document["status"], self._machines.observe().get(numeric_id)
-        if status == "RUNNING" and view is not None:
-            if view.state == "exited":
+        status = document["status"]
+        if status == "RUNNING":
+            ended = self._ended.pop(numeric_id, "")
+            if ended == "exited":
                 self._exited(key, document)
-            elif self._told.get(numeric_id) != self._forwarded.get(document["name"], ()):
+            elif not ended and self._told.get(numeric_id) != self._forwarded.get(document["name"], ()):
                 self._begin(key, numeric_id, self._forward(document["name"], numeric_id))
-            return None
+            if ended != "missing":
+                return None
         if status not in {"PROVISIONING", "STAGING", "RUNNING"}:
             return None
         if network.interface(document) not in self._interfaces:

@@ -6,15 +6,20 @@ ranges, steps. Where both days are restricted either may match, as cron has it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _MONTHS = {
-    name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
 }
 _DAYS = {name: number for number, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])}
 _MINUTE = 60
@@ -98,24 +103,24 @@ def _active(expression: str, zone: str, duration: int, minute: int) -> bool:
 def _field(
     expression: str, text: str, lowest: int, highest: int, names: Mapping[str, int] | None = None
 ) -> frozenset[int]:
-    values: set[int] = set()
     try:
-        for part in text.split(","):
-            span, _, step = part.partition("/")
-            if span == "*":
-                first, last = lowest, highest
-            else:
-                start, _, end = span.partition("-")
-                first = _number(start, names)
-                last = _number(end, names) if end else highest if step else first
-            if not lowest <= first <= last <= highest:
-                raise ValueError
-            values.update(range(first, last + 1, int(step or 1)))
+        values = frozenset(
+            value for part in text.split(",") for value in _part(part, lowest, highest, names or {})
+        )
     except ValueError:
+        values = frozenset()
+    if not values or min(values) < lowest or max(values) > highest:
         msg = f"schedule {expression!r}: {text!r} is not within {lowest} to {highest}; use for instance {lowest}, {lowest}-{highest} or */5"
-        raise ValueError(msg) from None
-    return frozenset(values)
+        raise ValueError(msg)
+    return values
 
 
-def _number(text: str, names: Mapping[str, int] | None) -> int:
-    return names[text] if names and text in names else int(text)
+def _part(part: str, lowest: int, highest: int, names: Mapping[str, int]) -> range:
+    """Return the values of one element of a list; an empty range, or a ValueError, if it is none."""
+    span, _, step = part.partition("/")
+    if span == "*":
+        return range(lowest, highest + 1, int(step or 1))
+    start, _, end = span.partition("-")
+    first = names[start] if start in names else int(start)
+    last = names[end] if end in names else int(end) if end else highest if step else first
+    return range(first, last + 1, int(step or 1))

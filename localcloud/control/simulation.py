@@ -61,7 +61,10 @@ class SimulatedMachines:
         self.boot, self.service, self.shutdown = boot, service, shutdown
         self.guests: dict[str, Guest] = {}
         self.started = 0
-        self.changed: Callable[[str], None] = lambda _: None
+        self.changed: Callable[[str], None] = lambda _: (
+            None
+        )  # told the instance's name, for whoever probes it
+        self._watcher: Callable[[str], None] = lambda _: None
         self.start_failures = 0  # how many of the next starts fail
 
     async def start(self, spec: MachineSpec) -> None:
@@ -130,6 +133,7 @@ class SimulatedMachines:
         guest = self.guests[machine_id]
         guest.state = "crashed"
         self.changed(guest.spec.name)
+        self._watcher(machine_id)
 
     async def hang(self, machine_id: str, seconds: float) -> None:
         """Answer nothing for so long."""
@@ -147,6 +151,18 @@ class SimulatedMachines:
         """The guest shuts itself down."""
         self.guests[machine_id].state = "exited"
         self.changed(self.guests[machine_id].spec.name)
+        self._watcher(machine_id)
+
+    def lose_all(self) -> None:
+        """The host goes down: every machine is gone at once."""
+        lost, self.guests = self.guests, {}
+        for machine_id, guest in lost.items():
+            self.changed(guest.spec.name)
+            self._watcher(machine_id)
+
+    def watch(self, changed: Callable[[str], None]) -> None:
+        """Tell of exits, crashes and losses."""
+        self._watcher = changed
 
     def burn(self, machine_id: str, vcpus: float) -> None:
         """Use this many vCPUs from now on."""

@@ -13,6 +13,7 @@ class WorkQueue:
         self._timed: dict[tuple[int, str], float] = {}
         self._heap: list[tuple[float, tuple[int, str]]] = []
         self._failures: dict[tuple[int, str], int] = {}
+        self._held: dict[tuple[int, str], float] = {}
 
     def add(self, key: tuple[int, str]) -> None:
         """Ask for a look as soon as possible."""
@@ -32,9 +33,20 @@ class WorkQueue:
             if self._timed.get(key) == when:
                 del self._timed[key]
                 self._ready.add(key)
-        due = sorted(self._ready)
+        due = []
+        for key in sorted(self._ready):
+            until = self._held.get(key, 0.0)
+            if until > now:
+                self.add_at(key, until)
+            else:
+                self._held.pop(key, None)
+                due.append(key)
         self._ready.clear()
         return due
+
+    def hold(self, key: tuple[int, str], until: float) -> None:
+        """Look at this key not again before then, however often it is asked for; what comes meanwhile is looked at together."""
+        self._held[key] = until
 
     def next_time(self) -> float | None:
         """Return the time of the earliest key that is not due yet."""

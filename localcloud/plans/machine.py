@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from localcloud.plans.network import NetworkInterface
 
@@ -66,4 +66,13 @@ class Machines(Protocol):
 
     async def hang(self, machine_id: str, seconds: float) -> None:
         """Stop all its processes for this many cloud seconds, then let them go on."""
+        ...
+
+
+@runtime_checkable
+class TellingMachines(Machines, Protocol):
+    """Machines that tell when what `observe` answers has changed, so that nobody needs to look often."""
+
+    def watch(self, changed: Callable[[str], None]) -> None:
+        """Call `changed(machine id)` from now on whenever a machine's state changed or the machine is gone."""
         ...

@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from localcloud.control.links import url
 from localcloud.control.loop import Controllers
-from localcloud.control.member import Member
-from localcloud.store import Event
 from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
+
+if TYPE_CHECKING:
+    from localcloud.control.member import Member
+    from localcloud.store import Event
 
 OPERATIONS = (
     "wait",
@@ -149,7 +152,7 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
         assert isinstance(outcome, asyncio.CancelledError), outcome
 
 
-async def _apply(cloud: Cloud, step: Step) -> None:
+async def _apply(cloud: Cloud, step: Step) -> None:  # noqa: C901, PLR0912 - one case per operation
     operation, number = step
     names = sorted(cloud.members())
     running = sorted(guest.spec.id for guest in cloud.machines.guests.values() if guest.state == "running")
@@ -165,7 +168,7 @@ async def _apply(cloud: Cloud, step: Step) -> None:
         case "power_off" if machine:
             cloud.machines.power_off(machine)
         case "host_restart":
-            cloud.machines.guests.clear()
+            cloud.machines.lose_all()
         case "resize":
             cloud.patch(GROUP, targetSize=number % 8)
         case "roll":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,9 @@ from hypothesis import strategies as st
 
 from localcloud.control.autoscaler import Load, Policy, Recommendation, parse, recommend
 from tests.localcloud.control.cloud import AUTOSCALER, GROUP, Cloud, autoscaler, standard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def policy(**fields: Any) -> Policy:  # noqa: ANN401 - fields of the dataclass

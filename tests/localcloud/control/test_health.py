@@ -12,6 +12,7 @@ from localcloud.control.health import Endpoint, Thresholds, judge
 from localcloud.plans.probe import Outcome, ProbeResult
 from tests.localcloud.control.cloud import BALANCING, HEALING, check, standard
 
+FAILURES: tuple[Outcome, ...] = ("failure",) * 12
 TWO_THREE = Thresholds(healthy=2, unhealthy=3)
 
 
@@ -47,9 +48,9 @@ def test_only_consecutive_results_make_a_verdict(outcomes: tuple[Outcome, ...], 
 
 
 def test_failures_in_the_initial_delay_do_not_count_until_it_was_healthy_once() -> None:
-    assert after(*["failure"] * 9, grace_until=9.0).state == "UNKNOWN"
-    assert after(*["failure"] * 12, grace_until=9.0).state == "UNHEALTHY"
-    assert after(*["failure"] * 11, grace_until=9.0).state == "UNKNOWN"
+    assert after(*FAILURES[:9], grace_until=9.0).state == "UNKNOWN"
+    assert after(*FAILURES[:12], grace_until=9.0).state == "UNHEALTHY"
+    assert after(*FAILURES[:11], grace_until=9.0).state == "UNKNOWN"
     assert (
         after("success", "success", "failure", "failure", "failure", grace_until=100.0).state == "UNHEALTHY"
     )
@@ -79,18 +80,18 @@ def test_a_verdict_always_rests_on_enough_equal_results(
 
 @settings(max_examples=8, deadline=None)
 @given(
-    st.integers(0, 1000),
-    st.integers(2, 30),
-    st.floats(0.1, 1.0),
-    st.integers(1, 5),
-    st.integers(1, 5),
-    st.floats(0, 60),
+    seed=st.integers(0, 1000),
+    interval=st.integers(2, 30),
+    share=st.floats(0.1, 1.0),
+    thresholds=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    offset=st.floats(0, 60),
 )
 def test_detection_and_recovery_keep_to_their_closed_forms(
-    seed: int, interval: int, share: float, unhealthy: int, healthy: int, offset: float
+    *, seed: int, interval: int, share: float, thresholds: tuple[int, int], offset: float
 ) -> None:
     """A hang is noticed in (k-1)I+T to kI+T, and its end in (h-1)I to hI, whatever the phase."""
     timeout = max(1, round(interval * share))
+    healthy, unhealthy = thresholds
 
     async def story() -> None:
         cloud = standard(seed, size=2)

@@ -112,7 +112,7 @@ def test_after_the_host_was_down_the_same_instances_run_again() -> None:
         async with cloud.running():
             await settled(cloud)
             before = {document["id"] for document in cloud.instances().values()}
-        cloud.machines.guests.clear()
+        cloud.machines.lose_all()
         await cloud.advance(1000)
         async with cloud.running():
             await cloud.advance(300)
@@ -154,7 +154,7 @@ def test_machines_that_belong_to_nothing_are_removed() -> None:
             await settled(cloud)
             guest = next(iter(cloud.machines.guests.values()))
             cloud.machines.guests["77"] = guest
-            await cloud.advance(10)
+            await cloud.advance(70)
             assert set(cloud.machines.guests) == {guest.spec.id}
 
     asyncio.run(story())
