@@ -1,4 +1,4 @@
-"""Ctrl-C belongs to the command that runs, and reaches it exactly once."""
+"""Ctrl-C belongs to the command that runs: nobody repeats it; a polite request to end is passed on as one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from toolchain import foreground
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Writes its readiness, then counts interrupts until it is told that no more will come.
+# Says that it runs, and counts interrupts until it is told that no more will come.
 COMMAND = """
-import signal, sys, threading
+import signal, sys
 count = 0
 def interrupted(*_):
     global count
     count += 1
-    if count == 1:
-        open(sys.argv[2], "w").write("interrupted")
 signal.signal(signal.SIGINT, interrupted)
 open(sys.argv[1], "w").write("ready")
 open(sys.argv[3]).read()
@@ -30,31 +28,43 @@ print("interrupts:", count, flush=True)
 sys.exit(5)
 """
 
+# Runs the command in the foreground, and says when one of its own signal handlers has done what it does.
 WRAPPER = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from toolchain import foreground
+
+handled = sys.argv[5]
+install = signal.signal
+def noting(number, handler):
+    def act(*arguments):
+        handler(*arguments)
+        Path(handled).write_text("handled")
+    return install(number, act if callable(handler) else handler)
+signal.signal = noting
 sys.exit(foreground.run(sys.argv[1:], env=os.environ, cwd=Path("/"), interactive=False))
 """
 
 
-@pytest.mark.parametrize("way", ["ctrl-c", "sigterm"])
-def test_an_interrupt_reaches_the_command_once_and_its_status_comes_back(tmp_path: Path, way: str) -> None:
-    fifos = [tmp_path / name for name in ("ready", "interrupted", "finish")]
+@pytest.mark.parametrize(
+    ("number", "passed_on"), [(signal.SIGINT, 0), (signal.SIGTERM, 1), (signal.SIGHUP, 1)]
+)
+def test_what_this_process_is_sent_reaches_the_command_as_it_should(
+    tmp_path: Path, number: signal.Signals, passed_on: int
+) -> None:
+    ready, handled, finish = fifos = [tmp_path / name for name in ("ready", "handled", "finish")]
     for fifo in fifos:
         os.mkfifo(fifo)
     command = [sys.executable, "-c", WRAPPER, sys.executable, "-c", COMMAND, *map(str, fifos)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, process_group=0) as running:
-        fifos[0].read_text()
-        if way == "ctrl-c":
-            os.killpg(running.pid, signal.SIGINT)
-        else:
-            running.terminate()
-        fifos[1].read_text()
-        fifos[2].write_text("")
+        ready.read_text()
+        # A terminal sends Ctrl-C to both; here it goes to the one in front alone, to see what that makes of it.
+        running.send_signal(number)
+        handled.read_text()
+        finish.write_text("")
         printed, _ = running.communicate(timeout=60)
 
-    assert printed == "interrupts: 1\n"
+    assert printed == f"interrupts: {passed_on}\n"
     assert running.returncode == 5
 
 
