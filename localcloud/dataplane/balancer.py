@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CHUNK = 4000  # map entries one transaction takes in an unprivileged namespace, with room to spare
 IN_PLACE = 1500  # entries to change up to which a table is changed in place, in one transaction
+_SINGLE_PORTS = (
+    16  # a range of up to so many ports is looked up port by port, which is faster than as a range
+)
 
 _TUPLES = {
     "NONE": "ip saddr . ip daddr . ip protocol . th sport . th dport",
@@ -110,12 +113,14 @@ def _selectors(service: VirtualService) -> list[tuple[str, str]]:
     """Return (map, key) of each entry that leads packets to the service."""
     if service.protocol == "L3_DEFAULT":
         return [("whole", service.address)]
-    protocol = service.protocol.lower()
-    ports = service.ports or ((0, 65535),)
-    return [
-        ("services", f"{service.address} . {protocol} . {low if low == high else f'{low}-{high}'}")
-        for low, high in ports
-    ]
+    prefix = f"{service.address} . {service.protocol.lower()} . "
+    selectors = []
+    for low, high in service.ports or ((0, 65535),):
+        if high - low < _SINGLE_PORTS:
+            selectors += [("ports", f"{prefix}{port}") for port in range(low, high + 1)]
+        else:
+            selectors.append(("ranges", f"{prefix}{low}-{high}"))
+    return selectors
 
 
 def ruleset(
@@ -136,7 +141,7 @@ def ruleset(
     changes: list[str] = []
     after: dict[str, Table] = {}
     chains: dict[str, list[str]] = {}
-    entries: dict[str, list[str]] = {"services": [], "whole": []}
+    entries: dict[str, list[str]] = {"ports": [], "ranges": [], "whole": []}
     for service in plan.services:
         name = label(service.key)
         slots = slots_of(service, size)
@@ -154,7 +159,7 @@ def ruleset(
         chains[f"service_{name}"] = _service_chain(service, table)
         for which, key in _selectors(service):
             entries[which].append(f"{key} : goto service_{name}")
-    lines = _frame()
+    lines = _frame([which for which, items in entries.items() if items])
     lines += [f"add chain ip balancer {name}" for name in chains]
     lines += [f"flush chain ip balancer {name}" for name in chains]
     lines += changes
@@ -167,24 +172,28 @@ def ruleset(
     lines += [
         f"delete chain ip balancer {name}" for name in stale_chains if name not in chains and name != "arrive"
     ]
-    used = {table.name for table in after.values()} | {"services", "whole"}
+    used = {table.name for table in after.values()} | set(entries)
     lines += [f"delete map ip balancer {name}" for name in stale_maps if name not in used]
     return Ruleset(tuple(fills), "\n".join(lines) + "\n", after)
 
 
-def _frame() -> list[str]:
-    """What is there whatever the plan: the hook, and the two maps from a packet's destination to its service."""
+def _frame(needed: list[str]) -> list[str]:
+    """What is there whatever the plan: the hook, and the maps from a packet's destination to its service, the cheapest first."""
+    find = {
+        "ports": "ip protocol { tcp, udp } ip daddr . ip protocol . th dport vmap @ports",
+        "ranges": "ip protocol { tcp, udp } ip daddr . ip protocol . th dport vmap @ranges",
+        "whole": "ip daddr vmap @whole",
+    }
     return [
         "add table ip balancer",
-        "add map ip balancer services { type ipv4_addr . inet_proto . inet_service : verdict; flags interval; }",
+        "add map ip balancer ports { type ipv4_addr . inet_proto . inet_service : verdict; }",
+        "add map ip balancer ranges { type ipv4_addr . inet_proto . inet_service : verdict; flags interval; }",
         "add map ip balancer whole { type ipv4_addr : verdict; }",
         "add chain ip balancer arrive { type filter hook prerouting priority mangle; policy accept; }",
         "flush chain ip balancer arrive",
-        "flush map ip balancer services",
-        "flush map ip balancer whole",
+        *(f"flush map ip balancer {which}" for which in find),
         f"add rule ip balancer arrive ip daddr != {FORWARDED} accept",
         'add rule ip balancer arrive iifname "lo" accept',
-        "add rule ip balancer arrive ip protocol { tcp, udp } ip daddr . ip protocol . th dport vmap @services",
-        "add rule ip balancer arrive ip daddr vmap @whole",
+        *(f"add rule ip balancer arrive {find[which]}" for which in needed),
         "add rule ip balancer arrive counter drop",
     ]

@@ -39,6 +39,9 @@ _SETTINGS = {
     "net/netfilter/nf_conntrack_tcp_be_liberal": "1",
     "net/netfilter/nf_conntrack_tcp_loose": "1",
     "net/netfilter/nf_conntrack_tcp_timeout_established": "600",  # Google's
+    # the ends of a connection remember it longer; here thousands a second would fill the table
+    "net/netfilter/nf_conntrack_tcp_timeout_time_wait": "10",
+    "net/netfilter/nf_conntrack_tcp_timeout_close": "2",
     "net/netfilter/nf_conntrack_udp_timeout": "60",
     "net/netfilter/nf_conntrack_udp_timeout_stream": "60",
 }
