@@ -130,7 +130,11 @@ class Gateway:
             handler = _no_handler  # the body is streamed instead
         if not method.kept or handler is None:
             raise errors.not_served(method.id)
-        query = method.parameters().query(_query(scope, uploading=uploading))
+        pairs = _query(scope)
+        session = pairs.pop("upload_id", [""])[-1] if uploading else ""  # no discovery document knows it
+        query = method.parameters().query(pairs)
+        if session:
+            query["upload_id"] = session
         call = Call(self._cloud, method, self._path(match), query, principal, {}, headers)
         permission = permission_of(method.id)
         if permission is not None:
@@ -211,14 +215,9 @@ def _raw_path(scope: Scope) -> str:
     return raw.decode("latin-1") if raw else str(scope["path"])
 
 
-def _query(scope: Scope, *, uploading: bool) -> dict[str, list[str]]:
+def _query(scope: Scope) -> dict[str, list[str]]:
     raw = scope["query_string"].decode("latin-1")
-    if not raw:
-        return {}
-    pairs = parse_qs(raw, keep_blank_values=True)
-    if uploading:
-        pairs.pop("upload_protocol", None)
-    return pairs
+    return parse_qs(raw, keep_blank_values=True) if raw else {}
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

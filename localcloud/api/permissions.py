@@ -76,11 +76,15 @@ def resource_of(call: Call) -> Resource:
 
 
 def _compute_name(call: Call) -> str:
-    """Return the relative name of what the path says, down to the resource itself."""
+    """Return the relative name of the resource that the path names, or the project's for a collection."""
     values = iter(call.path.values())
-    parts = [next(values) if segment.startswith("{") else segment for segment in call.method.segments]
-    own = len(parts) % 2 == 1 and len(parts) > 2  # a collection, or a verb after a resource
-    return "/".join(parts[:2] if own else parts)
+    parts: list[str] = []
+    name = ""
+    for segment in call.method.segments:
+        parts.append(next(values) if segment.startswith("{") else segment)
+        if segment.startswith("{") and segment not in {"{region}", "{zone}"}:
+            name = "/".join(parts)
+    return name
 
 
 def project_resource(cloud: Cloud) -> Resource:

@@ -19,7 +19,7 @@ from localcloud.identity import Identities
 from localcloud.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from localcloud.discovery.json_value import JsonValue
@@ -108,6 +108,21 @@ class Api:
         assert error["code"] == response.status_code
         reason = error["errors"][0]["reason"] if "errors" in error else error["status"]
         return response.status_code, reason, error["message"]
+
+    def while_waiting(self, path: str, change: Callable[[], None]) -> JsonValue:
+        """POST to a path that waits, make a change meanwhile, and return the answer."""
+
+        async def both() -> httpx.Response:
+            asking = asyncio.ensure_future(
+                self._http.post(path, headers={"authorization": f"Bearer {OWNER}"})
+            )
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not asking.done(), "the call did not wait"
+            change()
+            return await asking
+
+        return self._loop.run(both()).json()
 
     def _check_schema(self, method: str, path: str, response: JsonValue) -> None:
         if response.status_code != 200 or "application/json" not in response.headers.get("content-type", ""):
