@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from localcloud.control import group as groups
 from localcloud.control import mig, template
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _FIRST_ID = 1_000_000_000_000_000_001  # the counter is shared with every other resource
 
+# Records are read far more often than they change: what a stored document reads as, by store and key.
+_PARSED_KEPT = 20_000
+_PARSED: WeakKeyDictionary[Store, dict[str, tuple[Document, Member]]] = WeakKeyDictionary()
+
 
 def members_prefix(name: str) -> str:
     """Return the prefix of the records of a group's instances."""
@@ -43,7 +48,16 @@ def members_prefix(name: str) -> str:
 
 def members_of(store: Store, name: str) -> list[Member]:
     """Return the records of a group's instances, by name."""
-    return [Member.parse(document) for _, document in store.scan(members_prefix(name))]
+    known = _PARSED.setdefault(store, {})
+    found = []
+    for key, document in store.scan(members_prefix(name)):
+        before = known.get(key)
+        if before is None or before[0] is not document:
+            before = known[key] = (document, Member.parse(document))
+        found.append(before[1])
+    if len(known) > _PARSED_KEPT:  # names come and go
+        known.clear()
+    return found
 
 
 @dataclass
@@ -130,17 +144,15 @@ class GroupController:
 
     def _observe(self, member: Member) -> mig.Seen:
         instance = self._store.get(member.instance)
-        if instance is None:
-            return mig.Seen(member=replace(member, instance_status=""))
-        numeric_id, status = str(instance["id"]), str(instance["status"])
-        running_at = member.running_at
-        if numeric_id == member.instance_id and status == "RUNNING":
-            running_at = (self._store.get(PREFIX + numeric_id) or {}).get("runningAt", running_at)
-        return mig.Seen(
-            member=replace(member, instance_status=status, running_at=running_at),
-            status=status,
-            id=numeric_id,
+        numeric_id, status = (
+            (str(instance["id"]), str(instance["status"])) if instance is not None else ("", "")
         )
+        running_at = member.running_at
+        if numeric_id and numeric_id == member.instance_id and status == "RUNNING":
+            running_at = (self._store.get(PREFIX + numeric_id) or {}).get("runningAt", running_at)
+        if (status, running_at) != (member.instance_status, member.running_at):
+            member = replace(member, instance_status=status, running_at=running_at)
+        return mig.Seen(member=member, status=status, id=numeric_id)
 
     def _needs(self, old: Version, new: Version) -> str:
         if old.template == new.template:

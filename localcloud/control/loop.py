@@ -40,10 +40,10 @@ _NAMES = ("request", "autoscaler", "group", "network", "machine", "probes", "bal
 # in a real second.
 _SWEEP_EVERY, _SAMPLE_EVERY = 2.0, 10.0
 _REAL_FLOOR = 0.5
-# Where machines tell of their changes, or nobody scales by their CPU time, once in a minute is enough.
-_SELDOM = 60.0
-# A plan of more parts than this is made anew at most once in so many real seconds per part: changes are looked at together, so the
-# cost of a change does not grow with the size of what it is part of.
+# Where machines tell of their changes, looking is only a safety net; where nobody scales by CPU time, it is only shown.
+_SWEEP_SELDOM, _SAMPLE_SELDOM = 600.0, 60.0
+# A plan of more parts than this is made anew at most once in so many real seconds per part: changes are looked at
+# together, so the cost of a change does not grow with the size of what it is part of.
 _SMALL, _HOLD_PER_PART = 50, 0.001
 
 
@@ -279,7 +279,7 @@ class Controllers:
 
     def _sweep(self, _: str) -> float:
         self._keeper.sweep()
-        every = _SELDOM if self._telling else _SWEEP_EVERY
+        every = _SWEEP_SELDOM if self._telling else _SWEEP_EVERY
         return self._clock.now() + max(every, _REAL_FLOOR * self._clock.speed)
 
     def _sample(self, _: str) -> float:
@@ -287,7 +287,7 @@ class Controllers:
         known = self._autoscalers.known()
         for name in known:
             self._queue.add((_AUTOSCALER, name))
-        every = _SAMPLE_EVERY if known else _SELDOM
+        every = _SAMPLE_EVERY if known else _SAMPLE_SELDOM
         return self._clock.now() + max(every, _REAL_FLOOR * self._clock.speed)
 
     def _fail(self, key: tuple[int, str], error: Exception) -> None:

@@ -154,7 +154,7 @@ def test_machines_that_belong_to_nothing_are_removed() -> None:
             await settled(cloud)
             guest = next(iter(cloud.machines.guests.values()))
             cloud.machines.guests["77"] = guest
-            await cloud.advance(70)
+            await cloud.advance(610)
             assert set(cloud.machines.guests) == {guest.spec.id}
 
     asyncio.run(story())
