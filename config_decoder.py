@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pulumi
 
-from components.invalid_argument import InvalidArgumentError
+from components.invalid_argument import InvalidArgumentError, within
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -154,10 +154,8 @@ def _decode_dataclass(record: Any, value: Any, path: str, base: Any) -> Any:  # 
     ]
     if missing:
         raise InvalidArgumentError(path, value, f"{', '.join(missing)} missing", f"add {', '.join(missing)}")
-    try:
+    with within(path):
         return dataclasses.replace(base, **given) if base is not None else record(**given)
-    except InvalidArgumentError as refusal:
-        raise refusal.inside(path) from None
 
 
 def unknown_key(path: str, value: object, key: str, known: list[str]) -> InvalidArgumentError:
@@ -175,6 +173,6 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 def hints_of(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass, which has no type of its own
     """Return the resolved annotations of a dataclass's fields."""
-    # pulumi.Input speaks of Output by name only, as if everyone had imported it.
-    hints = get_type_hints(record, localns={"Output": pulumi.Output})
+    # pulumi.Input holds "Output[T]" as text, as if everyone had imported the names.
+    hints = get_type_hints(record, localns={"Output": pulumi.Output, "T": Any})
     return {field.name: hints[field.name] for field in dataclasses.fields(record)}

@@ -16,7 +16,7 @@ from pulumi.runtime import config as pulumi_config
 from components.health_check_pair import DEFAULT_MIN_RATIO, HealthCheckPair
 from components.health_probe import AUTOHEALING_DEFAULT, BALANCER_DEFAULT, HealthProbe
 from components.iam_bindings import IamBindings
-from components.invalid_argument import InvalidArgumentError
+from components.invalid_argument import InvalidArgumentError, within
 from components.machine import Machine
 from components.managed_instance_group import GroupShape
 from components.network import ExistingVpc, FirewallPolicy, NewVpc
@@ -86,15 +86,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what no single section can know: settings that do not go together."""
-        try:
+        with within(NAMESPACE, ":"):
             self._validate()
-        except InvalidArgumentError as refusal:
-            raise refusal.inside(NAMESPACE, ":") from None
 
     def _validate(self) -> None:
         require_resource_name("service", self.service, suffix="-vm", limit=30)
-        self.group.require_region(self.region)
-        self.update.validate_for(zones=len(self.group.zones), smallest_size=self.autoscaler.min_replicas)
+        with within("group"):
+            self.group.require_region(self.region)
+        with within("update"):
+            self.update.validate_for(zones=len(self.group.zones), smallest_size=self.autoscaler.min_replicas)
         if (
             self.group.target_shape in {"BALANCED", "ANY_SINGLE_ZONE"}
             or self.update.instance_redistribution_type == "NONE"

@@ -16,7 +16,13 @@ BASIC_ROLES = frozenset({"roles/owner", "roles/editor", "roles/viewer"})
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """An IAM condition: a title, and an expression in CEL."""
+    """When a binding holds.
+
+    Attributes:
+        title: a short name.
+        expression: in CEL, for instance "resource.name.startsWith('projects/_/buckets/B/objects/scripts/')".
+        description: for people.
+    """
 
     title: str
     expression: str
@@ -25,14 +31,23 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """What is said of a role that the instances' service account gets: nothing, or a condition."""
+    """What is said of a role that the instances' service account gets.
+
+    Attributes:
+        condition: when it holds; always unless said.
+    """
 
     condition: Condition | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class MembersBinding:
-    """Who gets a role on the service account itself ("group:ops@example.com"), and on what condition."""
+    """Who gets a role on the service account itself.
+
+    Attributes:
+        members: who, for instance "group:ops@example.com".
+        condition: when it holds; always unless said.
+    """
 
     members: tuple[str, ...]
     condition: Condition | None = None

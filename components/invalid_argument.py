@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class InvalidArgumentError(ValueError):
     """A value that cannot work, refused before any resource exists.
@@ -23,6 +29,15 @@ class InvalidArgumentError(ValueError):
     def inside(self, path: str, separator: str = ".") -> InvalidArgumentError:
         """Return the same refusal with the field named from further out."""
         return InvalidArgumentError(f"{path}{separator}{self.field}", self.value, self.rule, self.fix)
+
+
+@contextmanager
+def within(path: str, separator: str = ".") -> Iterator[None]:
+    """Name what is refused in the block from further out."""
+    try:
+        yield
+    except InvalidArgumentError as refusal:
+        raise refusal.inside(path, separator) from None
 
 
 def require_range(field: str, value: float, low: float, high: float, unit: str = "") -> None:

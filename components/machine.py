@@ -20,7 +20,12 @@ _OWN_METADATA = {
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFamily:
-    """The newest image of a family, looked up at every deployment: a new one shows in the preview, and rolls the group."""
+    """The newest image of a family, looked up at every deployment: a new one shows in the preview, and rolls the group.
+
+    Attributes:
+        family: name of the family.
+        project: whose family it is.
+    """
 
     family: str = "debian-12"
     project: str = "debian-cloud"

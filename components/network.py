@@ -45,7 +45,12 @@ class NewVpc:
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingVpc:
-    """A network and subnetwork that somebody else keeps. Private Google Access or NAT is theirs to switch on."""
+    """A network and subnetwork that somebody else keeps.
+
+    Attributes:
+        network: id of the network ("projects/P/global/networks/N").
+        subnetwork: id of the subnetwork; Private Google Access or NAT is its keeper's to switch on.
+    """
 
     network: pulumi.Input[str]
     subnetwork: pulumi.Input[str]

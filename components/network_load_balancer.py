@@ -54,7 +54,7 @@ class Balancing:
         longest_request_sec: the longest a request may take. Declared, so that draining can be checked against it.
         tracking_mode: PER_CONNECTION, or PER_SESSION to follow the affinity.
         persistence_on_unhealthy: whether connections stay on an instance that turned unhealthy.
-        failover: what happens when instances fail; Google's defaults unless said.
+        failover: what happens when instances fail; everything is tried as a last resort unless said.
         weighted: spread by weights that instances answer their probes with (needs a check of the HTTP family).
         network_tier: PREMIUM or STANDARD, of address and rules.
         log_sample_rate: share of connections that are logged, 0 to 1.
@@ -72,10 +72,10 @@ class Balancing:
     persistence_on_unhealthy: Literal["DEFAULT_FOR_PROTOCOL", "NEVER_PERSIST", "ALWAYS_PERSIST"] = (
         "DEFAULT_FOR_PROTOCOL"
     )
-    failover: Failover | None = None
+    failover: Failover = field(default_factory=Failover)
     weighted: bool = False
     network_tier: Literal["PREMIUM", "STANDARD"] = "PREMIUM"
-    log_sample_rate: float = 0.0
+    log_sample_rate: float = 0.1
     url_scheme: str = "http"
 
     def __post_init__(self) -> None:
@@ -261,8 +261,14 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
 
 
 def _optional_arguments(balancing: Balancing) -> dict[str, Any]:
-    """Return the backend service's arguments that differ from Google's defaults."""
-    arguments: dict[str, Any] = {}
+    """Return the backend service's arguments that are Google's defaults where nothing is said, and what is always chosen."""
+    failover = balancing.failover
+    failover_policy: dict[str, Any] = {"drop_traffic_if_unhealthy": failover.drop_traffic_if_unhealthy}
+    if failover.ratio:
+        failover_policy["failover_ratio"] = failover.ratio
+    if failover.disable_connection_drain:
+        failover_policy["disable_connection_drain_on_failover"] = True
+    arguments: dict[str, Any] = {"failover_policy": failover_policy}
     if (
         balancing.tracking_mode != "PER_CONNECTION"
         or balancing.persistence_on_unhealthy != "DEFAULT_FOR_PROTOCOL"
@@ -270,12 +276,6 @@ def _optional_arguments(balancing: Balancing) -> dict[str, Any]:
         arguments["connection_tracking_policy"] = {
             "tracking_mode": balancing.tracking_mode,
             "connection_persistence_on_unhealthy_backends": balancing.persistence_on_unhealthy,
-        }
-    if balancing.failover is not None:
-        arguments["failover_policy"] = {
-            "failover_ratio": balancing.failover.ratio,
-            "drop_traffic_if_unhealthy": balancing.failover.drop_traffic_if_unhealthy,
-            "disable_connection_drain_on_failover": balancing.failover.disable_connection_drain,
         }
     if balancing.weighted:
         arguments["locality_lb_policy"] = "WEIGHTED_MAGLEV"

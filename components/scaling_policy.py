@@ -14,7 +14,12 @@ _CRON_FIELDS = (5, 6)  # the sixth, a year, is optional
 
 @dataclass(frozen=True, kw_only=True)
 class ScaleInControl:
-    """A brake: never fewer than the window's peak less this many (a number or "10%")."""
+    """A brake on scaling in.
+
+    Attributes:
+        time_window_sec: how far back the peak is looked for, 60 to 3600.
+        max_scaled_in_replicas: the group never has fewer than the window's peak less this many, a number or "10%".
+    """
 
     time_window_sec: int
     max_scaled_in_replicas: int | str
@@ -45,7 +50,16 @@ class ScaleInControl:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """At least `min_required_replicas` for `duration_sec` from each time of a cron expression, in a time zone."""
+    """A minimum size at certain times.
+
+    Attributes:
+        schedule: when it begins, a cron expression ("0 8 * * MON-FRI").
+        duration_sec: how long it lasts, 300 or more.
+        min_required_replicas: fewest instances meanwhile.
+        time_zone: which clock the expression means.
+        description: for people.
+        disabled: keep it, and do not follow it.
+    """
 
     schedule: str
     duration_sec: int
@@ -69,7 +83,15 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSignal:
-    """A Cloud Monitoring metric to scale by: either a target per instance, or the work one instance can take."""
+    """A Cloud Monitoring metric to scale by: either a target per instance, or the work one instance can take.
+
+    Attributes:
+        name: the metric's type ("pubsub.googleapis.com/subscription/num_undelivered_messages").
+        target: value aimed at, per instance.
+        type: what the value is: GAUGE, DELTA_PER_SECOND or DELTA_PER_MINUTE.
+        filter: which time series.
+        single_instance_assignment: how much of the metric one instance can work off.
+    """
 
     name: str
     target: float | None = None

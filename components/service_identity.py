@@ -21,7 +21,12 @@ _EMAIL = re.compile(r"[a-z0-9.-]+@[a-z0-9.-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class NewServiceAccount:
-    """A service account of this stack's own. `account_id`: 6 to 30 characters; the service's name and "-vm" unless said."""
+    """A service account of this stack's own.
+
+    Attributes:
+        account_id: 6 to 30 characters; the service's name and "-vm" unless said.
+        display_name: for people.
+    """
 
     account_id: str | None = None
     display_name: str | None = None
@@ -29,7 +34,11 @@ class NewServiceAccount:
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingServiceAccount:
-    """A service account that somebody else keeps, by its e-mail address. Bindings are still added to it."""
+    """A service account that somebody else keeps; bindings are still added to it.
+
+    Attributes:
+        email: its e-mail address.
+    """
 
     email: str
 

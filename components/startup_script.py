@@ -73,7 +73,12 @@ class ScriptFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptUrl:
-    """A script that somebody else puts into a bucket. Change `version` (anything) to have instances replaced when it changed."""
+    """A script that somebody else puts into a bucket.
+
+    Attributes:
+        url: gs://BUCKET/OBJECT.
+        version: anything; change it to have instances replaced when the script has changed.
+    """
 
     url: str
     version: str = ""
@@ -88,7 +93,11 @@ class ScriptUrl:
 
 @dataclass(frozen=True, kw_only=True)
 class InlineScript:
-    """A script that stands in the metadata itself: readable by whoever may read the instance, so nothing secret."""
+    """A script that stands in the metadata itself.
+
+    Attributes:
+        text: the script; readable by whoever may read the instance, so nothing secret.
+    """
 
     text: str
 

@@ -23,7 +23,8 @@ class UpdatePolicy:
         replacement_method: SUBSTITUTE makes a new name; RECREATE keeps names and needs `max_surge` 0.
         max_surge: instances above the target size during an update, as a number or "20%"; the number of zones unless said.
         max_unavailable: instances that may be missing during an update; 0 unless said.
-        min_ready_sec: how long a new instance must have been ready before the next is begun, 0 to 3600.
+        min_ready_sec: how long a new instance must have been ready before the next is begun, 0 to 3600: a broken version shows itself
+            before it is everywhere.
         instance_redistribution_type: PROACTIVE keeps zones level (an autoscaled group needs it); NONE.
 
     Raises:
@@ -36,7 +37,7 @@ class UpdatePolicy:
     replacement_method: Literal["SUBSTITUTE", "RECREATE"] = "SUBSTITUTE"
     max_surge: int | str | None = None
     max_unavailable: int | str = 0
-    min_ready_sec: int = 0
+    min_ready_sec: int = 10
     instance_redistribution_type: Literal["PROACTIVE", "NONE"] = "PROACTIVE"
 
     def __post_init__(self) -> None:
@@ -124,7 +125,7 @@ class UpdatePolicy:
             "instance_redistribution_type": self.instance_redistribution_type,
             **_fixed_or_percent("max_surge", surge),
             **_fixed_or_percent("max_unavailable", self.max_unavailable),
-            **({"min_ready_sec": self.min_ready_sec} if self.min_ready_sec else {}),
+            "min_ready_sec": self.min_ready_sec,
         }
 
 

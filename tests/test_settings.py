@@ -1,0 +1,204 @@
+"""Settings: what is read, what is refused and in which words, and that the page about them is true."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.invalid_argument import InvalidArgumentError
+from components.machine import ImageFamily
+from components.network import ExistingVpc
+from components.startup_script import InlineScript, ScriptUrl
+from settings import Settings
+from tests.configuration_table import PAGE, table
+from tests.test_program import STACKS, as_pulumi_passes_it, stack_config
+
+LEAST: dict[str, Any] = {
+    "gcp:project": "p",
+    "gcp:region": "europe-west1",
+    "mig-nlb:service": "web",
+    "mig-nlb:startup": {"script": "scripts/startup.sh"},
+    "mig-nlb:group": {"zones": ["europe-west1-b", "europe-west1-c", "europe-west1-d"]},
+}
+
+
+def settings(**changes: Any) -> Settings:  # noqa: ANN401 - whatever YAML holds
+    """Return the least settings with these keys changed; None takes a key away."""
+    values = LEAST | {f"mig-nlb:{key}": value for key, value in changes.items()}
+    return Settings.from_config(
+        as_pulumi_passes_it({key: value for key, value in values.items() if value is not None})
+    )
+
+
+def test_four_lines_are_a_stack_and_the_rest_has_defaults_for_production() -> None:
+    least = settings()
+    assert least.machine.image == ImageFamily(family="debian-12", project="debian-cloud")
+    assert not least.machine.external_address
+    assert (least.autoscaler.min_replicas, least.autoscaler.cpu_target) == (3, 0.6)
+    assert least.health_checks.ratio == 15
+    assert least.firewall.client_ranges == ()
+    assert least.iam.project == {}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_committed_stack_parses(stack: str) -> None:
+    assert Settings.from_config(as_pulumi_passes_it(stack_config(stack))).service == "web"
+
+
+def test_a_check_keeps_its_own_defaults_where_the_stack_says_nothing() -> None:
+    some = settings(balancer_check={"check_interval_sec": 4}, autohealing_check={"unhealthy_threshold": 6})
+    assert (some.balancer_check.check_interval_sec, some.balancer_check.timeout_sec) == (4, 3)
+    assert (some.autohealing_check.check_interval_sec, some.autohealing_check.unhealthy_threshold) == (30, 6)
+
+
+def test_alternatives_are_told_apart_by_their_keys() -> None:
+    assert settings(startup={"url": "gs://bucket/o"}).startup == ScriptUrl(url="gs://bucket/o")
+    assert settings(startup={"text": "#!/bin/sh\n"}).startup == InlineScript(text="#!/bin/sh\n")
+    assert settings(network={"network": "n", "subnetwork": "s"}).network == ExistingVpc(
+        network="n", subnetwork="s"
+    )
+    assert (
+        settings(machine={"image": "projects/p/global/images/i"}).machine.image
+        == "projects/p/global/images/i"
+    )
+    assert settings(machine={"image": {"family": "f", "project": "p"}}).machine.image == ImageFamily(
+        family="f", project="p"
+    )
+
+
+def test_numbers_may_be_whole_and_nested_ones_are_typed() -> None:
+    assert settings(health_check_min_ratio=4).health_check_min_ratio == 4.0
+    assert settings(update={"max_surge": "50%"}, autoscaler={"min_replicas": 10}).update.max_surge == "50%"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"servise": "web"}, r"mig-nlb:servise = 'web': an unknown key.*did you mean service\?"),
+        ({"group": {"zone": ["b"]}}, r"mig-nlb:group.zone = .*an unknown key.*did you mean zones\?"),
+        (
+            {"load_balancer": {"frontends": {"main": {"port": 8080}}}},
+            r"mig-nlb:load_balancer.frontends.main.port = 8080: an unknown key.*did you mean",
+        ),
+        (
+            {"iam": {"bucket": {"roles/a.b": {"members": []}}}},
+            r"mig-nlb:iam.bucket.roles/a.b.members = \[\]: an unknown key",
+        ),
+        ({"group": {}}, r"mig-nlb:group = \{\}: zones missing. Fix: add zones"),
+        ({"group": None}, "mig-nlb:group = None: this setting has no default"),
+        (
+            {"startup": {"script": "x", "url": "y"}},
+            "mig-nlb:startup = 'script, url': these keys belong to no one of",
+        ),
+        ({"machine": "big"}, "mig-nlb:machine = 'big': not a set of keys"),
+        (
+            {"machine": {"disk_size_gb": "20"}},
+            r"machine.disk_size_gb = '20': not a whole number.*without quotes",
+        ),
+        ({"machine": {"spot": "yes"}}, "machine.spot = 'yes': not true or false"),
+        (
+            {"machine": {"metadata": {"service-port": 9000}}},
+            r'not text. Fix: write text \(in quotes: "9000"\)',
+        ),
+        ({"machine": {"image": 7}}, "machine.image = 7: neither text nor a set of keys"),
+        ({"machine": {"labels": {"a": None}}}, "machine.labels.a = None: not text"),
+        ({"group": {"zones": "europe-west1-b"}}, "group.zones = 'europe-west1-b': not a list"),
+        ({"group": {"zones": ["europe-west1-b", 3]}}, r"group.zones\[1\] = 3: not text"),
+        (
+            {"update": {"type": "FAST"}},
+            "update.type = 'FAST': not a value this key has. Fix: use one of PROACTIVE, OPPORTUNISTIC",
+        ),
+        (
+            {"update": {"max_surge": 1}},
+            "mig-nlb:update.max_surge = 1: of a group over 3 zones it is 0 or at least 3",
+        ),
+        ({"update": {"max_surge": True}}, "update.max_surge = True: neither a whole number nor text"),
+        (
+            {"balancer_check": {"timeout_sec": 9}},
+            "mig-nlb:balancer_check.timeout_sec = 9: a probe may not still be waiting",
+        ),
+        (
+            {"health_check_guard": "no"},
+            "mig-nlb:health_check_guard = 'no': not a value this key has. Fix: use one of on, off",
+        ),
+        ({"health_check_min_ratio": "three"}, "mig-nlb:health_check_min_ratio = 'three': not a number"),
+        ({"health_check_min_ratio": 0.5}, "health_check_min_ratio = 0.5: below 1"),
+        (
+            {"health_check_min_ratio": 16},
+            "mig-nlb:autohealing_check = '30 s x 5': .* = 15, required 16 or more",
+        ),
+        (
+            {"autohealing_check": {"check_interval_sec": 5, "timeout_sec": 5, "unhealthy_threshold": 2}},
+            "ratio 10 s / 10 s = 1",
+        ),
+        (
+            {"autoscaler": {"load_balancing_utilization": 0.8}},
+            "refused. Fix: a passthrough load balancer reports no utilisation",
+        ),
+        (
+            {"group": {"target_size": 3}},
+            "mig-nlb:group.target_size = 3: refused. Fix: the autoscaler owns the size",
+        ),
+        ({"machine": {"startup_script": "x"}}, "refused. Fix: the script is the section mig-nlb:startup"),
+        (
+            {"group": {"zones": ["us-east1-b"]}},
+            "mig-nlb:group.zones = 'us-east1-b': not a zone of the region europe-west1",
+        ),
+        (
+            {"group": LEAST["mig-nlb:group"] | {"target_shape": "BALANCED"}},
+            "an autoscaled group needs redistribution",
+        ),
+        ({"update": {"instance_redistribution_type": "NONE"}}, "an autoscaled group needs redistribution"),
+        (
+            {"autoscaler": {"cooldown_period_sec": 60}},
+            "autoscaler.cooldown_period_sec = 60: instances take up to 120 s to serve",
+        ),
+        ({"repair": {"boot_sec": 290}}, "mig-nlb:repair.initial_delay_sec = 300: .*290 s . 10 % = 319 s"),
+        (
+            {"service": "a-service-with-a-name-that-is-long"},
+            "mig-nlb:service = .*use a name of at most 27 characters",
+        ),
+        ({"iam": {"project": {"roles/owner": {}}}}, "mig-nlb:iam.project = 'roles/owner': a basic role"),
+    ],
+)
+def test_what_cannot_work_is_refused_by_its_key_with_value_rule_and_fix(
+    changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=words) as refusal:
+        settings(**changes)
+    assert str(refusal.value).startswith("mig-nlb:")
+    assert " Fix: " in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["project", "region"])
+def test_the_providers_own_settings_are_required(name: str) -> None:
+    values = {key: value for key, value in as_pulumi_passes_it(LEAST).items() if key != f"gcp:{name}"}
+    with pytest.raises(InvalidArgumentError, match=f"run pulumi config set gcp:{name} VALUE"):
+        Settings.from_config(values)
+
+
+def test_a_secret_setting_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = as_pulumi_passes_it(LEAST | {"mig-nlb:machine": {"metadata": {"token": "hunter2"}}})
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(["mig-nlb:machine", "gcp:accessToken"]))
+    with pytest.raises(InvalidArgumentError, match="Secret Manager") as refusal:
+        Settings.from_stack()
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_the_stack_is_read_from_what_the_engine_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulumi.runtime.set_all_config({}, [])
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(as_pulumi_passes_it(LEAST)))
+    assert Settings.from_stack() == settings()
+
+
+def test_the_page_about_configuration_has_every_key_as_it_is() -> None:
+    assert table() in PAGE.read_text("utf-8"), "write it anew: python -m tests.configuration_table"
+
+
+def test_every_key_is_explained() -> None:
+    unexplained = [line.split("`")[1] for line in table().splitlines() if line.endswith("|  |")]
+    assert unexplained == []
