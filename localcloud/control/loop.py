@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _REQUEST, _AUTOSCALER, _GROUP, _NETWORK, _MACHINE, _PROBES, _BALANCER, _SWEEP, _SAMPLE = range(9)
 _NAMES = ("request", "autoscaler", "group", "network", "machine", "probes", "balancer", "sweep", "sample")
 
-# How often machines are looked at (unless they tell of their changes) and their CPU time read, in cloud seconds; never more often than twice
-# in a real second.
+# How often machines are looked at (unless they tell of their changes) and their CPU time read, in cloud seconds; never more often
+# than twice in a real second.
 _SWEEP_EVERY, _SAMPLE_EVERY = 2.0, 10.0
 _REAL_FLOOR = 0.5
 # Where machines tell of their changes, looking is only a safety net; where nobody scales by CPU time, it is only shown.
