@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
 
 
 LOCAL_STACK = "local"
+LOCAL_PASSPHRASE = "local"
+"""Belongs to the salt in Pulumi.local.yaml. The engine writes the salt of a passphrase into the stack's configuration file: one made
+anew for each user would have every clone's first deployment change a committed file, and two local clouds contradict each other in it.
+Nothing is lost by a known one: there are no secrets in a cloud that lives in a folder of the user's."""
+
 MARK = "MIG_NLB_LOCAL_VARIABLES"
 """Names the variables that were set for the local stack, so that they can be taken back for a real one."""
 
@@ -66,17 +70,13 @@ class ShellEnvironment:
         return with_system_folders(os.pathsep.join(first + rest))
 
     def local_state(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables of the local stack's backend, making its folder and passphrase if they are not there."""
+        """Return the variables of the local stack's backend, making its folder if it is not there."""
         folder = local_home(environ) / "pulumi"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         passphrase = folder / "passphrase"
-        try:
-            descriptor = os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
+        if not passphrase.exists():
+            passphrase.touch(mode=0o600)
+            passphrase.write_text(LOCAL_PASSPHRASE + "\n", "utf-8")
         return {
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
