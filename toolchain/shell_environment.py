@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 LOCAL_STACK = "local"
-LOCAL_PASSPHRASE = "local"
+LOCAL_PASSPHRASE = "local"  # noqa: S105  known to everybody, as said below
 """Belongs to the salt in Pulumi.local.yaml. The engine writes the salt of a passphrase into the stack's configuration file: one made
 anew for each user would have every clone's first deployment change a committed file, and two local clouds contradict each other in it.
 Nothing is lost by a known one: there are no secrets in a cloud that lives in a folder of the user's."""
