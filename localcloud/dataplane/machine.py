@@ -22,6 +22,7 @@ from localcloud.dataplane.namespaces import (
     default_signals,
     drop_capabilities,
     enter,
+    mount_own_proc,
     setns,
     unshare,
 )
@@ -104,6 +105,7 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
         {"pid": host_pid, "netns": Path("/proc/self/ns/net").stat().st_ino},
         [each.fileno() for each in listeners],
     )
+    mount_own_proc()
     drop_capabilities()
     default_signals()
     os.umask(0o022)

@@ -7,9 +7,13 @@ import os
 import signal
 from pathlib import Path
 
+CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+
+_MS_HARMLESS = 2 | 4 | 8  # MS_NOSUID, MS_NODEV, MS_NOEXEC
+_MS_REC_PRIVATE = 0x4000 | 0x40000
 
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
@@ -45,6 +49,16 @@ def enter(pid: int, kinds: dict[str, int]) -> None:
     for descriptor, kind in descriptors:
         setns(descriptor, kind)
         os.close(descriptor)
+
+
+def mount_own_proc() -> None:
+    """Give this process a mount namespace of its own whose /proc numbers processes as its PID namespace does.
+
+    Sandboxes open /proc/PID of their children: with another namespace's /proc they find nobody, or somebody else. Raises OSError.
+    """
+    unshare(CLONE_NEWNS)
+    _checked(_libc.mount(b"none", b"/", None, _MS_REC_PRIVATE, None), "mount(/, private)")
+    _checked(_libc.mount(b"proc", b"/proc", b"proc", _MS_HARMLESS, None), "mount(/proc)")
 
 
 def drop_capabilities() -> None:
