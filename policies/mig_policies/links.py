@@ -38,7 +38,11 @@ class Link:
 
 
 def parse_link(text: str) -> Link:
-    """Parse a self link, an id such as `projects/p/global/healthChecks/web`, or a bare name."""
+    """Parse a self link, an id such as `projects/p/global/healthChecks/web`, or a bare name.
+
+    A unique link to a template ends in `?uniqueId=NUMBER`, which is left off: the name before it is unique enough.
+    """
+    text = text.partition("?")[0]
     found = _PATH.search(text)
     if found is None:
         return Link(name=text.rsplit("/", 1)[-1])

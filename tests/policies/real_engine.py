@@ -9,11 +9,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.policies.engine import Declared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("program")
@@ -134,3 +137,32 @@ def gcp_plugin() -> Iterator[int]:
         plugin.wait(timeout=30)
         if plugin.stdout is not None:
             plugin.stdout.close()
+
+
+def state_file(resources: Sequence[Declared], folder: Path) -> Path:
+    """Write resources as `pulumi stack export` would once they exist, and return the file."""
+    prefix = "urn:pulumi:test::web"
+    types = {resource.name: resource.type for resource in resources}
+
+    def urn(name: str) -> str:
+        return f"{prefix}::{types[name]}::{name}"
+
+    states = [
+        {
+            "urn": urn(resource.name),
+            "custom": True,
+            "id": resource.name,
+            "type": resource.type,
+            "inputs": resource.inputs,
+            "outputs": resource.outputs,
+            "propertyDependencies": {
+                key: [urn(name) for name in names] for key, names in resource.sources.items()
+            },
+            "dependencies": sorted({urn(name) for names in resource.sources.values() for name in names}),
+        }
+        for resource in resources
+    ]
+    manifest = {"time": "2026-01-01T00:00:00Z", "magic": "", "version": ""}
+    file = folder / "state.json"
+    file.write_text(json.dumps({"version": 3, "deployment": {"manifest": manifest, "resources": states}}))
+    return file

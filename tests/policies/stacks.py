@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from tests.policies.engine import UNKNOWN, Declared
 
 REGION = "europe-west1"
@@ -236,3 +239,11 @@ def sound() -> Stack:
     stack.add(service("be", "lb", ["mig"]))
     stack.add(forwarding_rule("fr", "be"))
     return stack
+
+
+def created() -> list[Declared]:
+    """A deployed stack as the official provider recorded it: every link literal, nothing said about what came from where."""
+    recorded = json.loads(Path(__file__).with_name("fixtures").joinpath("created.json").read_text("utf-8"))
+    return [
+        Declared(item["type"], item["name"], item["inputs"], computed=item["outputs"]) for item in recorded
+    ]

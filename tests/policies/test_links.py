@@ -6,7 +6,7 @@ import pytest
 from mig_policies.verdict import Outcome
 
 from tests.policies.engine import UNKNOWN, Declared, analyze, secret
-from tests.policies.stacks import REGION, Stack, check, group, service, sound
+from tests.policies.stacks import REGION, Stack, check, created, group, service, sound
 
 PASSED, VIOLATED, UNDETERMINED = Outcome.PASSED, Outcome.VIOLATED, Outcome.UNDETERMINED
 PAIR_RULES = ("HC01", "HC02", "HC03")
@@ -104,3 +104,21 @@ def test_a_value_of_the_wrong_type_is_undetermined_not_passed() -> None:
 def test_rules_skip_what_is_not_theirs() -> None:
     stack = sound().add(Declared("random:index/randomPet:RandomPet", "pet", {"length": 2}))
     assert analyze(stack.resources).violated == set()
+
+
+@pytest.mark.parametrize("inputs_seen", [True, False])
+def test_a_deployed_stack_is_judged_by_its_literal_links(inputs_seen: bool) -> None:
+    report = analyze(created(), inputs_seen=inputs_seen)
+    assert {rule: report.outcome(rule, "mig") for rule in GROUP_RULES} == dict.fromkeys(GROUP_RULES, PASSED)
+    assert report.outcome("LB01", "be") is PASSED
+    assert report.outcome("LB02", "be") is PASSED
+    assert (
+        "admits 130.211.0.0/22 on tcp:8080, required for health check 'ah' of group 'mig'"
+        in report.of("NET01")[0].message
+    )
+    assert report.outcome("AS01", "mig") is VIOLATED, "two instances over three zones"
+    told = [finding.message for finding in report.of("PACK04")]
+    assert all("MIG02" in message for message in told), (
+        "only what is written cannot be told from outputs alone"
+    )
+    assert bool(told) is not inputs_seen

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 from mig_policies.catalogue import RULES
+from mig_policies.reports.events import read_events
 
-from tests.policies.real_engine import PROGRAM_VIRTUALENV, Project, engine_folder, gcp_plugin
+from tests.policies.real_engine import (
+    PACK,
+    PROGRAM_VIRTUALENV,
+    Project,
+    engine_folder,
+    gcp_plugin,
+    state_file,
+)
+from tests.policies.stacks import created
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+import shutil
 
 pytestmark = [
     pytest.mark.e2e,
@@ -79,6 +89,39 @@ def test_a_parameter_of_the_wrong_type_stops_the_run(project: Project) -> None:
     preview = project.preview("sound", {**CONFIG, "HC02": {"minRatio": "three"}})
     assert preview.status != 0
     assert "minRatio" in preview.output
+
+
+def test_a_saved_state_is_judged_without_program_or_cloud(project: Project) -> None:
+    resources = created()
+    analyze = ("policy", "analyze", "--json", "--policy-pack", str(PACK), "--file")
+    judged = project.pulumi(*analyze, str(state_file(resources, project.folder)))
+    run = read_events(judged.stdout.splitlines(), "mig-nlb")
+    assert {"HC01", "HC02", "HC03", "HC04"} <= {rule for rule, _ in run.passed}
+    (healing,) = (resource for resource in resources if resource.name == "ah")
+    for tree in (healing.inputs, healing.computed):
+        tree.update(checkIntervalSec=5, timeoutSec=5, unhealthyThreshold=2)
+    judged = project.pulumi(*analyze, str(state_file(resources, project.folder)))
+    assert judged.returncode != 0
+    assert "autohealing recreates after 2 x 5 s = 10 s; ratio 1.0, required 2" in judged.stdout
+
+
+def test_the_gate_reads_the_engines_own_events(project: Project) -> None:
+    closed = read_events(project.preview("equal", CONFIG).output.splitlines(), "mig-nlb")
+    assert [finding.rule for finding in closed.findings if finding.mandatory] == ["HC02", "HC04"]
+    assert len(closed.blocking) == 2
+    opened = read_events(project.preview("sound", CONFIG).output.splitlines(), "mig-nlb")
+    assert opened.blocking == []
+    assert opened.judged
+    assert ("HC02", "") in opened.passed
+
+
+def test_a_wrong_configuration_file_stops_the_pack(project: Project) -> None:
+    copy = project.folder / "pack"
+    shutil.copytree(PACK, copy, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "config" / "prod.json").write_text('{"PACK01": {"stack": "prod"}, "HC20": "disabled"}')
+    stopped = project.pulumi("preview", "--stack", "test", "--policy-pack", str(copy))
+    assert stopped.returncode != 0
+    assert "prod.json: unknown rule 'HC20'" in stopped.stdout
 
 
 def test_the_programs_folder_is_left_as_it_was(project: Project) -> None:
