@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from localcloud.provider.compute import ComputeResource, Settings, Step
+from localcloud.provider.diff import Change
 from localcloud.provider.links import read_link, read_region, reference, region_link
 from localcloud.provider.mapping import OMIT, Body, Scope, Table, coerce, look
+from localcloud.provider.session import Session
 from localcloud.provider.values import Properties
 
 _POLICY = "autoscalingPolicy"
@@ -101,7 +103,22 @@ _TABLE = Table(
     },
 )
 
-REGION_AUTOSCALER = ComputeResource(
+# What Google does unless told otherwise, in cloud seconds.
+_STABILIZATION = 600
+
+
+class RegionAutoscaler(ComputeResource):
+    """An autoscaler of a regional group."""
+
+    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+        """Compare; a service that says its default stabilisation aloud asks for no change."""
+        default = (state.get(_POLICY) or {}).get("stabilizationPeriod") == _STABILIZATION
+        quiet = f"{_POLICY}.stabilizationPeriod"
+        changes = super().changes(session, state, news, ignored)
+        return [change for change in changes if not (default and change.path == quiet and change.kind == "DELETE")]
+
+
+REGION_AUTOSCALER = RegionAutoscaler(
     "gcp:compute/regionAutoscaler:RegionAutoscaler",
     Settings(collection="regions/{region}/autoscalers", table=_TABLE, steps=(Step("PUT", collection=True),)),
 )

@@ -1,0 +1,86 @@
+"""The plugin under the real engine, against the real API: a program's whole life."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.localcloud.provider.local_cloud import TOKEN, LocalCloud, local_cloud
+from tests.toolchain.conftest import hosted_engine, project
+from tests.toolchain.project import Project
+
+__all__ = ["hosted_engine", "project"]
+
+
+
+def _program(name: str) -> str:
+    """Return a recorded program, with the firewall open to the probers of this cloud: the recording's server had no probers."""
+    text = (Path(__file__).parent / "recorded" / name).read_text(encoding="utf-8")
+    return text.replace('["35.191.0.0/16"]', '["130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22", "35.191.0.0/16"]')
+
+
+PROGRAM, UPDATED = _program("program.py"), _program("program_updated.py")
+_ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    with local_cloud(tmp_path / "objects") as running:
+        yield running
+
+
+@pytest.fixture
+def attached(cloud: LocalCloud, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Project]:
+    """Return a project whose engine is attached to a plugin that was started as the daemon starts it."""
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    command = [sys.executable, "-m", "localcloud.provider", "--endpoint", cloud.address, "--token-file", str(token)]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd="/") as running:
+        assert running.stdout is not None
+        port = running.stdout.readline().strip()
+        # `Project` keeps the user's own PULUMI_ variables out; this one is ours.
+        monkeypatch.setattr(Project, "env", property(lambda self, inner=Project.env: {**inner.fget(self), "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}"}))
+        project.pulumi("config", "set", "gcp:project", "p", "--stack", "dev")
+        project.pulumi("config", "set", "gcp:region", "europe-west1", "--stack", "dev")
+        try:
+            yield project
+        finally:
+            running.terminate()
+
+
+def _ids(project: Project) -> dict[str, str]:
+    state = json.loads(project.pulumi("stack", "export", "--stack", "dev"))
+    return {resource["urn"].rpartition("::")[2]: resource.get("id", "") for resource in state["deployment"]["resources"]}
+
+
+@pytest.mark.e2e
+def test_the_recorded_program_lives_its_whole_life(cloud: LocalCloud, attached: Project) -> None:
+    attached.write(PROGRAM)
+    attached.pulumi("preview", "--stack", "dev")
+    assert not [request for request in cloud.requests if not request.startswith("GET ")]
+
+    attached.pulumi("up", "--yes", "--stack", "dev")
+    assert len(attached.resources()) == 18  # the program's 16, the stack and the provider
+    cloud.requests.clear()
+    attached.pulumi("up", "--yes", "--expect-no-changes", "--stack", "dev")
+    assert not [request for request in cloud.requests if not request.startswith("GET ")]
+    attached.pulumi("refresh", "--yes", "--expect-no-changes", "--stack", "dev")
+    attached.pulumi("preview", "--expect-no-changes", "--stack", "dev")
+
+    attached.write(UPDATED)
+    before = _ids(attached)
+    attached.pulumi("up", "--yes", "--stack", "dev")
+    assert {name for name, resource_id in _ids(attached).items() if resource_id != before[name]} == {"tpl"}
+    attached.pulumi("preview", "--expect-no-changes", "--stack", "dev")
+
+    attached.pulumi("destroy", "--yes", "--stack", "dev")
+    assert attached.resources() == []
+    assert cloud.keys("compute/projects/p/") == []
+    assert cloud.keys("storage/b/") == []
