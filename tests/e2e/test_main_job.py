@@ -112,18 +112,26 @@ def test_a_hanging_instance_loses_its_traffic_but_not_its_life(service: Deployme
     seconds = (longest + shortest) / 2
     assert longest < seconds < shortest
     start = service.last_event()
-    service.localcloud("hang", victim, "--seconds", f"{seconds:g}")
-    service.wait_for(
-        lambda event: event["kind"] == "balancer.removed" and event["subject"] == victim,
-        start,
-        "traffic leaving it",
-    )
-    assert victim not in {service.get()["instance"] for _ in range(30)}
-    service.wait_for(
-        lambda event: event["kind"] == "balancer.added" and event["subject"] == victim,
-        start,
-        "traffic coming back",
-    )
+    with Load(service.url_cached, per_second=20, timeout=20) as load:
+        service.localcloud("hang", victim, "--seconds", f"{seconds:g}")
+        left = service.wait_for(
+            lambda event: event["kind"] == "balancer.removed" and event["subject"] == victim,
+            start,
+            "traffic leaving it",
+        )
+        back = service.wait_for(
+            lambda event: event["kind"] == "balancer.added" and event["subject"] == victim,
+            start,
+            "traffic coming back",
+        )
+        service.wait_until_healthy(3)
+    to_cloud = service.cloud_time()
+    meanwhile = {
+        name
+        for started, ended, name in load.answers
+        if left["at"] < to_cloud(started) < to_cloud(ended) < back["at"]
+    }
+    assert meanwhile == before.keys() - {victim}, "the others answer while it is out of the balancer"
     assert {item["name"]: item["id"] for item in service.wait_until_healthy(3)} == before
-    assert victim in {service.get()["instance"] for _ in range(60)}
+    assert victim in {service.get()["instance"] for _ in range(60)}, "it gets traffic again"
     assert not [event for event in service.events(start) if event["kind"] == "autohealing.recreate"]
