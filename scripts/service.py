@@ -243,8 +243,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log what changes something or fails; probes and ordinary requests would drown it."""
-        if self.path.startswith(("/burn", "/break")) or (
-            code != HTTPStatus.OK and not self.path.startswith("/healthz")
+        path = getattr(self, "path", "")  # there is none where the request was no request
+        if path.startswith(("/burn", "/break")) or (
+            code != HTTPStatus.OK and not path.startswith("/healthz")
         ):
             super().log_request(code, size)
 
