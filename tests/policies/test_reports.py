@@ -163,6 +163,12 @@ def test_the_command_writes_every_report_and_tells_by_its_status(
     assert main(["--events", str(events)]) == 0
 
 
+def test_a_saved_state_is_judged_without_summaries() -> None:
+    events = [json.dumps(event) for event in MIXED[1:]]
+    assert read_events(events, "mig-nlb", saved_state=True).blocking == []
+    assert len(read_events([json.dumps(MIXED[0])], "mig-nlb", saved_state=True).blocking) == 1
+
+
 def test_outcomes_are_told_apart() -> None:
     found = sound(*MIXED)
     assert [

@@ -28,11 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
         default="-",
         help="file with the engine's events, one JSON object a line; - is standard input",
     )
+    parser.add_argument(
+        "--saved-state", action="store_true", help="the events are those of `pulumi policy analyze --json`"
+    )
     for name in ("sarif", "junit", "markdown"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write a report as {name}")
     options = parser.parse_args(arguments)
     text = sys.stdin.read() if options.events == "-" else Path(options.events).read_text("utf-8")
-    run = read_events(text.splitlines(), PACK_NAME)
+    run = read_events(text.splitlines(), PACK_NAME, saved_state=options.saved_state)
     if options.sarif:
         options.sarif.write_text(json.dumps(sarif(run, RULES), indent=2) + "\n", "utf-8")
     if options.junit:

@@ -71,9 +71,13 @@ class Run:
         return reasons
 
 
-def read_events(lines: Iterable[str], pack: str) -> Run:
-    """Read a stream of JSON events; lines that are none (the engine's other output) count as nothing."""
-    run = Run(pack=pack)
+def read_events(lines: Iterable[str], pack: str, *, saved_state: bool = False) -> Run:
+    """Read a stream of JSON events; lines that are none (the engine's other output) count as nothing.
+
+    `pulumi policy analyze` writes no summaries, so with `saved_state` their absence is not held against the run: whether the
+    pack was loaded, that command's own exit status tells.
+    """
+    run = Run(pack=pack, judged=saved_state)
     for line in lines:
         event = _parse(line)
         if event is None:
