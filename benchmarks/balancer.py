@@ -30,13 +30,12 @@ GENERATOR = (Path(__file__).parent / "load_generator.py").read_text(encoding="ut
 SUBNETWORK = Subnetwork(key="bench", network="bench", cidr="10.200.0.0/24", gateway="10.200.0.1")
 
 METHOD = f"""
-One client machine and {BACKENDS} backend machines in a subnetwork of a world of its own (`benchmarks/load_generator.py` on the
-system's Python in all of them), with a firewall rule in force.
-{ROUNDS} rounds; in each, one after the other, {SECONDS:g} s each:
-*direct* (to the backends' own addresses in turn, through the same router and firewall), *balancer* (to the forwarding rule's address; Maglev
-table of {maglev.DEFAULT_SIZE} slots), and *HAProxy* in TCP mode (in the router's namespace, one thread per core, round robin over the
-same backends). Connections: 16 lanes, each connects, waits for one byte and resets. Throughput: 6 streams. Ratios are medians of
-the rounds' own ratios."""
+One client machine and {BACKENDS} backend machines in a subnetwork of a world of its own (`benchmarks/load_generator.py` on the system's
+Python in all of them), with a firewall rule in force. {ROUNDS} rounds; in each, one after the other, {SECONDS:g} s each: *direct* (to
+the backends' own addresses in turn, through the same router and firewall), *balancer* (to the forwarding rule's address; Maglev table
+of {maglev.DEFAULT_SIZE} slots), and *HAProxy* in TCP mode (in the router's namespace, one thread per core, round robin over the same
+backends). Connections: 16 lanes, each connects, waits for one byte and resets. Throughput: 6 streams. Ratios are medians of the
+rounds' own ratios."""
 
 PROXY = """
 global

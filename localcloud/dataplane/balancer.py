@@ -22,7 +22,9 @@ from localcloud.dataplane.addresses import FORWARDED, label, mark_of
 if TYPE_CHECKING:
     from localcloud.plans.balancer import BalancerPlan, VirtualService
 
-CHUNK = 4000  # map entries one transaction takes in an unprivileged namespace, with room to spare
+CHUNK = (
+    4096  # map entries one transaction takes in an unprivileged namespace (about 5,000), with room to spare
+)
 IN_PLACE = 1500  # entries to change up to which a table is changed in place, in one transaction
 _SINGLE_PORTS = (
     16  # a range of up to so many ports is looked up port by port, which is faster than as a range
@@ -46,11 +48,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Ruleset:
-    """Scripts in order: `fills` change nothing for packets, `switch` changes everything at once. `tables` by service, afterwards."""
+    """Scripts in order: `fills` change nothing for packets, `switch` changes everything at once.
+
+    Afterwards the kernel has `tables`, by service, and `objects` ("chain NAME", "map NAME").
+    """
 
     fills: tuple[str, ...]
     switch: str
     tables: Mapping[str, Table]
+    objects: frozenset[str]
 
 
 def slots_of(service: VirtualService, size: int) -> tuple[str, ...]:
@@ -68,11 +74,15 @@ def _entries(slots: Sequence[str], numbers: Iterable[int]) -> str:
     return ", ".join(f"{number} : {mark_of(slots[number]):#x}" for number in numbers)
 
 
-def _fill_script(name: str, slots: Sequence[str]) -> list[str]:
-    scripts = [f"add table ip balancer\nadd map ip balancer {name} {{ typeof symhash mod 2 : ct mark; }}\n"]
+def _fill_scripts(name: str, slots: Sequence[str]) -> list[str]:
+    scripts = []
     for start in range(0, len(slots), CHUNK):
         part = _entries(slots, range(start, min(start + CHUNK, len(slots))))
         scripts.append(f"add element ip balancer {name} {{ {part} }}\n")
+    scripts[0] = (
+        f"add table ip balancer\nadd map ip balancer {name} {{ typeof symhash mod 2 : ct mark; }}\n"
+        + scripts[0]
+    )
     return scripts
 
 
@@ -127,15 +137,14 @@ def ruleset(
     plan: BalancerPlan,
     tables: Mapping[str, Table],
     generation: str,
+    present: frozenset[str] = frozenset(),
     *,
     size: int = maglev.DEFAULT_SIZE,
-    stale_chains: Iterable[str] = (),
-    stale_maps: Iterable[str] = (),
 ) -> Ruleset:
     """Return the scripts that make this plan the one in force.
 
-    `tables` are those in the kernel, by service; `generation` makes new names unique; `stale_*` are the names of everything the
-    kernel has, of which what is no longer needed is removed. Raises ValueError for a size that is no prime.
+    `tables` are those in the kernel, by service; `generation` makes new names unique; `present` are all objects that the kernel
+    has, of which what is no longer needed is removed. Raises ValueError for a size that is no prime.
     """
     fills: list[str] = []
     changes: list[str] = []
@@ -154,7 +163,7 @@ def ruleset(
                 table = Table(old.name, slots)
             else:
                 table = Table(f"maglev_{name}_{generation}", slots)
-                fills += _fill_script(table.name, slots)
+                fills += _fill_scripts(table.name, slots)
             after[service.key] = table
         chains[f"service_{name}"] = _service_chain(service, table)
         for which, key in _selectors(service):
@@ -169,12 +178,13 @@ def ruleset(
         for which, items in entries.items()
         if items
     ]
-    lines += [
-        f"delete chain ip balancer {name}" for name in stale_chains if name not in chains and name != "arrive"
-    ]
-    used = {table.name for table in after.values()} | set(entries)
-    lines += [f"delete map ip balancer {name}" for name in stale_maps if name not in used]
-    return Ruleset(tuple(fills), "\n".join(lines) + "\n", after)
+    objects = frozenset(
+        [f"chain {name}" for name in ("arrive", *chains)]
+        + [f"map {name}" for name in (*entries, *(table.name for table in after.values()))]
+    )
+    # chains first: they refer to maps
+    lines += [f"delete {each.replace(' ', ' ip balancer ')}" for each in sorted(present - objects)]
+    return Ruleset(tuple(fills), "\n".join(lines) + "\n", after, objects)
 
 
 def _frame(needed: list[str]) -> list[str]:

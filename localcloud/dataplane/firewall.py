@@ -34,10 +34,14 @@ CHUNK = 4000  # elements one transaction takes in an unprivileged namespace, wit
 
 @dataclass(frozen=True)
 class Ruleset:
-    """Scripts to be loaded in order; only the last, one transaction, changes what happens to packets."""
+    """Scripts to be loaded in order; only the last, one transaction, changes what happens to packets.
+
+    Afterwards the kernel has `objects` ("chain NAME", "map NAME", "set NAME").
+    """
 
     fills: tuple[str, ...]
     switch: str
+    objects: frozenset[str]
 
 
 class _Sets:
@@ -198,13 +202,11 @@ def _braces(names: Iterable[str]) -> str:
     return "{ " + ", ".join(f'"{name}"' for name in names) + " }"
 
 
-def ruleset(
-    plan: NetworkPlan, generation: str, stale_chains: Iterable[str] = (), stale_sets: Iterable[str] = ()
-) -> Ruleset:
+def ruleset(plan: NetworkPlan, generation: str, present: frozenset[str] = frozenset()) -> Ruleset:
     """Return the scripts that make this plan's firewall rules the ones in force, and remove what an older generation left.
 
-    `generation` makes the names of sets unique; `stale_chains` and `stale_sets` are what the kernel has ("map NAME", "set NAME").
-    Raises ValueError for a rule that cannot be expressed.
+    `generation` makes the names of sets unique; `present` are the objects that the kernel has. Raises ValueError for a rule that
+    cannot be expressed.
     """
     sets = _Sets(generation)
     networks = sorted({each.network for each in plan.subnetworks})
@@ -240,15 +242,15 @@ def ruleset(
     lines += [f"flush chain ip firewall {name}" for name in [*bases, *chains]]
     for name, content in [*((name, content) for name, (_, content) in bases.items()), *chains.items()]:
         lines += [f"add rule ip firewall {name} {line}" for line in content]
-    lines += [
-        f"delete chain ip firewall {name}"
-        for name in stale_chains
-        if name not in chains and name not in bases
-    ]
-    lines += [f"delete {each.replace(' ', ' ip firewall ', 1)}" for each in stale_sets]
+    objects = frozenset(
+        [f"chain {name}" for name in (*bases, *chains)]
+        + [f"map instances_{generation}"]
+        + [f"set {name}" for name in sets.contents]
+    )
+    lines += [f"delete {each.replace(' ', ' ip firewall ')}" for each in sorted(present - objects)]
     if len(filled) <= 1:
-        return Ruleset((), "\n".join([*declared, *filled, *lines]) + "\n")
-    return Ruleset(("\n".join(declared), *filled), "\n".join(lines) + "\n")
+        return Ruleset((), "\n".join([*declared, *filled, *lines]) + "\n", objects)
+    return Ruleset(("\n".join(declared), *filled), "\n".join(lines) + "\n", objects)
 
 
 def _spoofing_chain(plan: NetworkPlan) -> list[str]:

@@ -132,15 +132,15 @@ class Worker:
         """Load an nft script, as one transaction."""
         await self.call({"do": "nft", "script": script})
 
-    async def nft_names(self, table: str) -> dict[str, list[str]]:
-        """Return the names of a table's chains, sets and maps: {"chain": [...], "set": [...], "map": [...]}."""
+    async def nft_objects(self, table: str) -> frozenset[str]:
+        """Return what a table consists of: "chain NAME", "set NAME", "map NAME"."""
         answer, _ = await self.call({"do": "nft_show", "arguments": ["list", "ruleset", "ip"]})
-        names: dict[str, list[str]] = {"chain": [], "set": [], "map": []}
-        for item in answer["result"]:
-            for kind, found in names.items():
-                if kind in item and item[kind]["table"] == table:
-                    found.append(item[kind]["name"])
-        return names
+        return frozenset(
+            f"{kind} {item[kind]['name']}"
+            for item in answer["result"]
+            for kind in ("chain", "set", "map")
+            if kind in item and item[kind]["table"] == table
+        )
 
     def close(self) -> None:
         """Let the worker go."""

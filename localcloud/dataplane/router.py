@@ -27,9 +27,17 @@ from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.network import NetworkPlan, Subnetwork
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from localcloud.dataplane.helpers import Worker
 
-_RULE_PREFERENCE = 1000
+# Routing rules are tried in the order of their preference. Unmarked packets go by the main table at once. Marks are looked up in two
+# steps, so that no packet passes more than a few dozen rules however many instances there are: a rule per group of neighbouring marks
+# jumps to the rules of its group, which lie behind the main table's, where no other packet comes.
+_UNMARKED = 900
+_GROUPS = 1000
+_LEAVES = 0x100000
+_GROUP_BITS = 4
 
 _SETTINGS = {
     **COMMON_SETTINGS,
@@ -60,6 +68,7 @@ class Router:
         self._neighbours: dict[str, str] = {}  # address -> bridge
         self._tables: dict[str, balancer.Table] = {}
         self._marks: set[int] | None = None
+        self._objects: dict[str, frozenset[str]] = {}  # what nftables has, by table, once it is known
 
     async def prepare(self) -> None:
         """Set up a fresh router; harmless to an old one."""
@@ -71,10 +80,11 @@ class Router:
                     *LOOPBACK_LINES,
                     *(f"route add local {each} dev lo" for each in PROBER_RANGES),
                     "route add blackhole default",  # nothing leaves this machine
+                    f"rule add fwmark 0/0xffffffff lookup main preference {_UNMARKED}",
                 ]
             )
-            await self._worker.nft(firewall.ruleset(NetworkPlan(), next(self._names)).switch)
-            await self._worker.nft(balancer.ruleset(BalancerPlan(), {}, next(self._names)).switch)
+            await self._load("firewall", firewall.ruleset(NetworkPlan(), next(self._names)))
+            await self._load("balancer", balancer.ruleset(BalancerPlan(), {}, next(self._names)))
             # these exist once connections are tracked here
             await self._worker.call({"do": "settings", "values": _SETTINGS})
 
@@ -101,11 +111,9 @@ class Router:
             return
         _check_ranges(plan)
         await self._apply_bridges(plan)
-        names = await self._worker.nft_names("firewall")
-        stale = [f"map {name}" for name in names["map"]] + [f"set {name}" for name in names["set"]]
-        rules = firewall.ruleset(plan, next(self._names), names["chain"], stale)
-        for script in (*rules.fills, rules.switch):
-            await self._worker.nft(script)
+        await self._load(
+            "firewall", firewall.ruleset(plan, next(self._names), await self._present("firewall"))
+        )
         self._network = plan
 
     async def _apply_bridges(self, plan: NetworkPlan) -> None:
@@ -146,57 +154,69 @@ class Router:
         if plan == self._balancer:
             return
         _check_addresses(plan)
-        wanted = {
-            mark_of(backend.address): backend.address
-            for service in plan.services
-            for backend in service.backends
-        }
+        wanted = {mark_of(backend.address) for service in plan.services for backend in service.backends}
         present = await self._present_marks()
-        await self._worker.ip(
-            [
-                line
-                for mark in sorted(wanted.keys() - present)
-                for line in (
-                    f"route replace default via {wanted[mark]} table {mark}",
-                    f"rule add fwmark {mark} lookup {mark} preference {_RULE_PREFERENCE}",
-                )
-            ]
-        )
-        self._marks = present | wanted.keys()
-        names = await self._worker.nft_names("balancer")
+        await self._worker.ip(_mark_lines(wanted - present, present))
+        self._marks = present | wanted
         rules = balancer.ruleset(
-            plan,
-            self._tables,
-            next(self._names),
-            size=self._table_size,
-            stale_chains=names["chain"],
-            stale_maps=names["map"],
+            plan, self._tables, next(self._names), await self._present("balancer"), size=self._table_size
         )
+        await self._load("balancer", rules)
+        self._tables = dict(rules.tables)
+        await self._worker.ip(_unmark_lines(present - wanted, self._marks))
+        self._marks = wanted
+        self._balancer = plan
+
+    async def _present(self, table: str) -> frozenset[str]:
+        if table not in self._objects:
+            self._objects[table] = await self._worker.nft_objects(table)
+        return self._objects[table]
+
+    async def _load(self, table: str, rules: firewall.Ruleset | balancer.Ruleset) -> None:
+        self._objects.pop(table, None)  # unknown again if one of the scripts fails
         for script in (*rules.fills, rules.switch):
             await self._worker.nft(script)
-        self._tables = dict(rules.tables)
-        gone = sorted(present - wanted.keys())
-        await self._worker.ip(
-            [
-                line
-                for mark in gone
-                for line in (
-                    f"rule delete fwmark {mark} lookup {mark} preference {_RULE_PREFERENCE}",
-                    f"route flush table {mark}",
-                )
-            ],
-            may_fail=True,
-        )
-        self._marks -= set(gone)
-        self._balancer = plan
+        self._objects[table] = rules.objects
 
     async def _present_marks(self) -> set[int]:
         if self._marks is None:
             rules = await self._worker.ip_show("rule", "show")
-            self._marks = {
-                int(rule["fwmark"], 16) for rule in rules if rule.get("priority") == _RULE_PREFERENCE
-            }
+            self._marks = {int(rule["fwmark"], 16) for rule in rules if rule["priority"] >= _LEAVES}
         return self._marks
+
+
+def _leaf(mark: int) -> str:
+    return f"fwmark {mark} lookup {mark} preference {_LEAVES + (mark >> _GROUP_BITS)}"
+
+
+def _group(number: int) -> str:
+    mask = 0xFFFFFFFF << _GROUP_BITS & 0xFFFFFFFF
+    return f"fwmark {number << _GROUP_BITS}/{mask:#x} goto {_LEAVES + number} preference {_GROUPS}"
+
+
+def _groups(marks: Iterable[int]) -> set[int]:
+    return {mark >> _GROUP_BITS for mark in marks}
+
+
+def _mark_lines(new: set[int], present: set[int]) -> list[str]:
+    """Return the lines that lead packets with these marks to the instances whose addresses they are."""
+    lines = [
+        line
+        for mark in sorted(new)
+        for line in (
+            f"route replace default via {ipaddress.IPv4Address(mark)} table {mark}",
+            f"rule add {_leaf(mark)}",
+        )
+    ]
+    return lines + [f"rule add {_group(number)}" for number in sorted(_groups(new) - _groups(present))]
+
+
+def _unmark_lines(gone: set[int], present: set[int]) -> list[str]:
+    """Return the lines that forget these marks."""
+    lines = [f"rule delete {_group(number)}" for number in sorted(_groups(gone) - _groups(present - gone))]
+    return lines + [
+        line for mark in sorted(gone) for line in (f"rule delete {_leaf(mark)}", f"route flush table {mark}")
+    ]
 
 
 def _check_ranges(plan: NetworkPlan) -> None:
