@@ -120,8 +120,10 @@ class Sandboxes:
             await machine.serve(spawned.listeners, self._google_api, self._trust.server)
             await converse(folder, wire.HELLO)
             init = _init_of(spawned.pid)
-        except session.SessionError as error:
+        except BaseException as error:
             await self._remove(machine)
+            if not isinstance(error, session.SessionError):
+                raise
             msg = f"instance {spec.name} did not boot: {error}{self._boot_log(folder)}"
             raise BootError(msg) from None
         machine.record = replace(machine.record, init=init)
@@ -206,6 +208,7 @@ class Sandboxes:
         machine.record = replace(machine.record, hung_until=self._clock.now() + seconds)
         machine.record.write(machine.folder)
         self._plan_thaw(machine)
+        await asyncio.sleep(0)  # its timer runs by the time that this returns
 
     def _plan_thaw(self, machine: Machine) -> None:
         async def later() -> None:

@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import termios
+import threading
 import tty as terminal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,11 +70,10 @@ class GuestSession:
         with connect(self._folder) as connection:
             connection.settimeout(timeout)
             _send_exec(connection, argv, env, tty=tty)
-            if stdin:
-                for start in range(0, len(stdin), wire.LIMIT // 2):
-                    connection.sendall(wire.frame(wire.INPUT, stdin[start : start + wire.LIMIT // 2]))
-            if not tty:
-                connection.sendall(wire.frame(wire.INPUT))
+            sender = threading.Thread(
+                target=_send_input, args=(connection, stdin), kwargs={"end": not tty}, daemon=True
+            )
+            sender.start()
             for kind, payload in _frames(connection):
                 if kind in outputs and len(outputs[kind]) < OUTPUT_LIMIT:
                     outputs[kind] += payload
@@ -151,6 +151,14 @@ def _send_exec(
         msg = f"command of {len(payload)} bytes: at most {wire.LIMIT} can be sent; put it into a file on the instance"
         raise SessionError(msg)
     connection.sendall(wire.frame(wire.EXEC, payload))
+
+
+def _send_input(connection: socket.socket, data: bytes, *, end: bool) -> None:
+    with contextlib.suppress(OSError):  # a command may well end before it has read everything
+        for start in range(0, len(data), wire.LIMIT):
+            connection.sendall(wire.frame(wire.INPUT, data[start : start + wire.LIMIT]))
+        if end:
+            connection.sendall(wire.frame(wire.INPUT))
 
 
 def _frames(connection: socket.socket) -> Iterator[tuple[bytes, bytes]]:

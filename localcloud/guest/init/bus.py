@@ -138,6 +138,13 @@ class Request:
         """Tell the properties of units."""
         self._answer({"units": [self._facts(name) for name in names]})
 
+    def do_state(self, _names: list[str], request: dict[str, object]) -> None:
+        """Tell the state of the whole machine; with `wait`, not before it has booted."""
+        if request.get("wait"):
+            self._manager.when_booted(lambda: self._answer({"state": self._manager.state()}))
+        else:
+            self._answer({"state": self._manager.state()})
+
     def do_list(self, _names: list[str], _: dict[str, object]) -> None:
         """Tell the properties of all loaded units."""
         self._answer(

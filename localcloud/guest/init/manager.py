@@ -27,6 +27,8 @@ class Manager:
         self.loop, self.journal = loop, journal
         self.host, self.boot, self.machine_id = host, boot, machine_id
         self.units: dict[str, Service] = {}
+        self._booting = True
+        self._awaiting_boot: list[Callable[[], None]] = []
 
     def say(self, message: str, unit: str = "", *, priority: int = INFO, console: bool = True) -> None:
         """Write a line as systemd itself."""
@@ -99,6 +101,29 @@ class Manager:
         return env
 
     # Jobs.
+
+    def bring_up(self) -> None:
+        """Start the default target and all that it wants."""
+        self.start([DEFAULT_TARGET], lambda _: self._booted())
+
+    def when_booted(self, call: Callable[[], None]) -> None:
+        """Make a call when all that the boot starts has been started."""
+        if self._booting:
+            self._awaiting_boot.append(call)
+        else:
+            call()
+
+    def state(self) -> str:
+        """Return what `systemctl is-system-running` prints."""
+        if self._booting:
+            return "starting"
+        return "degraded" if any(unit.active == "failed" for unit in self.units.values()) else "running"
+
+    def _booted(self) -> None:
+        self._booting = False
+        calls, self._awaiting_boot = self._awaiting_boot, []
+        for call in calls:
+            call()
 
     def start(self, names: list[str], done: Callable[[dict[str, str]], None]) -> None:
         """Start units and what they want, each after those it comes after; `done` gets why those asked for failed, by name.

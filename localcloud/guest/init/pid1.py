@@ -13,7 +13,7 @@ from .bus import Bus
 from .control import Control
 from .journal import Journal
 from .loop import READ, Loop
-from .manager import DEFAULT_TARGET, Manager
+from .manager import Manager
 
 CONTROL_FD, SERIAL_FD, LIFECYCLE_FD = 3, 4, 5
 BOOT_CODE = "import sys;sys.path[:0]=['/usr/local/lib/guest'];from init.pid1 import main;main()"
@@ -43,7 +43,7 @@ class Machine:
     def run(self) -> None:
         """Boot, and work until power-off."""
         os.write(LIFECYCLE_FD, b"running\n")
-        self._manager.start([DEFAULT_TARGET], lambda _: None)
+        self._manager.bring_up()
         self._loop.run()
 
     def shut_down(self, reboot: bool) -> None:
@@ -65,6 +65,7 @@ class Machine:
         os.write(LIFECYCLE_FD, b"reboot\n" if reboot else b"poweroff\n")
         if not reboot:
             os._exit(0)
+        _empty_memory()
         for fd in (CONTROL_FD, SERIAL_FD, LIFECYCLE_FD):
             os.set_inheritable(fd, True)
         os.execv("/usr/bin/python3", ["/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE])
@@ -137,6 +138,22 @@ class Machine:
 def _others() -> bool:
     """Whether any process but this one is left."""
     return any(name.isdigit() and name != "1" for name in os.listdir("/proc"))
+
+
+def _empty_memory() -> None:
+    """Remove what a reboot forgets: everything that is not on the disk."""
+    import shutil
+
+    for folder in ("/run", "/tmp", "/dev/shm"):
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                os.unlink(entry.path)
+    os.mkdir("/run/lock")
+    for path in ("/dev/log", "/dev/ttyS0", "/dev/console"):
+        if os.path.lexists(path):
+            os.unlink(path)
 
 
 def _read(fd: int) -> bytes:

@@ -1,107 +1,124 @@
-"""A small cloud for these tests: sandboxes, a store with instances, and a storage service to fetch from."""
+"""A small cloud for these tests: the real data plane, API and sandboxes, and a clock that moves when told."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from contextlib import asynccontextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+import httpx
 
-from localcloud.clock import RealClock
+from localcloud.api.app import create_app
+from localcloud.api.settings import ApiSettings
+from localcloud.clock import VirtualClock
+from localcloud.dataplane.world import World
 from localcloud.guest.machines import Sandboxes
 from localcloud.home import Home
 from localcloud.identity import Identities
-from localcloud.plans.machine import MachineSpec, MachineView
-from localcloud.plans.network import NetworkInterface, Subnetwork
+from localcloud.plans.machine import MachineSpec
+from localcloud.plans.network import NetworkInterface, NetworkPlan, Subnetwork
 from localcloud.store import Store
-from tests.localcloud.guest.unshare_host import UnshareHost
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from localcloud.guest.listener import Receive, Scope, Send
     from localcloud.guest.session import Completed
-    from localcloud.plans.world import MachineHost
+    from localcloud.plans.machine import MachineView
 
-EMAIL = "web@local.iam.gserviceaccount.com"
+EMAIL = "webserver@local.iam.gserviceaccount.com"
 READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
+OWNER = "owner-token-of-the-tests"
+COMPUTE = "https://www.googleapis.com/compute/v1"
+PATIENCE = 120  # seconds until a story that has got stuck is ended
+ZONE = "projects/local/zones/europe-west1-b"
 SUBNETWORK = Subnetwork(
     key="projects/local/regions/r/subnetworks/s", network="n", cidr="10.0.0.0/24", gateway="10.0.0.1"
 )
-DENIED = f"{EMAIL} does not have storage.objects.get access to the Google Cloud Storage object."
 
 
-class Storage:
-    """Objects by path, readable by the accounts in `readers`, over Cloud Storage's XML API."""
-
-    def __init__(self, identities: Identities) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.readers: set[str] = set()
-        self.requests: list[tuple[str, str]] = []  # path, email (empty: nobody's token)
-        self._identities = identities
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._respond(Request(scope, receive))(scope, receive, send)
-
-    def _respond(self, request: Request) -> Response:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        caller = self._identities.whois(token) if token else None
-        self.requests.append((request.url.path, caller.email if caller else ""))
-        if caller is None or caller.email not in self.readers:
-            who = caller.email if caller else "Anonymous caller"
-            details = f"{who} does not have storage.objects.get access to the Google Cloud Storage object."
-            body = f"<Error><Code>AccessDenied</Code><Message>Access denied.</Message><Details>{details}</Details></Error>"
-            return Response(body, status_code=403, media_type="application/xml")
-        found = self.objects.get(request.url.path)
-        return PlainTextResponse(found) if found is not None else Response(status_code=404)
+def instance_document(
+    number: int, name: str, metadata: Mapping[str, str], fields: Mapping[str, object]
+) -> dict[str, object]:
+    """Return an instance as the API keeps it."""
+    return {
+        "id": str(1000 + number),
+        "name": name,
+        "selfLink": f"{COMPUTE}/{ZONE}/instances/{name}",
+        "zone": f"{COMPUTE}/{ZONE}",
+        "machineType": f"{COMPUTE}/{ZONE}/machineTypes/e2-small",
+        "metadata": {"items": [{"key": key, "value": value} for key, value in metadata.items()]},
+        "tags": {"items": ["web", "blue"]},
+        "networkInterfaces": [
+            {"network": f"{COMPUTE}/projects/local/global/networks/n", "networkIP": f"10.0.0.{number + 1}"}
+        ],
+        "serviceAccounts": [{"email": EMAIL, "scopes": [READ_ONLY]}],
+        **fields,
+    }
 
 
 class Cloud:
     """What a test works with."""
 
-    def __init__(self, home: Home, host: MachineHost, clock: RealClock, store: Store) -> None:
-        self.home, self.host, self.clock, self.store = home, host, clock, store
-        self.identities = Identities(store, clock, "owner-token-of-the-tests")
-        self.storage = Storage(self.identities)
+    def __init__(self, home: Home, world: World, store: Store, clock: VirtualClock) -> None:
+        self.home, self.world, self.store, self.clock = home, world, store, clock
+        self.identities = Identities(store, clock, OWNER)
+        settings = ApiSettings(external_range="127.77.7.0/24", content=home.path / "objects")
+        self.api = create_app(store, clock, self.identities, settings)
         self.machines = self.sandboxes()
         self.specs: dict[str, MachineSpec] = {}
 
     def sandboxes(self) -> Sandboxes:
         """Make what runs machines, as a daemon does at its start."""
-        return Sandboxes(self.home, self.store, self.clock, self.host, self.identities, self.storage)
+        return Sandboxes(self.home, self.store, self.clock, self.world, self.identities, self.api)
 
-    def define(
-        self, name: str = "web-x7k2", metadata: Mapping[str, str] | None = None, **fields: object
-    ) -> MachineSpec:
+    async def call(self, method: str, path: str, **request: object) -> httpx.Response:
+        """Call the API as the cloud's owner."""
+        transport = httpx.ASGITransport(app=self.api)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            headers = {"Authorization": f"Bearer {OWNER}"}
+            response = await client.request(method, path, headers=headers, **request)  # type: ignore[arg-type]
+        assert response.is_success, response.text
+        return response
+
+    async def put_object(self, name: str, content: str) -> None:
+        """Write an object of the bucket `scripts`, making the bucket if need be."""
+        if self.store.get("storage/b/scripts") is None:
+            await self.call("POST", "/v1/projects/local/serviceAccounts", json={"accountId": "webserver"})
+            await self.call("POST", "/storage/v1/b?project=local", json={"name": "scripts"})
+        path = f"/upload/storage/v1/b/scripts/o?uploadType=media&name={name}"
+        await self.call("POST", path, content=content.encode())
+
+    async def allow_reading(self) -> None:
+        """Let the instances' service account read the bucket's objects."""
+        policy = (await self.call("GET", "/storage/v1/b/scripts/iam")).json()
+        binding = {"role": "roles/storage.objectViewer", "members": [f"serviceAccount:{EMAIL}"]}
+        policy["bindings"] = [*policy.get("bindings", []), binding]
+        await self.call("PUT", "/storage/v1/b/scripts/iam", json=policy)
+
+    def define(self, name: str, metadata: Mapping[str, str], **fields: object) -> MachineSpec:
         """Put an instance into the store and return what its machine should be."""
         number = len(self.specs) + 1
-        key = f"compute/projects/local/zones/europe-west1-b/instances/{name}"
-        items = [{"key": item, "value": value} for item, value in (metadata or {}).items()]
-        document = {
-            "id": str(1000 + number),
-            "name": name,
-            "selfLink": f"https://www.googleapis.com/compute/v1/{key.removeprefix('compute/')}",
-            "zone": "https://www.googleapis.com/compute/v1/projects/local/zones/europe-west1-b",
-            "machineType": "https://www.googleapis.com/compute/v1/projects/local/zones/europe-west1-b/machineTypes/e2-small",
-            "metadata": {"items": items},
-            "tags": {"items": ["web"]},
-            "networkInterfaces": [{"network": "global/networks/n", "networkIP": f"10.0.0.{number + 1}"}],
-            "serviceAccounts": [{"email": EMAIL, "scopes": [READ_ONLY]}],
-            **fields,
-        }
+        key = f"compute/{ZONE}/instances/{name}"
         with self.store.transaction() as change:
-            change.put(key, document)
+            change.put(key, instance_document(number, name, metadata, fields))
         interface = NetworkInterface(
             instance=name, network="n", subnetwork=SUBNETWORK.key, address=f"10.0.0.{number + 1}"
         )
         self.specs[name] = MachineSpec(
-            key=key, name=name, id=str(1000 + number), zone="europe-west1-b", interface=interface, gateway=SUBNETWORK.gateway,
-            forwarded_addresses=(), memory_mib=2048, vcpus=2.0,
-        )  # fmt: skip
+            key=key,
+            name=name,
+            id=str(1000 + number),
+            zone="europe-west1-b",
+            interface=interface,
+            gateway=SUBNETWORK.gateway,
+            forwarded_addresses=(),
+            memory_mib=2048,
+            vcpus=2.0,
+        )
         return self.specs[name]
 
     def set_metadata(self, spec: MachineSpec, metadata: Mapping[str, str]) -> None:
@@ -110,11 +127,20 @@ class Cloud:
         with self.store.transaction() as change:
             change.put(spec.key, {**(self.store.get(spec.key) or {}), "metadata": {"items": items}})
 
-    async def boot(
-        self, name: str = "web-x7k2", metadata: Mapping[str, str] | None = None, **fields: object
+    async def boot(self, script: str = "", name: str = "web-x7k2", **fields: object) -> MachineSpec:
+        """Define an instance with this start-up script and start its machine."""
+        return await self.boot_with({"startup-script": script} if script else {}, name, **fields)
+
+    async def boot_with(
+        self, metadata: Mapping[str, str], name: str = "web-x7k2", **fields: object
     ) -> MachineSpec:
-        """Define an instance and start its machine."""
+        """Define an instance with this metadata and start its machine."""
         spec = self.define(name, metadata, **fields)
+        await self.world.apply_network(
+            NetworkPlan(
+                subnetworks=(SUBNETWORK,), interfaces=tuple(each.interface for each in self.specs.values())
+            )
+        )
         await self.machines.start(spec)
         return spec
 
@@ -128,9 +154,9 @@ class Cloud:
         return done.stdout.decode()
 
     async def settled(self, spec: MachineSpec) -> str:
-        """Wait for the end of the start-up scripts and return their journal."""
-        wait = "until journalctl -q -u google-startup-scripts -f -n 1000 -o cat | grep -qm1 'Finished Google'; do :; done"
-        return await self.said(spec, f"{wait}; journalctl -u google-startup-scripts.service --no-pager")
+        """Wait until the instance has booted, start-up scripts and all; return what those said."""
+        await self.said(spec, "systemctl is-system-running --wait")
+        return await self.said(spec, "journalctl -u google-startup-scripts.service --no-pager")
 
     def view(self, spec: MachineSpec) -> MachineView:
         """Observe one machine."""
@@ -138,19 +164,37 @@ class Cloud:
 
 
 @asynccontextmanager
-async def small_cloud(folder: Path | None = None) -> AsyncIterator[Cloud]:
+async def small_cloud() -> AsyncIterator[Cloud]:
     """Open a cloud in a folder of its own; end everything of it afterwards."""
-    path = folder or Path(tempfile.mkdtemp(prefix="guest-"))
+    path = Path(tempfile.mkdtemp(prefix="guest-"))
     home = Home(path)
     home.run.mkdir(parents=True, exist_ok=True)
-    clock = RealClock()
+    clock = VirtualClock()
     store = Store()
-    cloud = Cloud(home, UnshareHost(), clock, store)
+    world = await World.open(home, clock)
     try:
-        yield cloud
+        await world.apply_network(NetworkPlan(subnetworks=(SUBNETWORK,)))
+        cloud = Cloud(home, world, store, clock)
+        try:
+            yield cloud
+        finally:
+            await cloud.machines.release()
     finally:
-        for spec in cloud.specs.values():
-            await cloud.machines.stop(spec.id, grace=0)
-        await cloud.machines.release()
+        await world.stop()
         store.close()
         shutil.rmtree(path, ignore_errors=True)
+
+
+def in_cloud(story: Callable[[Cloud], Awaitable[None]]) -> Callable[[], None]:
+    """Run a test's story in a cloud of its own."""
+
+    @wraps(story)
+    def test() -> None:
+        async def run() -> None:
+            async with small_cloud() as cloud:
+                await asyncio.wait_for(story(cloud), PATIENCE)
+
+        asyncio.run(run())
+
+    del test.__wrapped__  # type: ignore[attr-defined]  # or pytest takes the story's argument for a fixture
+    return test

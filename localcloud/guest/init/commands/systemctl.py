@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FLAGS = {"--no-pager", "--no-legend", "--no-block", "--now", "--quiet", "-q", "--all", "-a", "--full", "-l", "--system", "--force", "-f",
-          "--value", "--plain", "--no-reload", "--no-ask-password", "--runtime", "--failed"}  # fmt: skip
+          "--value", "--plain", "--no-reload", "--no-ask-password", "--runtime", "--failed", "--wait"}  # fmt: skip
 _SHOWN = ("Id", "Description", "LoadState", "ActiveState", "SubState", "Result", "Type", "Restart", "NRestarts", "MainPID",
           "ExecMainStatus", "FragmentPath", "UnitFileState", "InvocationID", "StateChangeTimestamp")  # fmt: skip
 
@@ -100,8 +100,9 @@ def main(words: list[str]) -> int:
     if verb in {"list-units", "list-unit-files"}:
         return _list_units(options)
     if verb == "is-system-running":
-        print("running")
-        return 0
+        state = str(client.ask("state", wait=options.has("--wait")).get("state", "unknown"))
+        print(state)
+        return 0 if state == "running" else 1
     if verb in {"daemon-reload", "daemon-reexec"}:
         return _said(client.ask("daemon-reload"))
     if verb in {"reset-failed", "poweroff", "reboot", "halt"}:

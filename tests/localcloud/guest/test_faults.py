@@ -1,0 +1,165 @@
+"""Machines that are killed, stopped in their tracks, left behind by their daemon, or that never were."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from localcloud.guest import processes
+from localcloud.guest.machines import BootError
+from localcloud.guest.session import SessionError
+from tests.localcloud.guest.cloud import Cloud, in_cloud
+
+pytestmark = pytest.mark.kernel
+
+
+def states(cloud: Cloud, machine_id: str) -> set[str]:
+    """Return the kernel's states of all processes of a machine."""
+    tree = processes.Snapshot().tree(cloud.machines._machines[machine_id].record.init)
+    return {facts.state for facts in tree.values()}
+
+
+@in_cloud
+async def test_crash_ends_every_process_at_once_and_the_machine_stays_silent(cloud: Cloud) -> None:
+    spec = await cloud.boot("#!/bin/bash\nsetsid sleep 1000 >/dev/null 2>&1 &\n")
+    await cloud.settled(spec)
+    init = cloud.machines._machines[spec.id].record.init
+    tree = processes.Snapshot().tree(init)
+    assert len(tree) >= 2
+    await cloud.machines.crash(spec.id)
+    assert cloud.view(spec).state == "crashed"
+    assert not [pid for pid, facts in tree.items() if processes.ProcessId(pid, facts.started).alive()]
+    with pytest.raises(SessionError, match="is not running"):
+        await cloud.run(spec, "true")
+    await cloud.machines.crash(spec.id)  # once more is nothing
+    await cloud.machines.stop(spec.id, grace=30)
+    assert cloud.machines.observe() == {}
+
+
+@in_cloud
+async def test_hang_stops_every_process_until_its_cloud_time_is_over(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    await cloud.settled(spec)
+    await cloud.run(
+        spec, "for i in 1 2 3; do (while :; do sleep 0.01; done) & done >/dev/null 2>&1 </dev/null"
+    )
+    await cloud.machines.hang(spec.id, 60)
+    assert states(cloud, spec.id) == {"T"}
+    assert cloud.view(spec).state == "running", "a machine that hangs looks like any other from outside"
+    await cloud.clock.advance(59)
+    assert states(cloud, spec.id) == {"T"}
+    await cloud.clock.advance(1)
+    while "T" in states(cloud, spec.id):
+        await asyncio.sleep(0.01)
+    assert await cloud.said(spec, "echo back") == "back\n"
+
+
+@in_cloud
+async def test_hanging_machine_can_be_stopped(cloud: Cloud) -> None:
+    spec = await cloud.boot_with({"shutdown-script": "echo bye > /root/bye"})
+    await cloud.settled(spec)
+    await cloud.machines.hang(spec.id, 600)
+    await cloud.machines.stop(spec.id, grace=30)
+    assert cloud.machines.observe() == {}
+    assert (cloud.home.instance(spec.id) / "disk/root/bye").exists()
+
+
+@in_cloud
+async def test_cpu_time_counts_ended_children_and_never_goes_back(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    await cloud.settled(spec)
+    before = cloud.view(spec).cpu_seconds
+    burn = "import time; e = time.process_time() + 0.3\nwhile time.process_time() < e: pass"
+    await cloud.run(spec, f"/usr/bin/python3 -c '{burn}'")
+    after = cloud.view(spec).cpu_seconds
+    assert 0.25 < after - before < 1.0
+    await cloud.machines.crash(spec.id)
+    assert cloud.view(spec).cpu_seconds >= after
+
+
+@in_cloud
+async def test_next_daemon_adopts_what_the_last_one_booted(cloud: Cloud) -> None:
+    await cloud.put_object("x", "content")
+    await cloud.allow_reading()
+    spec = await cloud.boot("#!/bin/bash\necho once >> /root/boots\n")
+    dead = await cloud.boot("", "dead")
+    hanging = await cloud.boot("", "hanging")
+    await cloud.settled(spec)
+    await cloud.machines.forwarded(spec.id, ("127.77.7.1",))
+    await cloud.machines.hang(hanging.id, 60)
+    pid = cloud.view(spec).pid
+    await cloud.machines.release()
+    os.kill(int(json.loads((cloud.home.instance(dead.id) / "machine.json").read_text())["init"]["pid"]), 9)
+
+    cloud.machines = cloud.sandboxes()
+    assert sorted(await cloud.machines.adopt()) == [spec.id, hanging.id]
+    views = cloud.machines.observe()
+    assert (views[spec.id].pid, views[spec.id].state, views[dead.id].state) == (pid, "running", "crashed")
+    assert await cloud.said(spec, "cat /root/boots") == "once\n"
+    token = "curl -s -H Metadata-Flavor:Google http://metadata/computeMetadata/v1/instance/service-accounts/default/token"
+    fetch = f'T=$({token} | grep -o \'ya29[^"]*\'); curl -s -H "Authorization: Bearer $T" https://storage.googleapis.com/scripts/x'
+    assert await cloud.said(spec, fetch) == "content"
+    forwarded = "network-interfaces/0/forwarded-ips/0"
+    assert "127.77.7.1" in await cloud.said(
+        spec,
+        f"curl -s -H Metadata-Flavor:Google http://metadata/computeMetadata/v1/instance/{forwarded}; ip address show lo",
+    )
+    await cloud.clock.advance(60)
+    assert await cloud.said(hanging, "echo back") == "back\n"
+
+
+@in_cloud
+async def test_recycled_process_number_is_never_taken_for_the_machine(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    await cloud.settled(spec)
+    folder = cloud.home.instance(spec.id)
+    machine = cloud.machines._machines[spec.id]
+    await cloud.machines.crash(spec.id)
+    await cloud.machines.release()
+    bystander = await asyncio.create_subprocess_exec("sleep", "1000")
+    record = machine.record
+    replace(
+        record,
+        init=processes.ProcessId(bystander.pid, record.init.started),
+        outer=processes.ProcessId(bystander.pid, record.outer.started),
+    ).write(folder)
+    cloud.machines = cloud.sandboxes()
+    assert await cloud.machines.adopt() == []
+    assert cloud.view(spec).state == "crashed"
+    await cloud.machines.stop(spec.id, grace=1)
+    assert bystander.returncode is None
+    bystander.kill()
+    await bystander.wait()
+
+
+@in_cloud
+async def test_starting_twice_is_nothing_and_a_dead_machine_starts_anew(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    pid = cloud.view(spec).pid
+    await cloud.machines.start(spec)
+    assert cloud.view(spec).pid == pid
+    await cloud.machines.crash(spec.id)
+    await cloud.machines.start(spec)
+    assert cloud.view(spec).state == "running"
+    assert cloud.view(spec).pid != pid
+
+
+@in_cloud
+async def test_sandbox_that_cannot_be_made_is_told_in_its_own_words(cloud: Cloud) -> None:
+    (cloud.machines._trust.ssl_folder).rename(cloud.home.path / "elsewhere")
+    with pytest.raises(BootError, match="web-x7k2 did not boot: .*the sandbox said: .*ssl"):
+        await cloud.boot()
+    assert cloud.machines.observe() == {}
+
+
+@in_cloud
+async def test_machine_that_still_exists_is_not_forgotten(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    with pytest.raises(ValueError, match="stop it before"):
+        await cloud.machines.forget(spec.id)
+    with pytest.raises(ValueError, match="must be a number"):
+        await cloud.machines.forget("../../etc")
