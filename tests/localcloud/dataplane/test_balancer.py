@@ -1,0 +1,121 @@
+"""The balancer's scripts: what changes, in how many steps, and that an empty set of backends drops."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from localcloud.dataplane import balancer
+from localcloud.dataplane.addresses import label, mark_of
+from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
+
+
+def _service(eligible: int, total: int = 20, **fields: object) -> VirtualService:
+    backends = tuple(
+        Backend(instance=f"i{number}", address=f"10.128.0.{number + 2}", eligible=number < eligible)
+        for number in range(total)
+    )
+    defaults: dict[str, object] = {
+        "key": "rule",
+        "backend_service": "service",
+        "address": "127.45.67.1",
+        "protocol": "TCP",
+        "ports": ((8080, 8080),),
+        "backends": backends,
+    }
+    return VirtualService(**{**defaults, **fields})  # type: ignore[arg-type]  # what a test is about
+
+
+def _plan(*services: VirtualService) -> BalancerPlan:
+    return BalancerPlan(services=services)
+
+
+def _chain(rules: balancer.Ruleset, key: str = "rule") -> list[str]:
+    prefix = f"add rule ip balancer service_{label(key)} "
+    return [line.removeprefix(prefix) for line in rules.switch.splitlines() if line.startswith(prefix)]
+
+
+def test_a_new_table_is_filled_in_parts_before_anything_refers_to_it() -> None:
+    rules = balancer.ruleset(_plan(_service(20)), {}, "g1")
+    (table,) = rules.tables.values()
+    filled = [int(slot) for script in rules.fills for slot in re.findall(r"(\d+) : 0x", script)]
+    assert filled == list(range(len(table.slots)))
+    assert all(len(re.findall(" : 0x", script)) <= balancer.CHUNK for script in rules.fills)
+    assert not any("rule" in script.split("{")[0] for script in rules.fills)
+    assert f"mod {len(table.slots)} " in rules.switch
+    assert f"map @{table.name}" in rules.switch
+
+
+def test_one_backend_of_many_is_taken_out_in_place_in_one_transaction() -> None:
+    before = balancer.ruleset(_plan(_service(20)), {}, "g1")
+    after = balancer.ruleset(_plan(_service(19)), before.tables, "g2", before.objects)
+    assert after.fills == ()
+    assert after.tables["rule"].name == before.tables["rule"].name
+    assert "10.128.0.21" not in after.tables["rule"].slots
+    (changed,) = re.findall(r"delete element ip balancer \S+ \{ (.*) \}", after.switch)
+    slots = [int(slot) for slot in changed.split(", ")]
+    old, new = before.tables["rule"].slots, after.tables["rule"].slots
+    assert slots == [number for number in range(len(old)) if old[number] != new[number]]
+
+
+def test_a_large_change_makes_another_table_and_removes_the_old_one_in_the_switch() -> None:
+    before = balancer.ruleset(_plan(_service(20)), {}, "g1")
+    after = balancer.ruleset(_plan(_service(2)), before.tables, "g2", before.objects)
+    assert after.fills
+    assert f"delete map ip balancer {before.tables['rule'].name}\n" in after.switch
+    assert f"map {after.tables['rule'].name}" in after.objects
+
+
+def test_tracked_connections_stay_on_ineligible_backends_only_if_they_persist() -> None:
+    gone = f"{mark_of('10.128.0.21'):#x}"
+    kept = _chain(balancer.ruleset(_plan(_service(19)), {}, "g1"))[0]
+    assert gone in kept
+    cut = _chain(balancer.ruleset(_plan(_service(19, persist_on_unhealthy=False)), {}, "g1"))[0]
+    assert gone not in cut
+    assert f"{mark_of('10.128.0.20'):#x}" in cut
+
+
+def test_nobody_eligible_means_drop_for_new_connections() -> None:
+    rules = balancer.ruleset(_plan(_service(0)), {}, "g1")
+    assert rules.fills == ()
+    assert _chain(rules)[-1] == "counter drop"
+
+
+@pytest.mark.parametrize(
+    ("affinity", "fields"),
+    [
+        ("NONE", "ip saddr . ip daddr . ip protocol . th sport . th dport"),
+        ("CLIENT_IP_PORT_PROTO", "ip saddr . ip daddr . ip protocol . th sport . th dport"),
+        ("CLIENT_IP_PROTO", "ip saddr . ip daddr . ip protocol"),
+        ("CLIENT_IP", "ip saddr . ip daddr"),
+    ],
+)
+def test_affinity_chooses_what_is_hashed(affinity: str, fields: str) -> None:
+    rules = balancer.ruleset(_plan(_service(2, affinity=affinity)), {}, "g1")
+    assert any(line.startswith(f"ct mark set jhash {fields} mod ") for line in _chain(rules))
+
+
+def test_ports_ranges_and_whole_addresses_lead_to_their_services() -> None:
+    services = (
+        _service(1),
+        _service(1, key="ranges", protocol="UDP", ports=((1000, 1001), (2000, 3000))),
+        _service(1, key="all", address="127.45.67.2", ports=()),
+        _service(1, key="whole", address="127.45.67.3", protocol="L3_DEFAULT", ports=()),
+    )
+    switch = balancer.ruleset(_plan(*services), {}, "g1").switch
+    one = f"goto service_{label('rule')}"
+    assert f"127.45.67.1 . tcp . 8080 : {one}" in switch
+    for port in (1000, 1001):
+        assert f"127.45.67.1 . udp . {port} : goto service_{label('ranges')}" in switch
+    assert f"127.45.67.1 . udp . 2000-3000 : goto service_{label('ranges')}" in switch
+    assert f"127.45.67.2 . tcp . 0-65535 : goto service_{label('all')}" in switch
+    assert f"127.45.67.3 : goto service_{label('whole')}" in switch
+
+
+def test_a_removed_rule_leaves_no_chain_and_no_table() -> None:
+    before = balancer.ruleset(_plan(_service(3)), {}, "g1")
+    after = balancer.ruleset(_plan(), before.tables, "g2", before.objects)
+    assert after.tables == {}
+    assert f"delete chain ip balancer service_{label('rule')}\n" in after.switch
+    assert after.objects < before.objects
