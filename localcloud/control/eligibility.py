@@ -1,7 +1,8 @@
-"""Tells who joined and who left the balancer, after the data plane has it in force."""
+"""Tells who joined and who left the balancer, once the data plane has it in force."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from localcloud.control.links import last
@@ -13,58 +14,58 @@ if TYPE_CHECKING:
 
 _PREFIX = "control/eligible/"
 
+Verdicts = Mapping[tuple[str, str], str]
 
-def note_eligibility(store: Store, clock: Clock, applied: BalancerPlan) -> None:
-    """Compare with what was in force before (kept under ``control/eligible/{forwarding rule}``) and tell the differences."""
+
+def verdicts_behind(store: Store, plan: BalancerPlan) -> Verdicts:
+    """Return what a plan was decided on: the verdict by (forwarding rule, instance); none on instances that are leaving."""
+    found = {}
+    for service in plan.services:
+        for backend in service.backends:
+            key = f"control/backends/{service.backend_service}/{backend.instance}/{last(service.key)}"
+            if (record := store.get(key)) is not None:
+                found[service.key, backend.instance] = str(record["verdict"])
+    return found
+
+
+def note_eligibility(store: Store, clock: Clock, applied: BalancerPlan, verdicts: Verdicts) -> None:
+    """Compare with what was in force before (kept under ``control/eligible/{forwarding rule}``) and tell the differences.
+
+    The reasons are the verdicts that the plan was decided on: newer ones belong to the next plan.
+    """
     now = clock.now()
     present = {_PREFIX + service.key for service in applied.services}
     with store.transaction() as change:
         for service in applied.services:
-            _compare(store, change, service, now)
+            _compare(store, change, service, verdicts, now)
         for key, _ in store.scan(_PREFIX):
             if key not in present:
                 change.delete(key)
 
 
-def _compare(store: Store, change: Transaction, service: VirtualService, now: float) -> None:
+def _compare(
+    store: Store, change: Transaction, service: VirtualService, verdicts: Verdicts, now: float
+) -> None:
     key = _PREFIX + service.key
     before = store.get(key) or {"eligible": [], "lastResort": False}
-    verdicts = {
-        backend.instance: store.get(
-            f"control/backends/{service.backend_service}/{backend.instance}/{last(service.key)}"
-        )
-        for backend in service.backends
-    }
-    healthy = {
-        instance for instance, verdict in verdicts.items() if verdict and verdict["healthState"] == "HEALTHY"
-    }
     eligible = sorted(backend.instance for backend in service.backends if backend.eligible)
-    resort = bool(eligible) and not healthy & set(eligible)
+    resort = bool(eligible) and not any(
+        verdicts.get((service.key, instance)) == "HEALTHY" for instance in eligible
+    )
     after = {"eligible": eligible, "lastResort": resort}
     if after == before:
         return
     change.put(key, after)
-    rule = {
-        "forwardingRule": service.key,
-        "address": service.address,
-        "eligible": eligible,
-        "lastResort": resort,
-    }
+    rule = {"forwardingRule": service.key, "address": service.address, **after}
+    present = {backend.instance for backend in service.backends}
     for instance in sorted(set(eligible) - set(before["eligible"])):
         why = "no backend is healthy: all get traffic as a last resort" if resort else "it is HEALTHY"
         data = {"instance": instance, "reason": why, **rule}
         text = f"gets new connections of {last(service.key)}: {why}"
         change.event(Event(now, "balancer.added", instance, text, data))
     for instance in sorted(set(before["eligible"]) - set(eligible)):
-        # A leaving instance is not probed for the balancer any more, so there is no verdict on it.
-        verdict = verdicts.get(instance)
-        why = (
-            f"it is {verdict['verdict']}"
-            if verdict
-            else "it is leaving"
-            if instance in verdicts
-            else "it is gone"
-        )
+        verdict = verdicts.get((service.key, instance))
+        why = f"it is {verdict}" if verdict else "it is leaving" if instance in present else "it is gone"
         data = {"instance": instance, "reason": why, **rule}
         text = f"gets no new connections of {last(service.key)}: {why}"
         change.event(Event(now, "balancer.removed", instance, text, data))

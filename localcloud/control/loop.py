@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.control import balancing, network, probing
 from localcloud.control.autoscalers import AutoscalerController
-from localcloud.control.eligibility import note_eligibility
+from localcloud.control.eligibility import Verdicts as Behind
+from localcloud.control.eligibility import note_eligibility, verdicts_behind
 from localcloud.control.groups import GroupController
 from localcloud.control.machines import MachineKeeper
 from localcloud.control.utilisation import Utilisation
@@ -244,16 +245,19 @@ class Controllers:
 
     def _look_at_balancer(self, _: str) -> None:
         wanted = balancing.plan(self._store)
+        verdicts = verdicts_behind(self._store, wanted)
         self._hold((_BALANCER, ""), sum(len(service.backends) for service in wanted.services))
         self._keeper.forwarded(balancing.forwarded(wanted))
         if wanted != self._balancer:
             self._apply(
-                _BALANCER, self._fabric.apply_balancer(wanted), lambda: self._balancer_applied(wanted)
+                _BALANCER,
+                self._fabric.apply_balancer(wanted),
+                lambda: self._balancer_applied(wanted, verdicts),
             )
 
-    def _balancer_applied(self, applied: BalancerPlan) -> None:
+    def _balancer_applied(self, applied: BalancerPlan, verdicts: Behind) -> None:
         self._balancer = applied
-        note_eligibility(self._store, self._clock, applied)
+        note_eligibility(self._store, self._clock, applied, verdicts)
 
     def _apply(self, kind: int, work: Coroutine[Any, Any, None], done: Callable[[], None]) -> None:
         """Carry a plan out beside the loop, one at a time per kind; what changes meanwhile is looked at afterwards."""

@@ -41,6 +41,7 @@ class MachineKeeper:
         self._failures: dict[str, tuple[int, float]] = {}
         self._interfaces: frozenset[NetworkInterface] = frozenset()
         self._waiting: set[str] = set()
+        self._first_look = True
         self._forwarded: dict[str, tuple[str, ...]] = {}  # by instance name, as it should be
         self._ended: dict[
             str, str
@@ -116,14 +117,24 @@ class MachineKeeper:
         for numeric_id in views:
             if numeric_id not in owned and numeric_id not in self._tasks:
                 self._begin("", numeric_id, self._discard(numeric_id))
+        self._first_look = False
 
     def _notice(self, numeric_id: str, view: MachineView | None) -> None:
-        if numeric_id in self._tasks or (view is not None and view.state != "exited"):
-            return
         record = self._store.get(PREFIX + numeric_id)
         document = self._store.get(record["instance"]) if record else None
-        if record is not None and document is not None and document["status"] == "RUNNING":
-            self._ended[numeric_id] = "missing" if view is None else "exited"
+        if record is None or document is None or document["status"] != "RUNNING" or numeric_id in self._tasks:
+            return
+        if view is not None and view.state == "crashed" and not self._first_look:
+            # A crash is the guest's own affair: it goes on as RUNNING. Written down, so that the next daemon knows that
+            # this one saw it.
+            if "crashedAt" not in record:
+                with self._store.transaction() as change:
+                    change.put(PREFIX + numeric_id, {**record, "crashedAt": self._clock.now()})
+            return
+        # What died while no daemon looked, died with its host: it is started again, as Google's automaticRestart does.
+        lost = view is None or (view.state == "crashed" and "crashedAt" not in record)
+        if lost or (view is not None and view.state == "exited"):
+            self._ended[numeric_id] = "missing" if lost else "exited"
             self._wake(record["instance"])
 
     async def settle(self) -> None:
@@ -135,8 +146,9 @@ class MachineKeeper:
     def _run(self, key: str, document: Document, numeric_id: str) -> float | None:
         status = document["status"]
         if status == "RUNNING":
-            ended = self._ended.pop(numeric_id, "")
+            ended = self._ended.get(numeric_id, "")
             if ended == "exited":
+                del self._ended[numeric_id]
                 self._exited(key, document)
             elif not ended and self._told.get(numeric_id) != self._forwarded.get(document["name"], ()):
                 self._begin(key, numeric_id, self._forward(document["name"], numeric_id))
@@ -148,8 +160,10 @@ class MachineKeeper:
             self._waiting.add(key)
             return None
         spec = self._spec(key, document)
+        self._ended.pop(numeric_id, None)
         with self._store.transaction() as change:
             record = {**intent_of(self._store, numeric_id), "instance": key, "runningAt": 0.0}
+            record.pop("crashedAt", None)
             change.put(PREFIX + numeric_id, record)
             if status != "STAGING":
                 change.put(key, {**document, "status": "STAGING"})

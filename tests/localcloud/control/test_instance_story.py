@@ -125,6 +125,27 @@ def test_after_the_host_was_down_the_same_instances_run_again() -> None:
     asyncio.run(story())
 
 
+def test_machines_found_dead_by_a_new_daemon_run_again_but_a_crash_that_was_seen_stays_one() -> None:
+    async def story() -> None:
+        cloud = standard()
+        async with cloud.running():
+            name = await settled(cloud)
+            await cloud.machines.crash(cloud.members()[name].instance_id)
+            await cloud.advance(1)
+        for guest in cloud.machines.guests.values():
+            guest.state = "crashed"  # the world was taken down; its machines are remembered as dead
+        async with cloud.running():
+            await cloud.advance(60)
+            restarted = {event.subject for event in cloud.events("instance.restarted")}
+            assert restarted == set(cloud.instances()) - {name}
+            assert cloud.guest(name).state == "crashed"
+            assert not cloud.events("autohealing.recreate")
+            await cloud.advance(200)
+            assert [event.subject for event in cloud.events("autohealing.recreate")] == [name]
+
+    asyncio.run(story())
+
+
 def test_a_restarted_daemon_keeps_verdicts_and_disturbs_nothing() -> None:
     async def story() -> None:
         cloud = standard()
