@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from mig_policies.resource import Resource
 from mig_policies.stack import Outside, Stack
 from mig_policies.timing import Timing, timing_of
-from mig_policies.tokens import ALL_HEALTH_CHECKS, GROUP_MANAGERS, HEALTH_CHECKS
+from mig_policies.tokens import ALL_HEALTH_CHECKS, HEALTH_CHECKS
 from mig_policies.values import Undetermined
 from mig_policies.verdict import Verdict, decide, not_applicable, undetermined
 
@@ -96,18 +96,6 @@ def balancing_check(service: Resource, stack: Stack) -> Check | None:
     if isinstance(value, list):  # older providers have a list of one
         value = value[0] if value else None
     return None if value is None else stack.follow(service, "healthChecks", value, ALL_HEALTH_CHECKS)
-
-
-def healing_groups(check: Resource, stack: Stack) -> list[Resource]:
-    """Return the groups that certainly heal by `check`."""
-    found: list[Resource] = []
-    for group in stack.of(GROUP_MANAGERS):
-        try:
-            if has_autohealing(group) and healing_check(group, stack) == check:
-                found.append(group)
-        except Undetermined:  # the rule on the group itself reports it
-            continue
-    return found
 
 
 def judge_pairs(

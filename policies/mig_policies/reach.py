@@ -67,7 +67,8 @@ def blocked_ranges(probers: Iterable[str], port: int, instances: Instances, stac
     doubts: list[Undetermined] = []
     allows: list[tuple[int, Range]] = []
     denies: list[tuple[int, Range]] = []
-    for rule in stack.of({FIREWALL}):
+    by_network, unplaced = stack.derive(_rules_by_network)
+    for rule in (*by_network.get(instances.network.urn, ()), *unplaced):
         try:
             if is_ingress(rule) and _applies(rule, instances, stack):
                 for key, kept in (("allows", allows), ("denies", denies)):
@@ -120,3 +121,18 @@ def _applies(rule: Resource, instances: Instances, stack: Stack) -> bool:
     raise Undetermined(
         f"{rule.label}: whether its service accounts are the instances' is not known before the deployment"
     )
+
+
+def _rules_by_network(stack: Stack) -> tuple[dict[str, list[Resource]], list[Resource]]:
+    """Return firewall rules by the URN of their network, and those whose network cannot be told."""
+    by_network: dict[str, list[Resource]] = {}
+    unplaced: list[Resource] = []
+    for rule in stack.of({FIREWALL}):
+        try:
+            network = stack.follow(rule, "network", rule.props.raw("network"), {NETWORK})
+        except Undetermined:
+            unplaced.append(rule)
+        else:
+            if not isinstance(network, Outside):
+                by_network.setdefault(network.urn, []).append(rule)
+    return by_network, unplaced

@@ -37,14 +37,22 @@ def autoscalers_of(group: Resource, stack: Stack) -> list[Resource]:
     Raises:
         Undetermined: none is certain, and one may be.
     """
-    doubts: list[Undetermined] = []
-    found: list[Resource] = []
-    for autoscaler in stack.of(AUTOSCALERS):
-        try:
-            if group_of(autoscaler, stack) == group:
-                found.append(autoscaler)
-        except Undetermined as doubt:
-            doubts.append(doubt)
+    by_group, doubts = stack.derive(_autoscalers_by_group)
+    found = by_group.get(group.urn, [])
     if doubts and not found:
         raise doubts[0]
     return found
+
+
+def _autoscalers_by_group(stack: Stack) -> tuple[dict[str, list[Resource]], list[Undetermined]]:
+    by_group: dict[str, list[Resource]] = {}
+    doubts: list[Undetermined] = []
+    for autoscaler in stack.of(AUTOSCALERS):
+        try:
+            group = group_of(autoscaler, stack)
+        except Undetermined as doubt:
+            doubts.append(doubt)
+        else:
+            if group is not None:
+                by_group.setdefault(group.urn, []).append(autoscaler)
+    return by_group, doubts

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from mig_policies.links import Link, parse_link
 from mig_policies.tokens import BACKEND_SERVICES, GROUP_MANAGERS
 from mig_policies.values import UNKNOWN, Undetermined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mig_policies.resource import Resource
     from mig_policies.values import Plain
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,17 @@ class Stack:
         self.by_urn: dict[str, Resource] = {resource.urn: resource for resource in resources}
         self._by_type: dict[str, list[Resource]] = {}
         self._by_place: dict[tuple[str, str], list[Resource]] = {}
+        self._derived: dict[object, object] = {}
         for resource in self.by_urn.values():
             self._by_type.setdefault(resource.type, []).append(resource)
             for name in {link.name for link in resource.links}:
                 self._by_place.setdefault((resource.type, name), []).append(resource)
+
+    def derive(self, make: Callable[[Stack], T]) -> T:
+        """Return `make(self)`, made once: for indices that a rule needs for each of many resources."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast("T", self._derived[make])
 
     def of(self, types: Iterable[str]) -> Iterator[Resource]:
         """Yield the resources of the given types, in the order of their registration within each type."""

@@ -231,3 +231,9 @@ def test_other_frontends_do_not_concern_a_service() -> None:
     report = analyze(stack.resources)
     assert report.outcome("LB02", "be") is Outcome.PASSED
     assert report.outcome("LB02", "udp") is Outcome.PASSED
+
+
+def test_a_forwarding_rule_that_may_send_anywhere_leaves_agreement_undetermined() -> None:
+    stack = sound()
+    unlink("fr", "backendService")(stack)
+    assert analyze(stack.resources).outcome("LB02", "be") is Outcome.UNDETERMINED

@@ -27,6 +27,7 @@ from mig_policies.tokens import (
     REGION_BACKEND_SERVICE,
     REGION_HEALTH_CHECK,
 )
+from mig_policies.values import Undetermined
 from mig_policies.verdict import Verdict, decide, not_applicable, passed, undetermined, violated
 
 if TYPE_CHECKING:
@@ -104,16 +105,31 @@ def _protocols_agree(service: Resource, stack: Stack, parameters: Parameters) ->
         yield violated(f"{service.label}: protocol {protocol}, required TCP, UDP or UNSPECIFIED")
         return
     yield passed(f"{service.label}: protocol {protocol}")
+    by_service, unresolved = stack.derive(_forwarding_rules)
+    for rule in by_service.get(service.urn, ()):
+        yield from decide(partial(_rule_agrees, rule, service, protocol))
+    yield from unresolved
+
+
+def _forwarding_rules(stack: Stack) -> tuple[dict[str, list[Resource]], list[Verdict]]:
+    """Return forwarding rules by the URN of the service they send to, and what is to be said of those that may send anywhere."""
+    by_service: dict[str, list[Resource]] = {}
+    unresolved: list[Verdict] = []
     for rule in stack.of({FORWARDING_RULE}):
-        yield from decide(partial(_rule_agrees, rule, service, protocol, stack))
+        value = rule.props.raw("backendService")
+        if value is None:
+            continue
+        try:
+            service = stack.follow(rule, "backendService", value, BACKEND_SERVICES)
+        except Undetermined as doubt:
+            unresolved.append(undetermined(str(doubt)))
+        else:
+            if not isinstance(service, Outside):
+                by_service.setdefault(service.urn, []).append(rule)
+    return by_service, unresolved
 
 
-def _rule_agrees(rule: Resource, service: Resource, protocol: str, stack: Stack) -> Verdict:
-    value = rule.props.raw("backendService")
-    if value is None:
-        return not_applicable(f"{rule.label} sends to no backend service")
-    if stack.follow(rule, "backendService", value, BACKEND_SERVICES) != service:
-        return not_applicable(f"{rule.label} sends elsewhere")
+def _rule_agrees(rule: Resource, service: Resource, protocol: str) -> Verdict:
     front = rule.props.text("ipProtocol", "TCP")
     allowed = _SERVES.get(front, ())
     if protocol in allowed:
