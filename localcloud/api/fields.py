@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api.errors import invalid
@@ -13,10 +13,18 @@ if TYPE_CHECKING:
 _Mask = dict[str, Any]  # name -> mask of what is below; an empty one keeps all
 
 
-def masked(document: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """Return the document with only the fields asked for; refuses text that is no mask."""
-    result: dict[str, Any] = _apply(document, _parse(text))
-    return result
+Masking = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def compile_mask(text: str) -> Masking:
+    """Return what cuts a document down to the fields asked for; refuses text that is no mask."""
+    mask = _parse(text)
+
+    def masked(document: Mapping[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = _apply(document, mask)
+        return result
+
+    return masked
 
 
 def _parse(text: str) -> _Mask:

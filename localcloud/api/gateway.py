@@ -13,7 +13,7 @@ from localcloud.api.authorization import authorize
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.catalog import image_projects
 from localcloud.api.errors import ApiError
-from localcloud.api.fields import masked
+from localcloud.api.fields import compile_mask
 from localcloud.api.permissions import permission_of, resource_of
 from localcloud.api.router import Match, Router
 from localcloud.api.storage import errors as storage_errors
@@ -136,6 +136,7 @@ class Gateway:
         if session:
             query["upload_id"] = session
         call = Call(self._cloud, method, self._path(match), query, principal, {}, headers)
+        masked = compile_mask(query["fields"]) if query.get("fields") else None
         permission = permission_of(method.id)
         if permission is not None:
             authorize(self._cloud, principal, permission, resource_of(call))
@@ -148,10 +149,7 @@ class Gateway:
                 call.body = _validated(call, method.request, await whole(_body(receive), _LARGEST_BODY))
             answered = handler(call)
             result = await answered if inspect.isawaitable(answered) else answered
-        fields = query.get("fields")
-        if fields and not isinstance(result, Answer):
-            result = masked(result, fields)
-        return result
+        return result if masked is None or isinstance(result, Answer) else masked(result)
 
     def _match(self, scope: Scope, prefix: tuple[str, ...], segments: tuple[str, ...]) -> Match:
         http = scope["method"]

@@ -49,7 +49,8 @@ def _complete(draft: Draft) -> None:
 
 def _versions(draft: Draft) -> None:
     document = draft.document
-    if draft.old is not None and draft.changed("instanceTemplate") and not draft.changed("versions"):
+    replaced = draft.old is not None and draft.changed("instanceTemplate") and not draft.changed("versions")
+    if replaced and "instanceTemplate" in document:
         document["versions"] = [{"instanceTemplate": document["instanceTemplate"]}]
     versions = document.get("versions")
     if not versions:
