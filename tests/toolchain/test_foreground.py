@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.toolchain.meeting_point import MeetingPoint
 from toolchain import foreground
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ def interrupted(*_):
     count += 1
 signal.signal(signal.SIGINT, interrupted)
 open(sys.argv[1], "w").write("ready")
-open(sys.argv[3]).read()
+open(sys.argv[3]).readline()
 print("interrupts:", count, flush=True)
 sys.exit(5)
 """
@@ -52,17 +53,22 @@ sys.exit(foreground.run(sys.argv[1:], env=os.environ, cwd=Path("/"), interactive
 def test_what_this_process_is_sent_reaches_the_command_as_it_should(
     tmp_path: Path, number: signal.Signals, passed_on: int
 ) -> None:
-    ready, handled, finish = fifos = [tmp_path / name for name in ("ready", "handled", "finish")]
-    for fifo in fifos:
-        os.mkfifo(fifo)
-    command = [sys.executable, "-c", WRAPPER, sys.executable, "-c", COMMAND, *map(str, fifos)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, process_group=0) as running:
-        ready.read_text()
-        # A terminal sends Ctrl-C to both; here it goes to the one in front alone, to see what that makes of it.
-        running.send_signal(number)
-        handled.read_text()
-        finish.write_text("")
-        printed, _ = running.communicate(timeout=60)
+    with (
+        MeetingPoint(tmp_path / "ready") as ready,
+        MeetingPoint(tmp_path / "handled") as handled,
+        MeetingPoint(tmp_path / "finish") as finish,
+    ):
+        paths = [str(point.path) for point in (ready, handled, finish)]
+        command = [sys.executable, "-c", WRAPPER, sys.executable, "-c", COMMAND, *paths]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, process_group=0
+        ) as running:
+            ready.hear()
+            # A terminal sends Ctrl-C to both; here it goes to the one in front alone, to see what that makes of it.
+            running.send_signal(number)
+            handled.hear()
+            finish.say("no more will come")
+            printed, _ = running.communicate(timeout=60)
 
     assert printed == f"interrupts: {passed_on}\n"
     assert running.returncode == 5

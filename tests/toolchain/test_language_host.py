@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.toolchain.meeting_point import MeetingPoint
 
+if TYPE_CHECKING:
     from tests.toolchain.project import Project
 
 COMPONENT = """
@@ -174,12 +174,6 @@ def test_about_names_the_python_the_packages_and_the_providers_they_need(project
     assert {"name": "gcp", "version": version("pulumi-gcp"), "kind": "resource"} in about["plugins"]
 
 
-def _wait_for_line(path: Path) -> str:
-    """Block on a FIFO until the program writes to it."""
-    with path.open() as fifo:
-        return fifo.readline().strip()
-
-
 HANGING = """
     import os, time, pulumi
     pulumi.ComponentResource("tiny:index:Box", "first")
@@ -210,13 +204,12 @@ def _gone(pid: int) -> bool:
 def test_an_interrupted_up_leaves_no_process_and_a_state_to_go_on_with(
     project: Project, number: signal.Signals
 ) -> None:
-    fifo = project.folder / "fifo"
-    os.mkfifo(fifo)
-    project.write(HANGING.format(fifo=str(fifo)))
-    with project.start("up", "--yes", "--stack", "dev") as running:
-        program, host = map(int, _wait_for_line(fifo).split())
-        os.killpg(running.pid, number)
-        printed, _ = running.communicate(timeout=60)
+    with MeetingPoint(project.folder / "fifo") as point:
+        project.write(HANGING.format(fifo=str(point.path)))
+        with project.start("up", "--yes", "--stack", "dev") as running:
+            program, host = map(int, point.hear().split())
+            os.killpg(running.pid, number)
+            printed, _ = running.communicate(timeout=60)
 
     assert running.returncode != 0, printed
     assert _gone(program)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.toolchain.meeting_point import MeetingPoint
 from toolchain.errors import ToolchainError
 from toolchain.progress import Progress, duration
 
@@ -32,26 +32,27 @@ class _Told(io.StringIO):
 
 
 def test_a_long_step_tells_how_far_it_is(tmp_path: Path) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
     told = _Told("step 2")
-    script = f"print('step 1', flush=True); print('step 2', flush=True); open({str(fifo)!r}).read()"
+    with MeetingPoint(tmp_path / "fifo") as point:
+        script = (
+            f"print('step 1', flush=True); print('step 2', flush=True); open({str(point.path)!r}).readline()"
+        )
 
-    def release() -> None:
-        told.seen.wait(60)
-        fifo.write_text("")
+        def release() -> None:
+            told.seen.wait(60)
+            point.say("go on")
 
-    releaser = threading.Thread(target=release)
-    releaser.start()
-    # The command goes on until a progress line has told of its second step.
-    Progress(told, every=0.01).run(
-        [sys.executable, "-c", script],
-        title="Working",
-        hint="a while",
-        log=tmp_path / "log",
-        detail=lambda line: line or None,
-    )
-    releaser.join()
+        releaser = threading.Thread(target=release)
+        releaser.start()
+        # The command goes on until a progress line has told of its second step.
+        Progress(told, every=0.01).run(
+            [sys.executable, "-c", script],
+            title="Working",
+            hint="a while",
+            log=tmp_path / "log",
+            detail=lambda line: line or None,
+        )
+        releaser.join()
 
     lines = told.getvalue().splitlines()
     assert lines[0] == "Working (a while) ..."
