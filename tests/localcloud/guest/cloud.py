@@ -185,6 +185,12 @@ async def small_cloud() -> AsyncIterator[Cloud]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds that only the kernel or an instance can bring about."""
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
 def in_cloud(story: Callable[[Cloud], Awaitable[None]]) -> Callable[[], None]:
     """Run a test's story in a cloud of its own."""
 
@@ -196,5 +202,5 @@ def in_cloud(story: Callable[[Cloud], Awaitable[None]]) -> Callable[[], None]:
 
         asyncio.run(run())
 
-    del test.__wrapped__  # type: ignore[attr-defined]  # or pytest takes the story's argument for a fixture
+    del test.__wrapped__  # or pytest takes the story's argument for a fixture
     return test

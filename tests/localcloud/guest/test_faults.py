@@ -12,7 +12,7 @@ import pytest
 from localcloud.guest import processes
 from localcloud.guest.machines import BootError
 from localcloud.guest.session import SessionError
-from tests.localcloud.guest.cloud import Cloud, in_cloud
+from tests.localcloud.guest.cloud import Cloud, in_cloud, until
 
 pytestmark = pytest.mark.kernel
 
@@ -53,8 +53,7 @@ async def test_hang_stops_every_process_until_its_cloud_time_is_over(cloud: Clou
     await cloud.clock.advance(59)
     assert states(cloud, spec.id) == {"T"}
     await cloud.clock.advance(1)
-    while "T" in states(cloud, spec.id):
-        await asyncio.sleep(0.01)
+    await until(lambda: "T" not in states(cloud, spec.id))
     assert await cloud.said(spec, "echo back") == "back\n"
 
 
@@ -151,7 +150,7 @@ async def test_starting_twice_is_nothing_and_a_dead_machine_starts_anew(cloud: C
 @in_cloud
 async def test_sandbox_that_cannot_be_made_is_told_in_its_own_words(cloud: Cloud) -> None:
     (cloud.machines._trust.ssl_folder).rename(cloud.home.path / "elsewhere")
-    with pytest.raises(BootError, match="web-x7k2 did not boot: .*the sandbox said: .*ssl"):
+    with pytest.raises(BootError, match=r"web-x7k2 did not boot: .*the sandbox said: .*ssl"):
         await cloud.boot()
     assert cloud.machines.observe() == {}
 

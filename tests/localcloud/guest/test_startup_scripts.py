@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.localcloud.guest.cloud import EMAIL, Cloud, in_cloud
+from tests.localcloud.guest.cloud import EMAIL, Cloud, in_cloud, until
 
 pytestmark = pytest.mark.kernel
 UNIT = "google-startup-scripts.service"
@@ -143,8 +143,7 @@ async def test_shutdown_script_that_takes_longer_than_allowed_is_cut_off(cloud: 
     await cloud.settled(spec)
     stopping = asyncio.ensure_future(cloud.machines.stop(spec.id, grace=90))
     begun = cloud.home.instance(spec.id) / "disk/root/begun"
-    while not begun.exists():
-        await asyncio.sleep(0.01)
+    await until(begun.exists)
     assert not stopping.done()
     await cloud.clock.advance(90)
     await stopping
@@ -157,9 +156,8 @@ async def test_guest_that_powers_itself_off_is_exited(cloud: Cloud) -> None:
     await cloud.settled(spec)
     assert cloud.view(spec).state == "running"
     await cloud.said(spec, "sudo poweroff")
-    while (state := cloud.view(spec).state) == "running":
-        await asyncio.sleep(0.01)
-    assert state == "exited"
+    await until(lambda: cloud.view(spec).state != "running")
+    assert cloud.view(spec).state == "exited"
 
 
 @in_cloud
@@ -168,6 +166,5 @@ async def test_reboot_runs_the_scripts_again_in_the_same_machine(cloud: Cloud) -
     await cloud.settled(spec)
     await cloud.run(spec, "sudo reboot")
     boots = cloud.home.instance(spec.id) / "disk/root/boots"
-    while boots.read_text() != "boot\nboot\n":
-        await asyncio.sleep(0.01)
+    await until(lambda: boots.read_text() == "boot\nboot\n")
     assert cloud.view(spec).state == "running"
