@@ -26,19 +26,36 @@ _ANSWER_WITHIN = 60.0  # seconds for one HTTP request; operations are followed b
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m localcloud.provider", description="The gcp plugin of the local Google Cloud.")
+    parser = argparse.ArgumentParser(
+        prog="python -m localcloud.provider", description="The gcp plugin of the local Google Cloud."
+    )
     parser.add_argument("--port", type=int, default=0, help="port to listen on (0: any free one)")
-    parser.add_argument("--endpoint", default="", help="the local cloud's address, for stacks that set no gcp:...CustomEndpoint")
-    parser.add_argument("--token-file", type=Path, help="file with the access token, for stacks that set no gcp:accessToken")
-    parser.add_argument("engine", nargs="?", help="the engine's address, which engines that start plugins themselves pass; not used")
+    parser.add_argument(
+        "--endpoint",
+        default="",
+        help="the local cloud's address, for stacks that set no gcp:...CustomEndpoint",
+    )
+    parser.add_argument(
+        "--token-file", type=Path, help="file with the access token, for stacks that set no gcp:accessToken"
+    )
+    parser.add_argument(
+        "engine",
+        nargs="?",
+        help="the engine's address, which engines that start plugins themselves pass; not used",
+    )
     return parser.parse_args()
 
 
 async def serve(plugin_defaults: Defaults, port: int) -> None:
     """Serve on a port of 127.0.0.1 until told to stop."""
     limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS)
-    async with httpx.AsyncClient(limits=limits, timeout=_ANSWER_WITHIN, trust_env=False, follow_redirects=False) as http:
-        options = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
+    async with httpx.AsyncClient(
+        limits=limits, timeout=_ANSWER_WITHIN, trust_env=False, follow_redirects=False
+    ) as http:
+        options = [
+            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+            ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+        ]
         server = grpc.aio.server(options=options)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(plugin_defaults, http), server)
         bound = server.add_insecure_port(f"127.0.0.1:{port}")
@@ -47,7 +64,7 @@ async def serve(plugin_defaults: Defaults, port: int) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
-        print(bound, flush=True)  # noqa: T201 - how a plugin tells its port
+        print(bound, flush=True)
         await stopped.wait()
         await server.stop(grace=1)
 
@@ -59,7 +76,7 @@ def main() -> int:
         if arguments.endpoint:
             require_loopback("--endpoint", arguments.endpoint)
     except ProviderError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 2
     asyncio.run(serve(Defaults(arguments.endpoint, arguments.token_file), arguments.port))
     return 0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from localcloud.provider.schema import Field, Schema
-from localcloud.provider.values import UNKNOWN, Asset, Properties
+from localcloud.provider.values import UNKNOWN, Asset, Properties, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from localcloud.provider.schema import Field, Schema
 
 DEFAULTS = "__defaults"
 _SUFFIX_DIGITS = 7
@@ -55,7 +58,11 @@ def check(
     """Return the inputs with defaults (each object lists its own under ``__defaults``) and what is wrong with them."""
     problems = list(_problems(schema.inputs, news, schema.type, ""))
     inputs = _with_defaults(schema.inputs, news)
-    if naming and naming.property not in news and not (naming.prefix_property and news.get(naming.prefix_property)):
+    if (
+        naming
+        and naming.property not in news
+        and not (naming.prefix_property and news.get(naming.prefix_property))
+    ):
         name = _automatic_name(naming, resource_name, olds, seed, proposal or Proposal())
         if name:
             inputs[naming.property] = name
@@ -63,7 +70,9 @@ def check(
     return inputs, problems
 
 
-def _automatic_name(naming: Naming, resource_name: str, olds: Properties, seed: bytes, proposal: Proposal) -> str:
+def _automatic_name(
+    naming: Naming, resource_name: str, olds: Properties, seed: bytes, proposal: Proposal
+) -> str:
     if naming.property in olds.get(DEFAULTS, []) and olds.get(naming.property):
         return str(olds[naming.property])
     if proposal.off:
@@ -92,11 +101,14 @@ def _with_defaults(fields: Mapping[str, Field], given: Properties) -> Properties
     return result
 
 
-def _nested(item: Field, value: Any) -> Any:
+def _nested(item: Field, value: Value) -> Value:
     if item.kind == "block" and isinstance(value, dict):
         return _with_defaults(item.fields, value)
     if item.kind == "blocks" and isinstance(value, list):
-        return [_with_defaults(item.fields, element) if isinstance(element, dict) else element for element in value]
+        return [
+            _with_defaults(item.fields, element) if isinstance(element, dict) else element
+            for element in value
+        ]
     return value
 
 
@@ -114,10 +126,13 @@ def _problems(fields: Mapping[str, Field], given: Properties, owner: str, path: 
             yield from _wrong(item, value, owner, where)
     for name, item in fields.items():
         if item.required and given.get(name) is None:
-            yield Problem(f"{path}{name}", f'"{path}{name}" is not set, and {owner} requires it; set it to a {_wanted(item)}')
+            yield Problem(
+                f"{path}{name}",
+                f'"{path}{name}" is not set, and {owner} requires it; set it to a {_wanted(item)}',
+            )
 
 
-def _wrong(item: Field, value: Any, owner: str, where: str) -> Iterator[Problem]:
+def _wrong(item: Field, value: Value, owner: str, where: str) -> Iterator[Problem]:
     if value is UNKNOWN:
         return
     if not _fits(item.kind, value):
@@ -130,10 +145,13 @@ def _wrong(item: Field, value: Any, owner: str, where: str) -> Iterator[Problem]
             if isinstance(element, dict):
                 yield from _problems(item.fields, element, owner, f"{where}[{index}].")
             elif element is not UNKNOWN:
-                yield Problem(f"{where}[{index}]", f'"{where}[{index}]" is {_shown(element)}, and {owner} takes an object there')
+                yield Problem(
+                    f"{where}[{index}]",
+                    f'"{where}[{index}]" is {_shown(element)}, and {owner} takes an object there',
+                )
 
 
-def _fits(kind: str, value: Any) -> bool:
+def _fits(kind: str, value: Value) -> bool:
     if kind in ("block", "map"):
         return isinstance(value, dict)
     if kind in ("blocks", "list"):
@@ -148,7 +166,7 @@ def _fits(kind: str, value: Any) -> bool:
     return isinstance(value, str | int | float | bool)
 
 
-def _is_number(value: Any, *, whole: bool) -> bool:
+def _is_number(value: Value, *, whole: bool) -> bool:
     if isinstance(value, bool):
         return False
     if isinstance(value, str):
@@ -159,13 +177,20 @@ def _is_number(value: Any, *, whole: bool) -> bool:
     return isinstance(value, int | float) and not (whole and value != int(value))
 
 
-_NAMES = {"block": "object", "blocks": "list of objects", "map": "map of strings", "list": "list", "single": "string", "asset": "file or text asset"}
+_NAMES = {
+    "block": "object",
+    "blocks": "list of objects",
+    "map": "map of strings",
+    "list": "list",
+    "single": "string",
+    "asset": "file or text asset",
+}
 
 
 def _wanted(item: Field) -> str:
     return _NAMES.get(item.kind, item.kind)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Value) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

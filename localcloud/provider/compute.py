@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from localcloud.provider.check import Naming
 from localcloud.provider.errors import ApiError, CancelledByEngineError, PartialError, ProviderError
@@ -13,10 +12,16 @@ from localcloud.provider.labels import plan_labels, read_labels
 from localcloud.provider.mapping import Body, Scope, Table, expand, flatten, look
 from localcloud.provider.plan import settle
 from localcloud.provider.resource import Request, Resource, Timeouts, changed
-from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-_LINK = re.compile(r"projects/(?P<project>[^/]+)/(?:global|regions/(?P<region>[^/]+))/[^/]+/(?P<name>[^/?]+)$")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.provider.session import Session
+
+_LINK = re.compile(
+    r"projects/(?P<project>[^/]+)/(?:global|regions/(?P<region>[^/]+))/[^/]+/(?P<name>[^/?]+)$"
+)
 
 
 @dataclass(frozen=True)
@@ -37,16 +42,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Settings:
-    """What distinguishes one Compute type. `labels`: none, the program's, or those and the attribution label."""
+    """What distinguishes one Compute type. `labels`: none, the program's, or those and the attribution label.
+
+    `read_by_id`: read after creation by the number that no later resource of the name has. `view` is added to the query of reads.
+    """
 
     collection: str
     table: Table
     steps: tuple[Step, ...] = ()
     labels: Literal["none", "plain", "attributed"] = "none"
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)
     schema_version: str = ""
-    naming: Naming = Naming()
+    naming: Naming = field(default_factory=Naming)
     sends_fingerprint: bool = False
+    read_by_id: bool = False
+    view: str = ""
 
 
 class ComputeResource(Resource):
@@ -93,10 +103,17 @@ class ComputeResource(Resource):
         wanted = 3 if self.regional else 2
         if not all(parts) or len(parts) > wanted:
             shape = "projects/PROJECT/" + self.settings.collection.format(region="REGION") + "/NAME"
-            raise ProviderError(f"id {resource_id!r} of {self.type}: not in the form {shape}; import it by that")
+            raise ProviderError(
+                f"id {resource_id!r} of {self.type}: not in the form {shape}; import it by that"
+            )
         name = parts.pop()
         region = parts.pop() if self.regional and parts else session.region
         return (parts.pop() if parts else session.project), region, name
+
+    def full_id(self, session: Session, imported: str, state: Properties) -> str:
+        """Return the relative link."""
+        project, region, name = self.parse(session, imported)
+        return self.path(Scope(session, project, region, state), name)
 
     # -- bodies ------------------------------------------------------------------------------------------------------
 
@@ -136,22 +153,26 @@ class ComputeResource(Resource):
             planned = {name: (None if value is UNKNOWN else value) for name, value in request.planned.items()}
             raise PartialError(str(error), resource_id, planned) from error
         try:
-            await self.after_create(request, scope, operation)
-            answer = await self.fetch(request.session, resource_id, operation)
+            await self.after_create(request, scope)
+            answer = await self.fetch(request.session, resource_id, str(operation.get("targetId", "")))
         except ProviderError as error:
-            raise PartialError(str(error), resource_id, await self._best_state(request, resource_id)) from error
-        return resource_id, settle(self.schema.fields, self.state(scope, answer, request.planned), request.planned)
+            raise PartialError(
+                str(error), resource_id, await self._best_state(request, resource_id)
+            ) from error
+        return resource_id, settle(
+            self.schema.fields, self.state(scope, answer, request.planned), request.planned
+        )
 
     async def _best_state(self, request: Request, resource_id: str) -> Properties:
         """Return what is known of a resource that exists but is not finished."""
         known = {name: (None if value is UNKNOWN else value) for name, value in request.planned.items()}
         try:
-            answer = await self.fetch(request.session, resource_id, {})
+            answer = await self.fetch(request.session, resource_id)
         except ProviderError:
             return known
         return self.state(self.scope(request.session, request.planned), answer, request.planned)
 
-    async def after_create(self, request: Request, scope: Scope, operation: Body) -> None:
+    async def after_create(self, request: Request, scope: Scope) -> None:
         """Do what a type needs done once it exists: labels of addresses and forwarding rules are set by a request of their own."""
         if any(step.action == "setLabels" for step in self.settings.steps) and has_labels(request.planned):
             await self._set_labels(request, self.path(scope, str(request.planned["name"])))
@@ -159,20 +180,25 @@ class ComputeResource(Resource):
     async def _set_labels(self, request: Request, path: str) -> None:
         rest = request.session.rest
         current = await rest.request("GET", rest.endpoints.compute_url(path))
-        body = {"labelFingerprint": current.get("labelFingerprint", ""), "labels": request.planned["effectiveLabels"]}
+        body = {
+            "labelFingerprint": current.get("labelFingerprint", ""),
+            "labels": request.planned["effectiveLabels"],
+        }
         operation = await rest.request("POST", rest.endpoints.compute_url(f"{path}/setLabels"), body)
         await rest.wait(operation, self.timeouts.of("update", request.timeout))
 
-    async def fetch(self, session: Session, path: str, operation: Body) -> Body:
-        """Get the resource at a path."""
-        return await session.rest.request("GET", session.rest.endpoints.compute_url(path))
+    async def fetch(self, session: Session, path: str, target: str = "") -> Body:
+        """Get the resource at a path; a type that is read by its number, by `target` if that is known."""
+        if self.settings.read_by_id and target:
+            path = f"{path.rpartition('/')[0]}/{target}"
+        return await session.rest.request("GET", session.rest.endpoints.compute_url(path, self.settings.view))
 
     async def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
         """Read by id."""
         project, region, name = self.parse(session, resource_id)
         scope = Scope(session, project, region, state)
         try:
-            answer = await self.fetch(session, self.path(scope, name), {})
+            answer = await self.fetch(session, self.path(scope, name))
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -200,11 +226,13 @@ class ComputeResource(Resource):
         names = step.body or step.triggers or tuple(self.schema.fields)
         body = self._part(scope, request.planned, names, whole=names == tuple(self.schema.fields))
         if step.fingerprint:
-            body["fingerprint"] = (await self.fetch(request.session, path, {})).get("fingerprint", "")
+            body["fingerprint"] = (await self.fetch(request.session, path)).get("fingerprint", "")
         elif self.settings.sends_fingerprint:
             body["fingerprint"] = request.prior.get("fingerprint")
         if step.collection:
-            url = rest.endpoints.compute_url(self.path(scope), f"&{_singular(self.settings.collection)}={request.planned['name']}")
+            url = rest.endpoints.compute_url(
+                self.path(scope), f"&{_singular(self.settings.collection)}={request.planned['name']}"
+            )
         else:
             url = rest.endpoints.compute_url(f"{path}/{step.action}" if step.action else path)
         operation = await rest.request(step.method, url, body)
@@ -213,12 +241,12 @@ class ComputeResource(Resource):
     def _part(self, scope: Scope, planned: Properties, names: tuple[str, ...], *, whole: bool) -> Body:
         if whole:
             return self.body(scope, planned)
-        fields: Mapping[str, Any] = {name: self.schema.fields[name] for name in names}
+        fields: Mapping[str, Value] = {name: self.schema.fields[name] for name in names}
         return expand(fields, planned, self.settings.table, scope)
 
     async def after_update(self, request: Request, scope: Scope, path: str) -> Properties:
         """Read the result of an update."""
-        answer = await self.fetch(request.session, path, {})
+        answer = await self.fetch(request.session, path)
         return settle(self.schema.fields, self.state(scope, answer, request.planned), request.planned)
 
     async def delete(self, request: Request) -> None:

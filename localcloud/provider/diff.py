@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from localcloud.provider.equality import is_empty, same_text
 from localcloud.provider.plan import plan
 from localcloud.provider.schema import Field
-from localcloud.provider.values import UNKNOWN, Asset, Properties
+from localcloud.provider.values import UNKNOWN, Asset, Properties, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 Kind = Literal["ADD", "DELETE", "UPDATE"]
 
@@ -28,26 +30,30 @@ class Change:
         return self.path.split(".")[0].split("[")[0]
 
 
-def diff(fields: Mapping[str, Field], state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+def diff(
+    fields: Mapping[str, Field], state: Properties, news: Properties, ignored: tuple[str, ...] = ()
+) -> list[Change]:
     """Compare the state with what the new inputs ask for, in the order of paths; `ignored` are paths left out."""
     planned = plan(fields, news, state)
-    changes = []
+    changes: list[Change] = []
     for name, item in fields.items():
         if not item.output:
             changes += _compare(item, state.get(name), planned.get(name), name, replaces=False)
-    return sorted((change for change in changes if not _under(change.path, ignored)), key=lambda change: change.path)
+    return sorted(
+        (change for change in changes if not _under(change.path, ignored)), key=lambda change: change.path
+    )
 
 
 def _under(path: str, ignored: tuple[str, ...]) -> bool:
     return any(path == top or path.startswith((f"{top}.", f"{top}[")) for top in ignored)
 
 
-def same(item: Field, old: Any, new: Any) -> bool:
+def same(item: Field, old: Value, new: Value) -> bool:
     """Tell whether two values of a property mean the same."""
     return not list(_compare(item, old, new, "", replaces=False))
 
 
-def _compare(item: Field, old: Any, new: Any, path: str, *, replaces: bool) -> Iterator[Change]:
+def _compare(item: Field, old: Value, new: Value, path: str, *, replaces: bool) -> Iterator[Change]:
     replaces = replaces or item.replaces
     if new is UNKNOWN or old is UNKNOWN:
         if new is not old:
@@ -63,7 +69,7 @@ def _compare(item: Field, old: Any, new: Any, path: str, *, replaces: bool) -> I
         yield Change(path, "ADD" if old is None else "DELETE" if new is None else "UPDATE", replaces)
 
 
-def _equal(item: Field, old: Any, new: Any) -> bool:
+def _equal(item: Field, old: Value, new: Value) -> bool:
     if is_empty(old) and is_empty(new):
         return True
     if isinstance(old, Asset) or isinstance(new, Asset):
@@ -75,11 +81,11 @@ def _equal(item: Field, old: Any, new: Any) -> bool:
     return same_text(item.same, _text(old), _text(new))
 
 
-def _text(value: Any) -> str:
+def _text(value: Value) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _compare_block(item: Field, old: Any, new: Any, path: str, *, replaces: bool) -> Iterator[Change]:
+def _compare_block(item: Field, old: Value, new: Value, path: str, *, replaces: bool) -> Iterator[Change]:
     if not isinstance(old, dict) and not isinstance(new, dict):
         return
     if not isinstance(old, dict):
@@ -94,7 +100,11 @@ def _compare_block(item: Field, old: Any, new: Any, path: str, *, replaces: bool
 
 def _compare_map(old: Properties, new: Properties, path: str, *, replaces: bool) -> Iterator[Change]:
     for key in sorted(set(old) | set(new)):
-        where = f"{path}.{key}" if key.replace("_", "").replace("-", "").isalnum() and "-" not in key else f'{path}["{key}"]'
+        where = (
+            f"{path}.{key}"
+            if key.replace("_", "").replace("-", "").isalnum() and "-" not in key
+            else f'{path}["{key}"]'
+        )
         if key not in old:
             yield Change(where, "ADD", replaces)
         elif key not in new:
@@ -103,7 +113,9 @@ def _compare_map(old: Properties, new: Properties, path: str, *, replaces: bool)
             yield Change(where, "UPDATE", replaces)
 
 
-def _compare_list(item: Field, old: list[Any], new: list[Any], path: str, *, replaces: bool) -> Iterator[Change]:
+def _compare_list(
+    item: Field, old: list[Value], new: list[Value], path: str, *, replaces: bool
+) -> Iterator[Change]:
     if item.unordered:
         old_left, new_left = _unmatched(item, old, new)
     else:
@@ -116,7 +128,9 @@ def _compare_list(item: Field, old: list[Any], new: list[Any], path: str, *, rep
         yield Change(f"{path}[{index}]", "ADD", replaces)
 
 
-def _unmatched(item: Field, old: list[Any], new: list[Any]) -> tuple[list[tuple[int, Any]], list[tuple[int, Any]]]:
+def _unmatched(
+    item: Field, old: list[Value], new: list[Value]
+) -> tuple[list[tuple[int, Value]], list[tuple[int, Value]]]:
     """Pair equal elements of two sets, whatever their order; return what is left of each, with indices."""
     old_left = list(enumerate(old))
     new_left = []
@@ -130,7 +144,7 @@ def _unmatched(item: Field, old: list[Any], new: list[Any]) -> tuple[list[tuple[
     return old_left, new_left
 
 
-def _compare_element(item: Field, old: Any, new: Any, path: str, *, replaces: bool) -> Iterator[Change]:
+def _compare_element(item: Field, old: Value, new: Value, path: str, *, replaces: bool) -> Iterator[Change]:
     if item.kind == "blocks":
         yield from _compare_block(item, old, new, path, replaces=replaces)
     elif new is UNKNOWN or not _equal(Field(item.element, same=item.same), old, new):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from localcloud.provider.errors import ProviderError
+
+if TYPE_CHECKING:
+    from localcloud.provider.values import Value
 
 
 def require_loopback(name: str, value: str) -> str:
@@ -41,7 +44,7 @@ class Endpoints:
     iam: str
     resource_manager: str
 
-    def operation(self, operation: dict[str, Any]) -> str:
+    def operation(self, operation: dict[str, Value]) -> str:
         """Return the URL at which a Compute operation is read."""
         link = str(operation.get("selfLink", ""))
         at = link.find("projects/")

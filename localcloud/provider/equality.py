@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.provider.values import Value
 
 _API = re.compile(r"^https?://[^/]+/(?:compute/)?(?:v1|beta|alpha)/")
 _PARAMETERS = re.compile(r"\?.*$")
@@ -42,7 +46,11 @@ def _port_range(old: str, new: str) -> bool:
 
 def _address(old: str, new: str) -> bool:
     # A rule given an address by name or link is read back with the number itself; a given number is compared as it is.
-    return old == new or ("/" in new and old.count("/") == 0 and old != "") or old.split("/")[0] == new
+    return (
+        old == new
+        or ("/" in new and old.count("/") == 0 and old != "")
+        or old.split("/", maxsplit=1)[0] == new
+    )
 
 
 _SCOPES = "https://www.googleapis.com/auth/"
@@ -91,6 +99,6 @@ def same_text(rule: str, old: str, new: str) -> bool:
     return compare is not None and bool(old) and bool(new) and compare(old, new)
 
 
-def is_empty(value: Any) -> bool:
+def is_empty(value: Value) -> bool:
     """Tell whether a value is what an unset property reads as."""
     return value is None or value in ("", 0, False) or value in ([], {})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from localcloud.provider.values import Properties
+if TYPE_CHECKING:
+    from localcloud.provider.values import Properties, Value
 
 
 class ProviderError(Exception):
@@ -20,7 +21,7 @@ class ApiError(ProviderError):
         self.reason = reason
 
     @classmethod
-    def from_body(cls, status: int, body: Any, text: str) -> ApiError:
+    def from_body(cls, status: int, body: Value, text: str) -> ApiError:
         """Read the error out of a response, in either of the shapes Google's services use."""
         error = body.get("error") if isinstance(body, dict) else None
         if not isinstance(error, dict):

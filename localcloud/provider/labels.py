@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from localcloud.provider.session import Session
-from localcloud.provider.values import Properties
+if TYPE_CHECKING:
+    from localcloud.provider.session import Session
+    from localcloud.provider.values import Properties, Value
 
 
 def plan_labels(session: Session, planned: Properties, *, attributed: bool) -> None:
     """Fill in `pulumiLabels` (given and the stack's defaults) and `effectiveLabels` (those and others' additions)."""
     given = planned.get("labels")
-    labels: dict[str, Any] = {**session.labels, **(session.attribution if attributed else {})}
+    labels: dict[str, Value] = {**session.labels, **(session.attribution if attributed else {})}
     labels.update(given if isinstance(given, dict) else {})
     planned["pulumiLabels"] = labels
     planned["effectiveLabels"] = dict(labels)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.equality import last_segment, relative_link
 from localcloud.provider.mapping import OMIT, Body, Reader, Scope, Writer, look, v1_link
+
+if TYPE_CHECKING:
+    from localcloud.provider.values import Value
 
 
 def reference(collection: str) -> Writer:
     """Write a name or link as a relative link; `collection` is where a bare name is (``regions/{region}/subnetworks``)."""
 
-    def write(value: Any, scope: Scope) -> Any:
+    def write(value: Value, scope: Scope) -> Value:
         return OMIT if not value else resolve(str(value), collection, scope)
 
     return write
@@ -31,7 +34,7 @@ def resolve(text: str, collection: str, scope: Scope) -> str:
 def full_link(collection: str) -> Writer:
     """Write a reference as a full URL of the Compute endpoint."""
 
-    def write(value: Any, scope: Scope) -> Any:
+    def write(value: Value, scope: Scope) -> Value:
         if not value:
             return OMIT
         return scope.session.rest.endpoints.compute + resolve(str(value), collection, scope)
@@ -39,12 +42,12 @@ def full_link(collection: str) -> Writer:
     return write
 
 
-def region_link(value: Any, scope: Scope) -> Any:
+def region_link(_: Value, scope: Scope) -> Value:
     """Write a region as the official provider does (its quirk of ``global/regions`` included; Google's API ignores it)."""
     return f"projects/{scope.project}/global/regions/{scope.region}"
 
 
-def read_region(body: Body, scope: Scope) -> Any:
+def read_region(body: Body, scope: Scope) -> Value:
     """Read a region's link as its name."""
     return last_segment(str(body.get("region") or scope.region))
 

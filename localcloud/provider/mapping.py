@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from localcloud.provider.equality import is_empty
 from localcloud.provider.plan import in_order
-from localcloud.provider.schema import Field
 from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-Body = dict[str, Any]
+if TYPE_CHECKING:
+    from localcloud.provider.schema import Field
+
+Body = dict[str, Value]
 
 
 class Omit:
@@ -33,8 +35,8 @@ class Scope:
     properties: Properties
 
 
-Writer = Callable[[Any, Scope], Any]
-Reader = Callable[[Body, Scope], Any]
+Writer = Callable[[Value, Scope], Value]
+Reader = Callable[[Body, Scope], Value]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Table:
     `names`: the API's name, itself dotted where the API nests deeper, for properties whose name differs.
     `kept`: sent even if zero or empty, as long as they are known and not null.
     `local`: neither sent nor read, the plugin's own. `unread`: sent only. `unsent`: read only.
-    `writers` turn a value (null if not given or not known) into what is sent, or OMIT. `readers` get the API's object that the property is in.
+    `writers` turn a value (null if not given or not known) into what is sent, or OMIT. `readers` get the API's object that the
+    property is in.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +59,9 @@ class Table:
     readers: Mapping[str, Reader] = field(default_factory=dict)
 
 
-def expand(fields: Mapping[str, Field], values: Properties, table: Table, scope: Scope, path: str = "") -> Body:
+def expand(
+    fields: Mapping[str, Field], values: Properties, table: Table, scope: Scope, path: str = ""
+) -> Body:
     """Write properties as the API's JSON, leaving out what is null, unknown or (unless kept) zero."""
     body: Body = {}
     for name, item in fields.items():
@@ -69,7 +74,7 @@ def expand(fields: Mapping[str, Field], values: Properties, table: Table, scope:
     return body
 
 
-def _written(item: Field, value: Any, table: Table, scope: Scope, where: str) -> Any:
+def _written(item: Field, value: Value, table: Table, scope: Scope, where: str) -> Value:
     writer = table.writers.get(where)
     if writer is not None:
         return writer(None if value is UNKNOWN else value, scope)
@@ -85,7 +90,7 @@ def _written(item: Field, value: Any, table: Table, scope: Scope, where: str) ->
     return coerce(item.kind, value)
 
 
-def coerce(kind: str, value: Any) -> Any:
+def coerce(kind: str, value: Value) -> Value:
     """Turn a value into its kind where programs may write another: "8080" for 8080, "true" for true, 1 for "1"."""
     if kind == "integer" and not isinstance(value, int):
         return int(float(value))
@@ -98,7 +103,7 @@ def coerce(kind: str, value: Any) -> Any:
     return value
 
 
-def put(body: Body, path: str, value: Any) -> None:
+def put(body: Body, path: str, value: Value) -> None:
     """Set a value at a dotted path, making the objects on the way."""
     *parents, last = path.split(".")
     for parent in parents:
@@ -106,14 +111,14 @@ def put(body: Body, path: str, value: Any) -> None:
     body[last] = value
 
 
-def look(body: Body, path: str) -> Any:
+def look(body: Body, path: str) -> Value:
     """Return what is at a dotted path, None if nothing is."""
     value = _look(body, path)
     return None if value is _MISSING else value
 
 
-def _look(body: Body, path: str) -> Any:
-    value: Any = body
+def _look(body: Body, path: str) -> Value:
+    value: Value = body
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:
             return _MISSING
@@ -122,14 +127,25 @@ def _look(body: Body, path: str) -> Any:
 
 
 def flatten(
-    fields: Mapping[str, Field], body: Body, table: Table, scope: Scope, prior: Properties | None = None, path: str = ""
+    fields: Mapping[str, Field],
+    body: Body,
+    table: Table,
+    scope: Scope,
+    prior: Properties | None = None,
+    *,
+    path: str = "",
 ) -> Properties:
     """Read properties from the API's JSON; what the API does not say keeps its prior value if it cannot be read at all."""
     prior = prior or {}
-    return {name: _read(name, item, body, table, scope, prior, path + name) for name, item in fields.items()}
+    return {
+        name: _read(name, item, body, table, scope, prior=prior, where=path + name)
+        for name, item in fields.items()
+    }
 
 
-def _read(name: str, item: Field, body: Body, table: Table, scope: Scope, prior: Properties, where: str) -> Any:
+def _read(
+    name: str, item: Field, body: Body, table: Table, scope: Scope, *, prior: Properties, where: str
+) -> Value:
     if where in table.local or where in table.unread:
         kept = prior.get(name)
         return item.absent if kept is None or kept is UNKNOWN else kept
@@ -141,18 +157,25 @@ def _read(name: str, item: Field, body: Body, table: Table, scope: Scope, prior:
     if value is _MISSING or value is None:
         parent = api_path.rpartition(".")[0]
         return None if parent and _look(body, parent) is _MISSING else item.zero
-    return read_value(item, value, table, scope, prior.get(name), where)
+    return _read_value(item, value, table, scope, prior=prior.get(name), where=where)
 
 
-def read_value(item: Field, value: Any, table: Table, scope: Scope, prior: Any, where: str) -> Any:
+def _read_value(item: Field, value: Value, table: Table, scope: Scope, *, prior: Value, where: str) -> Value:
     """Read one value of the API as a property of this kind."""
     if item.kind == "block":
         before = prior if isinstance(prior, dict) else None
-        return flatten(item.fields, value, table, scope, before, where + ".") if value else None
+        return flatten(item.fields, value, table, scope, before, path=where + ".") if value else None
     if item.kind == "blocks":
         befores = prior if isinstance(prior, list) else []
         return [
-            flatten(item.fields, element, table, scope, befores[at] if at < len(befores) and isinstance(befores[at], dict) else None, where + ".")
+            flatten(
+                item.fields,
+                element,
+                table,
+                scope,
+                befores[at] if at < len(befores) and isinstance(befores[at], dict) else None,
+                path=where + ".",
+            )
             for at, element in enumerate(value)
         ]
     if item.kind == "single":
@@ -169,6 +192,6 @@ def name_is_self_link(where: str) -> bool:
     return where == "selfLink"
 
 
-def v1_link(link: Any) -> Any:
+def v1_link(link: Value) -> Value:
     """Return a Compute link with v1 for whichever version it was read through."""
     return link.replace("/compute/beta/", "/compute/v1/") if isinstance(link, str) else link

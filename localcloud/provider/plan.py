@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.equality import is_empty
-from localcloud.provider.schema import Field
-from localcloud.provider.values import UNKNOWN, Asset, Properties
+from localcloud.provider.values import UNKNOWN, Asset, Properties, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.provider.schema import Field
 
 
-def plan(fields: Mapping[str, Field], inputs: Properties, prior: Properties | None = None, *, in_set: bool = False) -> Properties:
+def plan(
+    fields: Mapping[str, Field], inputs: Properties, prior: Properties | None = None, *, in_set: bool = False
+) -> Properties:
     """Complete inputs to a whole state.
 
     What is not given is its default, else (if the API fills it in) its prior value or unknown, else absent; in elements of sets,
     absent texts and lists are empty ones, as sets compare by value.
     """
-    return {name: _value(item, inputs.get(name), _prior(prior, name), in_set=in_set) for name, item in fields.items()}
+    return {
+        name: _value(item, inputs.get(name), _prior(prior, name), in_set=in_set)
+        for name, item in fields.items()
+    }
 
 
 _NEW = object()
 
 
-def _prior(prior: Properties | None, name: str) -> Any:
+def _prior(prior: Properties | None, name: str) -> Value:
     return _NEW if prior is None else prior.get(name)
 
 
-def _value(item: Field, given: Any, prior: Any, *, in_set: bool) -> Any:
+def _value(item: Field, given: Value, prior: Value, *, in_set: bool) -> Value:
     if item.output or given is None:
         return _not_given(item, prior, in_set=in_set)
     if given is UNKNOWN or isinstance(given, Asset):
@@ -34,9 +42,14 @@ def _value(item: Field, given: Any, prior: Any, *, in_set: bool) -> Any:
     if item.kind == "block":
         if not isinstance(given, dict):
             return given
-        return plan(item.fields, given, prior if isinstance(prior, dict) else None, in_set=in_set or item.unordered)
+        return plan(
+            item.fields, given, prior if isinstance(prior, dict) else None, in_set=in_set or item.unordered
+        )
     if item.kind == "blocks":
-        return [_element(item, element, index, prior, in_set=in_set or item.unordered) for index, element in enumerate(given)]
+        return [
+            _element(item, element, index, prior, in_set=in_set or item.unordered)
+            for index, element in enumerate(given)
+        ]
     if item.kind == "list" and item.unordered:
         return in_order(given)
     if item.same == f"empty:{given}" and (prior is _NEW or prior in (None, "")):
@@ -45,18 +58,20 @@ def _value(item: Field, given: Any, prior: Any, *, in_set: bool) -> Any:
     return given
 
 
-def in_order(values: list[Any]) -> list[Any]:
+def in_order(values: list[Value]) -> list[Value]:
     """Return a set's values in the order that states have them in."""
     return sorted(values) if all(isinstance(value, str) for value in values) else values
 
 
-def _element(item: Field, given: Any, index: int, prior: Any, *, in_set: bool) -> Any:
+def _element(item: Field, given: Value, index: int, prior: Value, *, in_set: bool) -> Value:
     if not isinstance(given, dict):
         return given
-    before: Any = None
+    before: Value = None
     if isinstance(prior, list):
         if item.unordered:
-            before = next((old for old in prior if isinstance(old, dict) and _agrees(item.fields, given, old)), None)
+            before = next(
+                (old for old in prior if isinstance(old, dict) and _agrees(item.fields, given, old)), None
+            )
         elif index < len(prior):
             before = prior[index]
     return plan(item.fields, given, before if isinstance(before, dict) else None, in_set=in_set)
@@ -68,7 +83,7 @@ def _agrees(fields: Mapping[str, Field], given: Properties, old: Properties) -> 
     return all(given.get(name) == old.get(name) for name in keys)
 
 
-def _not_given(item: Field, prior: Any, *, in_set: bool) -> Any:
+def _not_given(item: Field, prior: Value, *, in_set: bool) -> Value:
     if item.default is not None:
         return item.default
     if item.computed:
@@ -88,14 +103,21 @@ def settle(fields: Mapping[str, Field], state: Properties, planned: Properties) 
     return settled
 
 
-def _settle(item: Field, value: Any, planned: Any) -> Any:
+def _settle(item: Field, value: Value, planned: Value) -> Value:
     if value in ([], {}) and planned is None and item.kind in ("list", "map") and not item.computed:
         return None
     if item.kind == "block" and isinstance(value, dict) and isinstance(planned, dict):
         return settle(item.fields, value, planned)
-    if item.kind == "blocks" and isinstance(value, list) and isinstance(planned, list) and len(value) == len(planned):
+    if (
+        item.kind == "blocks"
+        and isinstance(value, list)
+        and isinstance(planned, list)
+        and len(value) == len(planned)
+    ):
         return [
-            settle(item.fields, element, before) if isinstance(element, dict) and isinstance(before, dict) else element
+            settle(item.fields, element, before)
+            if isinstance(element, dict) and isinstance(before, dict)
+            else element
             for element, before in zip(value, planned, strict=True)
         ]
     return value

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
-import httpx
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.provider.check import DEFAULTS, Proposal, check
-from localcloud.provider.diff import Change
 from localcloud.provider.endpoints import require_loopback
 from localcloud.provider.engine_folder import engine_folder
 from localcloud.provider.errors import ApiError, CancelledByEngineError, PartialError, ProviderError
@@ -23,13 +20,29 @@ from localcloud.provider.registry import FUNCTIONS, RESOURCES
 from localcloud.provider.resource import Request, Resource
 from localcloud.provider.session import Defaults, Session, configure
 from localcloud.provider.status import partial_failure
-from localcloud.provider.values import UNKNOWN, Properties, Secret, from_struct, holds, reveal, to_struct
+from localcloud.provider.values import (
+    UNKNOWN,
+    Properties,
+    Secret,
+    Value,
+    from_struct,
+    holds,
+    reveal,
+    to_struct,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    import httpx
+
+    from localcloud.provider.diff import Change
 
 VERSION = "10.2.0"
 _SECRET_SETTINGS = ("accessToken", "credentials")
 _MOST_SESSIONS = 64
 
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = grpc.aio.ServicerContext
 
 
 class Plugin(provider_pb2_grpc.ResourceProviderServicer):
@@ -42,20 +55,25 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     # -- the provider itself ---------------------------------------------------------------------------------------
 
-    async def GetPluginInfo(self, request: Any, context: Context) -> Any:  # noqa: N802 - gRPC's name
+    async def GetPluginInfo(self, request: Value, context: Context) -> Value:
         """Say which provider's version the answers are those of."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    async def Attach(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Attach(self, request: Value, context: Context) -> Value:
         """Accept the engine that attaches."""
         return empty_pb2.Empty()
 
-    async def GetSchema(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def GetSchema(self, request: Value, context: Context) -> Value:
         """Give the least schema there is: the types' names; programs use the SDK's own."""
-        schema = {"name": "gcp", "version": VERSION, "resources": {name: {} for name in RESOURCES}, "functions": {name: {} for name in FUNCTIONS}}
+        schema = {
+            "name": "gcp",
+            "version": VERSION,
+            "resources": {name: {} for name in RESOURCES},
+            "functions": {name: {} for name in FUNCTIONS},
+        }
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
-    async def CheckConfig(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def CheckConfig(self, request: Value, context: Context) -> Value:
         """Refuse endpoints that are not on this machine; keep tokens secret."""
         inputs = from_struct(request.news)
         failures = []
@@ -70,14 +88,14 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
                 inputs[key] = Secret(value)
         return provider_pb2.CheckResponse(inputs=to_struct(inputs), failures=failures)
 
-    async def DiffConfig(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def DiffConfig(self, request: Value, context: Context) -> Value:
         """Leave it to the engine to compare: no setting of the provider needs its resources replaced."""
         return provider_pb2.DiffResponse()
 
-    async def Configure(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Configure(self, request: Value, context: Context) -> Value:
         """Begin a session."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             session = configure(from_struct(request.args), self._defaults, self._http)
             peer = context.peer()
             folder = await asyncio.to_thread(engine_folder, peer)
@@ -85,11 +103,13 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             self._sessions[peer] = replace(session, folder=folder)
             while len(self._sessions) > _MOST_SESSIONS:
                 del self._sessions[next(iter(self._sessions))]
-            return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
+            return provider_pb2.ConfigureResponse(
+                supportsPreview=True, supports_autonaming_configuration=True
+            )
 
         return await _answer(context, answer())
 
-    async def Cancel(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Cancel(self, request: Value, context: Context) -> Value:
         """Stop what this engine has under way."""
         session = self._sessions.get(context.peer())
         if session is not None:
@@ -104,13 +124,15 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     # -- functions -------------------------------------------------------------------------------------------------
 
-    async def Invoke(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Invoke(self, request: Value, context: Context) -> Value:
         """Call a function."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             function = FUNCTIONS.get(request.tok)
             if function is None:
-                raise ProviderError(f"function {request.tok}: this plugin has {', '.join(FUNCTIONS)} only; use the official gcp provider for others")
+                raise ProviderError(
+                    f"function {request.tok}: this plugin has {', '.join(FUNCTIONS)} only; use the official gcp provider for others"
+                )
             arguments = {key: value for key, value in from_struct(request.args).items() if value is not None}
             result = await function(self._session(context), reveal(arguments))
             return provider_pb2.InvokeResponse(**{"return": to_struct(result)})
@@ -119,10 +141,10 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     # -- resources -------------------------------------------------------------------------------------------------
 
-    async def Check(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Check(self, request: Value, context: Context) -> Value:
         """Validate inputs and fill in defaults."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             resource = _resource(request.urn)
             news = from_struct(request.news)
             mode = request.autonaming.mode if request.HasField("autonaming") else 0
@@ -135,15 +157,18 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
                 seed=request.randomSeed,
                 proposal=Proposal(request.autonaming.proposed_name, off=mode == _AUTONAMING.DISABLE),
             )
-            failures = [provider_pb2.CheckFailure(property=problem.property, reason=problem.reason) for problem in problems]
+            failures = [
+                provider_pb2.CheckFailure(property=problem.property, reason=problem.reason)
+                for problem in problems
+            ]
             return provider_pb2.CheckResponse(inputs=to_struct(_sealed(inputs, news)), failures=failures)
 
         return await _answer(context, answer())
 
-    async def Diff(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Diff(self, request: Value, context: Context) -> Value:
         """Say what changes, and if that needs a replacement."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             resource = _resource(request.urn)
             session = self._session(context)
             state = _state(from_struct(request.olds))
@@ -153,37 +178,36 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
         return await _answer(context, answer())
 
-    async def Create(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Create(self, request: Value, context: Context) -> Value:
         """Make a resource, or tell what it would be."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             resource = _resource(request.urn)
             session = self._session(context)
             given = from_struct(request.properties)
             planned = resource.plan(session, _inputs(reveal(given)))
             if request.preview:
-                properties = _outputs(resource, planned, given, request.timeout, "create", UNKNOWN)
+                properties = _outputs(
+                    resource, planned, given, UNKNOWN, timeout=request.timeout, step="create"
+                )
                 return provider_pb2.CreateResponse(properties=to_struct(properties))
-            self._refuse_unknown(planned, resource, reveal(given))
+            _refuse_unknown(resource, reveal(given))
             try:
                 resource_id, state = await resource.create(Request(session, planned, request.timeout))
             except PartialError as error:
-                partial = _outputs(resource, error.state, given, request.timeout, "create", error.id)
+                partial = _outputs(
+                    resource, error.state, given, error.id, timeout=request.timeout, step="create"
+                )
                 return await partial_failure(context, error, partial, given)
-            properties = _outputs(resource, state, given, request.timeout, "create", resource_id)
+            properties = _outputs(resource, state, given, resource_id, timeout=request.timeout, step="create")
             return provider_pb2.CreateResponse(id=resource_id, properties=to_struct(properties))
 
         return await _answer(context, answer())
 
-    def _refuse_unknown(self, planned: Properties, resource: Resource, inputs: Properties) -> None:
-        for name, value in inputs.items():
-            if holds(value, type(UNKNOWN)):
-                raise ProviderError(f"{resource.type}: {name} is not known, and a resource cannot be made of what is not known")
-
-    async def Read(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Read(self, request: Value, context: Context) -> Value:
         """Read a resource: to refresh its state, or to import it."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             resource = _resource(request.urn)
             old = from_struct(request.properties)
             given = from_struct(request.inputs)
@@ -192,17 +216,25 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             if state is None:
                 return provider_pb2.ReadResponse()
             fields = resource.schema.fields
-            inputs = refreshed_inputs(fields, reveal(given), state) if DEFAULTS in given or given else imported_inputs(fields, state)
-            resource_id = request.id if before else _full_id(resource, self._session(context), request.id, state)
-            properties = _outputs(resource, state, given, 0, "", resource_id, meta=old.get("__meta"))
-            return provider_pb2.ReadResponse(id=resource_id, properties=to_struct(properties), inputs=to_struct(_sealed(inputs, given)))
+            inputs = (
+                refreshed_inputs(fields, reveal(given), state)
+                if DEFAULTS in given or given
+                else imported_inputs(fields, state)
+            )
+            resource_id = (
+                request.id if before else resource.full_id(self._session(context), request.id, state)
+            )
+            properties = _outputs(resource, state, given, resource_id, meta=old.get("__meta"))
+            return provider_pb2.ReadResponse(
+                id=resource_id, properties=to_struct(properties), inputs=to_struct(_sealed(inputs, given))
+            )
 
         return await _answer(context, answer())
 
-    async def Update(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Update(self, request: Value, context: Context) -> Value:
         """Change a resource, or tell what it would become."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             resource = _resource(request.urn)
             session = self._session(context)
             given = from_struct(request.news)
@@ -211,28 +243,37 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             planned = resource.plan(session, _inputs(reveal(given)), prior)
             meta = None if request.timeout else old.get("__meta")
             if request.preview:
-                properties = _outputs(resource, planned, given, request.timeout, "update", request.id, meta=meta)
+                properties = _outputs(
+                    resource, planned, given, request.id, timeout=request.timeout, step="update", meta=meta
+                )
                 return provider_pb2.UpdateResponse(properties=to_struct(properties))
-            self._refuse_unknown(planned, resource, reveal(given))
+            _refuse_unknown(resource, reveal(given))
             try:
                 state = await resource.update(Request(session, planned, request.timeout, prior, request.id))
             except PartialError as error:
-                partial = _outputs(resource, error.state, given, request.timeout, "update", error.id, meta=meta)
+                partial = _outputs(
+                    resource, error.state, given, error.id, timeout=request.timeout, step="update", meta=meta
+                )
                 return await partial_failure(context, error, partial, given)
-            properties = _outputs(resource, state, given, request.timeout, "update", request.id, meta=meta)
+            properties = _outputs(
+                resource, state, given, request.id, timeout=request.timeout, step="update", meta=meta
+            )
             return provider_pb2.UpdateResponse(properties=to_struct(properties))
 
         return await _answer(context, answer())
 
-    async def Delete(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def Delete(self, request: Value, context: Context) -> Value:
         """Remove a resource, unless its deletion policy says otherwise."""
 
-        async def answer() -> Any:
+        async def answer() -> Value:
             resource = _resource(request.urn)
             prior = _state(from_struct(request.properties))
             policy = prior.get("deletionPolicy")
             if policy == "PREVENT":
-                raise ProviderError(f"{request.id}: deletionPolicy is 'PREVENT', which keeps it from being deleted; set it to 'DELETE' and run `pulumi up` first")
+                raise ProviderError(
+                    f"{request.id}: deletionPolicy is 'PREVENT', which keeps it from being deleted; "
+                    "set it to 'DELETE' and run `pulumi up` first"
+                )
             if policy != "ABANDON":
                 await resource.delete(Request(self._session(context), {}, request.timeout, prior, request.id))
             return empty_pb2.Empty()
@@ -243,7 +284,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 _AUTONAMING = provider_pb2.CheckRequest.AutonamingOptions
 
 
-async def _answer(context: Context, work: Coroutine[Any, Any, Any]) -> Any:
+async def _answer(context: Context, work: Coroutine[Value, Value, Value]) -> Value:
     """Await an answer; what goes wrong becomes the call's status, with the message a user reads."""
     try:
         return await work
@@ -266,9 +307,21 @@ def _resource(urn: str) -> Resource:
     return resource
 
 
+def _refuse_unknown(resource: Resource, inputs: Properties) -> None:
+    for name, value in inputs.items():
+        if holds(value, type(UNKNOWN)):
+            raise ProviderError(
+                f"{resource.type}: {name} is not known, and no resource can be made of what is not known"
+            )
+
+
 def _state(properties: Properties) -> Properties:
     """Return a state without the bookkeeping in it."""
-    return {name: value for name, value in reveal(properties).items() if name not in ("__meta", "id") and not name.startswith("__")}
+    return {
+        name: value
+        for name, value in reveal(properties).items()
+        if name not in ("__meta", "id") and not name.startswith("__")
+    }
 
 
 def _inputs(properties: Properties) -> Properties:
@@ -276,7 +329,7 @@ def _inputs(properties: Properties) -> Properties:
     return {name: _stripped(value) for name, value in properties.items() if name != DEFAULTS}
 
 
-def _stripped(value: Any) -> Any:
+def _stripped(value: Value) -> Value:
     if isinstance(value, dict):
         return _inputs(value)
     if isinstance(value, list):
@@ -291,25 +344,32 @@ def _sealed(properties: Properties, given: Properties) -> Properties:
 
 
 def _outputs(
-    resource: Resource, state: Properties, given: Properties, timeout: float, step: str, resource_id: Any, *, meta: Any = None
+    resource: Resource,
+    state: Properties,
+    given: Properties,
+    resource_id: Value,
+    *,
+    timeout: float = 0,
+    step: str = "",
+    meta: Value = None,
 ) -> Properties:
     """Add to a state what belongs to it on the wire: id, bookkeeping, secrets."""
-    fields: Callable[[str], Any] = resource.schema.fields.get
-    outputs = {name: Secret(value) if (item := fields(name)) is not None and item.secret else value for name, value in state.items()}
+    fields: Callable[[str], Value] = resource.schema.fields.get
+    outputs = {
+        name: Secret(value) if (item := fields(name)) is not None and item.secret else value
+        for name, value in state.items()
+    }
     outputs["id"] = resource_id
     if meta is not None:
         outputs["__meta"] = meta
     elif resource.keeps_meta:
         outputs["__meta"] = resource.meta(timeout, step, preview=resource_id is UNKNOWN)
-    return _sealed(outputs, {name: value for name, value in given.items() if not isinstance(outputs.get(name), Secret)})
+    return _sealed(
+        outputs, {name: value for name, value in given.items() if not isinstance(outputs.get(name), Secret)}
+    )
 
 
-def _full_id(resource: Resource, session: Session, imported: str, state: Properties) -> str:
-    full = getattr(resource, "full_id", None)
-    return full(session, imported, state) if full else imported
-
-
-def _diff_response(resource: Resource, changes: list[Change], state: Properties, news: Properties) -> Any:
+def _diff_response(resource: Resource, changes: list[Change], state: Properties, news: Properties) -> Value:
     kinds = provider_pb2.PropertyDiff.Kind
     replaced = sorted({change.top for change in changes if change.replaces})
     changed = {change.top for change in changes}

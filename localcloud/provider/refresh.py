@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.check import DEFAULTS
-from localcloud.provider.equality import is_empty
 from localcloud.provider.diff import same
-from localcloud.provider.schema import Field
-from localcloud.provider.values import Asset, Properties
+from localcloud.provider.equality import is_empty
+from localcloud.provider.values import Asset, Properties, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.provider.schema import Field
 
 
 def refreshed_inputs(fields: Mapping[str, Field], inputs: Properties, state: Properties) -> Properties:
@@ -31,27 +34,39 @@ def refreshed_inputs(fields: Mapping[str, Field], inputs: Properties, state: Pro
     return result
 
 
-def _refreshed(item: Field, value: Any, now: Any) -> Any:
+def _refreshed(item: Field, value: Value, now: Value) -> Value:
     if isinstance(value, Asset):
         return value
     if item.kind == "block":
-        return refreshed_inputs(item.fields, value, now) if isinstance(now, dict) and isinstance(value, dict) else now
+        return (
+            refreshed_inputs(item.fields, value, now)
+            if isinstance(now, dict) and isinstance(value, dict)
+            else now
+        )
     if item.kind == "blocks" and isinstance(now, list) and isinstance(value, list):
         return [
-            refreshed_inputs(item.fields, before, after) if isinstance(before, dict) else imported_inputs(item.fields, after)
+            refreshed_inputs(item.fields, before, after)
+            if isinstance(before, dict)
+            else imported_inputs(item.fields, after)
             for before, after in _paired(value, now)
         ]
-    if item.kind == "list" and item.same and isinstance(now, list) and isinstance(value, list) and same(item, now, value):
+    if (
+        item.kind == "list"
+        and item.same
+        and isinstance(now, list)
+        and isinstance(value, list)
+        and same(item, now, value)
+    ):
         return value  # scopes come back by their long names
     return value if is_empty(value) and is_empty(now) else _keep_spelling(value, now)
 
 
-def _keep_spelling(value: Any, now: Any) -> Any:
+def _keep_spelling(value: Value, now: Value) -> Value:
     """Keep "8080" for 8080."""
     return value if str(value) == str(now) else now
 
 
-def _paired(befores: list[Any], afters: list[Any]) -> list[tuple[Any, Any]]:
+def _paired(befores: list[Value], afters: list[Value]) -> list[tuple[Value, Value]]:
     return [(befores[at] if at < len(befores) else None, after) for at, after in enumerate(afters)]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.families.address import ADDRESS
 from localcloud.provider.families.autoscaler import REGION_AUTOSCALER
@@ -13,7 +12,11 @@ from localcloud.provider.families.bucket_object import BUCKET_OBJECT
 from localcloud.provider.families.firewall import FIREWALL
 from localcloud.provider.families.forwarding_rule import FORWARDING_RULE
 from localcloud.provider.families.health_check import HEALTH_CHECK, REGION_HEALTH_CHECK
-from localcloud.provider.families.iam_member import BUCKET_IAM_MEMBER, PROJECT_IAM_MEMBER, SERVICE_ACCOUNT_IAM_MEMBER
+from localcloud.provider.families.iam_member import (
+    BUCKET_IAM_MEMBER,
+    PROJECT_IAM_MEMBER,
+    SERVICE_ACCOUNT_IAM_MEMBER,
+)
 from localcloud.provider.families.image import GET_IMAGE, get_image
 from localcloud.provider.families.instance_group_manager import REGION_INSTANCE_GROUP_MANAGER
 from localcloud.provider.families.instance_template import INSTANCE_TEMPLATE
@@ -22,8 +25,13 @@ from localcloud.provider.families.router import ROUTER
 from localcloud.provider.families.router_nat import ROUTER_NAT
 from localcloud.provider.families.service_account import SERVICE_ACCOUNT
 from localcloud.provider.families.subnetwork import SUBNETWORK
-from localcloud.provider.resource import Resource
-from localcloud.provider.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from localcloud.provider.resource import Resource
+    from localcloud.provider.session import Session
+    from localcloud.provider.values import Value
 
 RESOURCES: Mapping[str, Resource] = {
     resource.type: resource
@@ -50,4 +58,6 @@ RESOURCES: Mapping[str, Resource] = {
     )
 }
 
-FUNCTIONS: Mapping[str, Callable[[Session, dict[str, Any]], Awaitable[dict[str, Any]]]] = {GET_IMAGE: get_image}
+FUNCTIONS: Mapping[str, Callable[[Session, dict[str, Value]], Awaitable[dict[str, Value]]]] = {
+    GET_IMAGE: get_image
+}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.check import Naming
 from localcloud.provider.diff import Change, diff, same
@@ -14,7 +13,10 @@ from localcloud.provider.errors import ProviderError
 from localcloud.provider.plan import plan
 from localcloud.provider.schema import Schema, load_schema
 from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # The key under which the official provider's state keeps a resource's timeouts, so that states are interchangeable.
 _TIMEOUTS = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0"
@@ -60,14 +62,20 @@ class Resource(ABC):
 
     # -- decisions ---------------------------------------------------------------------------------------------------
 
-    def plan(self, session: Session, inputs: Properties, prior: Properties | None = None) -> Properties:
+    def plan(self, session: Session, inputs: Properties, prior: Properties | None = None) -> Properties:  # noqa: ARG002 - for the types with labels
         """Return the state these inputs lead to, with UNKNOWN for what only the API can tell."""
         planned = plan(self.schema.fields, inputs, prior)
         if planned.get("deletionPolicy", ...) in (UNKNOWN, None):
             planned["deletionPolicy"] = "DELETE"
         return planned
 
-    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+    def changes(
+        self,
+        session: Session,  # noqa: ARG002 - for the types whose owner may be the stack's project
+        state: Properties,
+        news: Properties,
+        ignored: tuple[str, ...] = (),
+    ) -> list[Change]:
         """Return what differs between the state and new inputs."""
         return diff(self.schema.fields, state, news, ignored)
 
@@ -83,12 +91,16 @@ class Resource(ABC):
             for name in ("create", "delete", "read", "update")
             if getattr(self.timeouts, name) is not None
         }
-        content: dict[str, Any] = {_TIMEOUTS: limits}
+        content: dict[str, Value] = {_TIMEOUTS: limits}
         if preview:
             content["_new_extra_shim"] = {}
         elif self.schema_version:
             content["schema_version"] = str(self.schema_version)
         return json.dumps(content, separators=(",", ":"))
+
+    def full_id(self, session: Session, imported: str, state: Properties) -> str:  # noqa: ARG002 - for the types that have short forms
+        """Return the id of an imported resource, whose user may have named it in a short form."""
+        return imported
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
@@ -109,6 +121,8 @@ class Resource(ABC):
         """Remove the resource; one that is gone already is no error. `prior` is its state."""
 
 
-def changed(prior: Mapping[str, Any], planned: Mapping[str, Any], schema: Schema, names: tuple[str, ...]) -> bool:
+def changed(
+    prior: Mapping[str, Value], planned: Mapping[str, Value], schema: Schema, names: tuple[str, ...]
+) -> bool:
     """Tell whether an update changes any of these properties."""
     return any(not same(schema.fields[name], prior.get(name), planned.get(name)) for name in names)

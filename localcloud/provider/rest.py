@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import httpx
 
-from localcloud.provider.endpoints import Endpoints
 from localcloud.provider.errors import ApiError, CancelledByEngineError, OperationError, ProviderError
+from localcloud.provider.values import Value
 
-Body = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from localcloud.provider.endpoints import Endpoints
+
+Body = dict[str, Value]
 
 _FIRST_PAUSE = 0.01  # seconds between two looks at something that is not ready yet, doubling
 _LONGEST_PAUSE = 0.25
@@ -62,30 +66,34 @@ class RestClient:
             pause *= 4
         return _answer(response)
 
-    async def wait(self, operation: Body, timeout: float) -> Body:
+    async def wait(self, operation: Body, within: float) -> Body:
         """Follow a Compute operation until it is DONE and return it; OperationError with Google's message if it failed."""
         if operation.get("kind", "compute#operation") != "compute#operation" or "name" not in operation:
             return operation
-        async for _ in self.polls(timeout, f"operation {operation['name']}"):
+        async for _ in self.polls(within, f"operation {operation['name']}"):
             if operation.get("status") == "DONE":
                 break
             operation = await self.request("GET", self.endpoints.operation(operation))
         failures = (operation.get("error") or {}).get("errors") or []
         if failures or operation.get("httpErrorStatusCode", 200) >= 400:
             text = "; ".join(str(failure.get("message") or failure.get("code")) for failure in failures)
-            raise OperationError(f"Error waiting for {operation.get('operationType', 'operation')}: {text or operation.get('httpErrorMessage')}")
+            raise OperationError(
+                f"Error waiting for {operation.get('operationType', 'operation')}: {text or operation.get('httpErrorMessage')}"
+            )
         return operation
 
-    async def polls(self, timeout: float, what: str) -> AsyncIterator[None]:
-        """Yield at once and then after growing pauses, until `timeout` seconds are over (ProviderError) or the engine cancels."""
+    async def polls(self, within: float, what: str) -> AsyncIterator[None]:
+        """Yield at once and then after growing pauses, until `within` seconds are over (ProviderError) or the engine cancels."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        deadline = loop.time() + within
         pause = _FIRST_PAUSE
         while True:
             self._stop_if_cancelled()
             yield
             if loop.time() >= deadline:
-                raise ProviderError(f"{what}: not ready within {timeout:g} s; raise the resource's custom_timeouts, or see `localcloud events`")
+                raise ProviderError(
+                    f"{what}: not ready within {within:g} s; raise the resource's custom_timeouts, or see `localcloud events`"
+                )
             await self._pause(min(pause, max(0.0, deadline - loop.time())))
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -108,5 +116,7 @@ def _answer(response: httpx.Response) -> Body:
     if response.is_error:
         raise ApiError.from_body(response.status_code, body, response.text)
     if not isinstance(body, dict):
-        raise ProviderError(f"{response.request.method} {response.request.url}: the answer is not JSON: {response.text[:200]!r}")
+        raise ProviderError(
+            f"{response.request.method} {response.request.url}: the answer is not JSON: {response.text[:200]!r}"
+        )
     return body

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+
+from localcloud.provider.values import Value
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,26 @@ class Field:
     output: bool = False
     same: str = ""
     element: str = "string"
-    default: Any = None
+    default: Value = None
     fields: Mapping[str, Field] = field(default_factory=dict)
 
     @property
-    def absent(self) -> Any:
+    def absent(self) -> Value:
         """What the state holds when neither the program nor the API says anything: no objects, or nothing."""
         return [] if self.kind == "blocks" else None
 
     @property
-    def zero(self) -> Any:
+    def zero(self) -> Value:
         """What reading a missing value gives, by Google's rule that a missing value is the zero of its type."""
-        return {"string": "", "integer": 0, "number": 0, "boolean": False, "map": {}, "list": [], "blocks": []}.get(self.kind)
+        return {
+            "string": "",
+            "integer": 0,
+            "number": 0,
+            "boolean": False,
+            "map": {},
+            "list": [],
+            "blocks": [],
+        }.get(self.kind)
 
 
 @dataclass(frozen=True)
@@ -63,9 +72,9 @@ class Schema:
 
 
 @cache
-def _data() -> dict[str, Any]:
+def _data() -> dict[str, Value]:
     text = files("localcloud.provider").joinpath("data/fields.json").read_text(encoding="utf-8")
-    data: dict[str, Any] = json.loads(text)
+    data: dict[str, Value] = json.loads(text)
     return data
 
 
@@ -78,7 +87,7 @@ def load_schema(resource_type: str) -> Schema:
     return Schema(resource_type, fields)
 
 
-def _field(node: Any, *, output: bool) -> Field:
+def _field(node: Value, *, output: bool) -> Field:
     text = node if isinstance(node, str) else node[""]
     kind, *words = text.split()
     marks = {word for word in words if "=" not in word}
@@ -90,7 +99,7 @@ def _field(node: Any, *, output: bool) -> Field:
         replaces="replaces" in marks,
         computed="computed" in marks or output,
         unordered="set" in marks,
-        secret="secret" in marks,  # noqa: S106 - a flag
+        secret="secret" in marks,
         output=output,
         same=settings.get("same", ""),
         element=settings.get("of", "string"),

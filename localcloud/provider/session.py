@@ -7,14 +7,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING
 
 from localcloud.provider.endpoints import Endpoints, require_loopback
 from localcloud.provider.errors import ProviderError
 from localcloud.provider.rest import RestClient
-from localcloud.provider.values import UNKNOWN, Properties, reveal
+from localcloud.provider.values import UNKNOWN, Properties, Value, reveal
+
+if TYPE_CHECKING:
+    import httpx
 
 _ATTRIBUTION = {"goog-pulumi-provisioned": "true"}
 
@@ -57,7 +58,9 @@ class Session:
         if isinstance(project, str) and project:
             return project
         if not self.project:
-            raise ProviderError("project is not set; run `pulumi config set gcp:project PROJECT`, or set it on the resource")
+            raise ProviderError(
+                "project is not set; run `pulumi config set gcp:project PROJECT`, or set it on the resource"
+            )
         return self.project
 
     def region_of(self, properties: Properties) -> str:
@@ -66,7 +69,9 @@ class Session:
         if isinstance(region, str) and region:
             return region.rsplit("/", 1)[-1]
         if not self.region:
-            raise ProviderError("region is not set; run `pulumi config set gcp:region REGION`, or set it on the resource")
+            raise ProviderError(
+                "region is not set; run `pulumi config set gcp:region REGION`, or set it on the resource"
+            )
         return self.region
 
 
@@ -86,16 +91,18 @@ def configure(arguments: Properties, defaults: Defaults, http: httpx.AsyncClient
     )
 
 
-def _text(settings: Mapping[str, Any], key: str) -> str:
+def _text(settings: Mapping[str, Value], key: str) -> str:
     value = settings.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _endpoint(name: str, settings: Mapping[str, Any], defaults: Defaults) -> str:
+def _endpoint(name: str, settings: Mapping[str, Value], defaults: Defaults) -> str:
     keys, variables, path = _ENDPOINTS[name]
     for key in keys:
         if settings.get(key) is UNKNOWN:
-            raise ProviderError(f"gcp:{key} is not known yet; it must be a plain value in the stack's configuration")
+            raise ProviderError(
+                f"gcp:{key} is not known yet; it must be a plain value in the stack's configuration"
+            )
         if value := _text(settings, key):
             return require_loopback(f"gcp:{key}", value)
     for variable in variables:
@@ -109,23 +116,27 @@ def _endpoint(name: str, settings: Mapping[str, Any], defaults: Defaults) -> str
     )
 
 
-def _token(settings: Mapping[str, Any], defaults: Defaults) -> Any:
+def _token(settings: Mapping[str, Value], defaults: Defaults) -> Value:
     given = _text(settings, "accessToken") or defaults.environment.get("GOOGLE_OAUTH_ACCESS_TOKEN", "")
 
     def current() -> str:
         if given:
             return given
         if defaults.token_file is None:
-            raise ProviderError("gcp:accessToken is not set, and this plugin was started without --token-file; run `localcloud env`")
+            raise ProviderError(
+                "gcp:accessToken is not set, and this plugin was started without --token-file; run `localcloud env`"
+            )
         try:
             return defaults.token_file.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ProviderError(f"--token-file {defaults.token_file}: {error.strerror}; is the local cloud running?") from error
+            raise ProviderError(
+                f"--token-file {defaults.token_file}: {error.strerror}; is the local cloud running?"
+            ) from error
 
     return current
 
 
-def _labels(value: Any) -> dict[str, str]:
+def _labels(value: Value) -> dict[str, str]:
     if isinstance(value, str):
         value = json.loads(value)
     return {str(key): str(label) for key, label in value.items()} if isinstance(value, dict) else {}

@@ -10,7 +10,10 @@ from typing import Any, Final
 
 from google.protobuf import struct_pb2
 
-Properties = dict[str, Any]
+Value = Any
+"""A property's value: null, a boolean, a number, a text, a list, a map, `UNKNOWN`, a `Secret` or an `Asset`; also plain JSON."""
+
+Properties = dict[str, Value]
 
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 _SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the protocol's marker, not a secret
@@ -47,15 +50,15 @@ UNKNOWN: Final = Unknown()
 class Secret:
     """A value the engine must encrypt in its state and hide in its output."""
 
-    value: Any
+    value: Value
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file or text, or an archive of them; `source` is one of text, path, uri, assets (states keep the hash alone); `hash` its SHA-256."""
+    """A file or text, or an archive of them; `source` is one of text, path, uri, assets, or empty: states keep the SHA-256 `hash` alone."""
 
     source: str
-    content: Any
+    content: Value
     hash: str
     archive: bool = False
 
@@ -65,7 +68,7 @@ def from_struct(struct: struct_pb2.Struct) -> Properties:
     return {key: _from_value(value) for key, value in struct.fields.items()}
 
 
-def _from_value(value: struct_pb2.Value) -> Any:
+def _from_value(value: struct_pb2.Value) -> Value:
     kind = value.WhichOneof("kind")
     if kind == "number_value":
         number = value.number_value
@@ -81,7 +84,7 @@ def _from_value(value: struct_pb2.Value) -> Any:
     return None
 
 
-def _special(fields: Properties) -> Any:
+def _special(fields: Properties) -> Value:
     signature = fields.get(_SIGNATURE)
     if signature == _SECRET:
         return Secret(fields.get("value"))
@@ -106,7 +109,7 @@ def _fill(struct: struct_pb2.Struct, properties: Properties) -> None:
         _set(struct.fields[key], value)
 
 
-def _set(target: struct_pb2.Value, value: Any) -> None:
+def _set(target: struct_pb2.Value, value: Value) -> None:
     if value is None:
         target.null_value = struct_pb2.NULL_VALUE
     elif value is UNKNOWN:
@@ -132,7 +135,7 @@ def _set(target: struct_pb2.Value, value: Any) -> None:
         _fill(target.struct_value, value)
 
 
-def reveal(value: Any) -> Any:
+def reveal(value: Value) -> Value:
     """Return the value with every secret in it opened."""
     if isinstance(value, Secret):
         return reveal(value.value)
@@ -143,7 +146,7 @@ def reveal(value: Any) -> Any:
     return value
 
 
-def holds(value: Any, kind: type[Unknown] | type[Secret]) -> bool:
+def holds(value: Value, kind: type[Unknown | Secret]) -> bool:
     """Tell whether an unknown (or a secret) is anywhere in the value."""
     if isinstance(value, kind):
         return True

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.compute import ComputeResource, Settings, Step
-from localcloud.provider.diff import Change
 from localcloud.provider.links import read_link, read_region, reference, region_link
 from localcloud.provider.mapping import OMIT, Body, Scope, Table, coerce, look
-from localcloud.provider.session import Session
-from localcloud.provider.values import Properties
+
+if TYPE_CHECKING:
+    from localcloud.provider.diff import Change
+    from localcloud.provider.session import Session
+    from localcloud.provider.values import Properties, Value
 
 _POLICY = "autoscalingPolicy"
 
 
-def _write_metrics(value: Any, _: Scope) -> Any:
+def _write_metrics(value: Value, _: Scope) -> Value:
     if not value:
         return OMIT
     return [
@@ -48,7 +50,7 @@ def _read_metrics(body: Body, _: Scope) -> list[Properties]:
     ]
 
 
-def _write_schedules(value: Any, _: Scope) -> Any:
+def _write_schedules(value: Value, _: Scope) -> Value:
     if not value:
         return OMIT
     return {
@@ -56,7 +58,9 @@ def _write_schedules(value: Any, _: Scope) -> Any:
             "minRequiredReplicas": coerce("integer", schedule["minRequiredReplicas"]),
             "schedule": schedule["schedule"],
             "durationSec": coerce("integer", schedule["durationSec"]),
-            **{name: schedule[name] for name in ("timeZone", "disabled", "description") if schedule.get(name)},
+            **{
+                name: schedule[name] for name in ("timeZone", "disabled", "description") if schedule.get(name)
+            },
         }
         for schedule in value
     }
@@ -110,12 +114,16 @@ _STABILIZATION = 600
 class RegionAutoscaler(ComputeResource):
     """An autoscaler of a regional group."""
 
-    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+    def changes(
+        self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()
+    ) -> list[Change]:
         """Compare; a service that says its default stabilisation aloud asks for no change."""
         default = (state.get(_POLICY) or {}).get("stabilizationPeriod") == _STABILIZATION
         quiet = f"{_POLICY}.stabilizationPeriod"
         changes = super().changes(session, state, news, ignored)
-        return [change for change in changes if not (default and change.path == quiet and change.kind == "DELETE")]
+        return [
+            change for change in changes if not (default and change.path == quiet and change.kind == "DELETE")
+        ]
 
 
 REGION_AUTOSCALER = RegionAutoscaler(

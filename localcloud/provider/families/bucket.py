@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from localcloud.provider.check import Naming
-from localcloud.provider.diff import Change
 from localcloud.provider.errors import ApiError, PartialError, ProviderError
 from localcloud.provider.labels import plan_labels, read_labels
 from localcloud.provider.mapping import Body, Scope, Table, coerce, expand, flatten, look
 from localcloud.provider.plan import settle
 from localcloud.provider.resource import Request, Resource, Timeouts, changed
-from localcloud.provider.rest import RestClient
-from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-_CONDITION_NUMBERS = ("age", "numNewerVersions", "daysSinceNoncurrentTime", "daysSinceCustomTime", "sizeAboveBytes", "sizeBelowBytes")
+if TYPE_CHECKING:
+    from localcloud.provider.diff import Change
+    from localcloud.provider.rest import RestClient
+    from localcloud.provider.session import Session
+
+_CONDITION_NUMBERS = (
+    "age",
+    "numNewerVersions",
+    "daysSinceNoncurrentTime",
+    "daysSinceCustomTime",
+    "sizeAboveBytes",
+    "sizeBelowBytes",
+)
 _CONDITION_TEXTS = ("createdBefore", "customTimeBefore", "noncurrentTimeBefore")
-_CONDITION_LISTS = {"matchesPrefixes": "matchesPrefix", "matchesSuffixes": "matchesSuffix", "matchesStorageClasses": "matchesStorageClass"}
+_CONDITION_LISTS = {
+    "matchesPrefixes": "matchesPrefix",
+    "matchesSuffixes": "matchesSuffix",
+    "matchesStorageClasses": "matchesStorageClass",
+}
 _ZERO_SWITCHES = {
     "age": "sendAgeIfZero",
     "numNewerVersions": "sendNumNewerVersionsIfZero",
@@ -27,7 +40,7 @@ _ZERO_SWITCHES = {
 }
 
 
-def _write_rules(value: Any, _: Scope) -> Body:
+def _write_rules(value: Value, _: Scope) -> Body:
     return {"rule": [_write_rule(rule) for rule in value or []]}
 
 
@@ -62,7 +75,10 @@ def _read_rule(rule: Body, prior: Properties) -> Properties:
     state.update({switch: before.get(switch) is True for switch in _ZERO_SWITCHES.values()})
     state["withState"] = "ANY" if live is None else "LIVE" if live else "ARCHIVED"
     action = rule.get("action") or {}
-    return {"action": {"type": action.get("type", ""), "storageClass": action.get("storageClass", "")}, "condition": state}
+    return {
+        "action": {"type": action.get("type", ""), "storageClass": action.get("storageClass", "")},
+        "condition": state,
+    }
 
 
 _TABLE = Table(
@@ -77,7 +93,9 @@ _TABLE = Table(
         "cors.methods": "method",
         "cors.responseHeaders": "responseHeader",
     },
-    kept=frozenset({"uniformBucketLevelAccess", "versioning", "versioning.enabled", "hierarchicalNamespace.enabled"}),
+    kept=frozenset(
+        {"uniformBucketLevelAccess", "versioning", "versioning.enabled", "hierarchicalNamespace.enabled"}
+    ),
     local=frozenset({"deletionPolicy", "project", "forceDestroy", "labels"}),
     unsent=frozenset({"enableObjectRetention"}),
     writers={"lifecycleRules": _write_rules},
@@ -86,8 +104,12 @@ _TABLE = Table(
         "defaultEventBasedHold": lambda body, _: bool(body.get("defaultEventBasedHold")),
         "requesterPays": lambda body, _: bool(look(body, "billing.requesterPays")),
         "enableObjectRetention": lambda body, _: look(body, "objectRetention.mode") == "Enabled",
-        "hierarchicalNamespace": lambda body, _: {"enabled": bool(look(body, "hierarchicalNamespace.enabled"))},
-        "uniformBucketLevelAccess": lambda body, _: bool(look(body, "iamConfiguration.uniformBucketLevelAccess.enabled")),
+        "hierarchicalNamespace": lambda body, _: {
+            "enabled": bool(look(body, "hierarchicalNamespace.enabled"))
+        },
+        "uniformBucketLevelAccess": lambda body, _: bool(
+            look(body, "iamConfiguration.uniformBucketLevelAccess.enabled")
+        ),
         "publicAccessPrevention": lambda body, _: look(body, "iamConfiguration.publicAccessPrevention"),
         "rpo": lambda body, _: body.get("rpo") or None,
         "url": lambda body, _: f"gs://{body.get('name', '')}",
@@ -130,13 +152,19 @@ class Bucket(Resource):
             plan_labels(session, planned, attributed=True)
         return planned
 
-    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+    def changes(
+        self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()
+    ) -> list[Change]:
         """Compare; a namespace that is off is as good as none, and locations are in capitals."""
         location = news.get("location")
         news = {**news, "location": location.upper()} if isinstance(location, str) else news
         flat = not (state.get("hierarchicalNamespace") or {}).get("enabled")
         changes = super().changes(session, state, news, ignored)
-        return [change for change in changes if not (flat and change.path == "hierarchicalNamespace" and change.kind == "DELETE")]
+        return [
+            change
+            for change in changes
+            if not (flat and change.path == "hierarchicalNamespace" and change.kind == "DELETE")
+        ]
 
     def _scope(self, session: Session, properties: Properties) -> Scope:
         return Scope(session, session.project_of(properties), session.region, properties)
@@ -153,7 +181,9 @@ class Bucket(Resource):
         state = flatten(self.schema.fields, body, _TABLE, scope, prior)
         state["projectNumber"] = int(body.get("projectNumber") or 0)
         known = prior.get("project")
-        state["project"] = known if isinstance(known, str) and known else await _project_name(scope, state["projectNumber"])
+        state["project"] = (
+            known if isinstance(known, str) and known else await _project_name(scope, state["projectNumber"])
+        )
         state["deletionPolicy"] = state.get("deletionPolicy") or "DELETE"
         state["forceDestroy"] = bool(prior.get("forceDestroy"))
         if not state["softDeletePolicy"]:
@@ -167,8 +197,12 @@ class Bucket(Resource):
         rest = request.session.rest
         body = self._body(scope, request.planned)
         if request.planned.get("enableObjectRetention"):
-            raise ProviderError("enableObjectRetention is true: the local cloud keeps no retention of single objects; leave it out")
-        await rest.request("POST", rest.endpoints.storage_url("b", f"&prettyPrint=false&project={scope.project}"), body)
+            raise ProviderError(
+                "enableObjectRetention is true: the local cloud keeps no retention of single objects; leave it out"
+            )
+        await rest.request(
+            "POST", rest.endpoints.storage_url("b", f"&prettyPrint=false&project={scope.project}"), body
+        )
         name = str(body["name"])
         try:
             await self._visible(rest, name, self.timeouts.of("create", request.timeout))
@@ -179,8 +213,8 @@ class Bucket(Resource):
             raise PartialError(str(error), name, known) from error
         return name, settle(self.schema.fields, state, request.planned)
 
-    async def _visible(self, rest: RestClient, name: str, timeout: float) -> None:
-        async for _ in rest.polls(timeout, f"bucket {name}"):
+    async def _visible(self, rest: RestClient, name: str, within: float) -> None:
+        async for _ in rest.polls(within, f"bucket {name}"):
             try:
                 await rest.request("GET", rest.endpoints.storage_url(f"b/{name}"))
             except ApiError as error:
@@ -200,13 +234,21 @@ class Bucket(Resource):
             raise
         return await self._state(self._scope(session, state), body, state)
 
+    def full_id(self, session: Session, imported: str, state: Properties) -> str:
+        """Return the name."""
+        return str(state["name"])
+
     async def update(self, request: Request) -> Properties:
         """Patch what changed; what is set no more is sent as null."""
         rest = request.session.rest
         planned, prior = request.planned, request.prior
         scope = self._scope(request.session, planned)
         whole = self._body(scope, planned)
-        body = {name: whole.get(name) for name, names in _PATCHED.items() if changed(prior, planned, self.schema, names)}
+        body = {
+            name: whole.get(name)
+            for name, names in _PATCHED.items()
+            if changed(prior, planned, self.schema, names)
+        }
         labels, before = planned.get("effectiveLabels") or {}, prior.get("effectiveLabels") or {}
         if labels != before:
             body["labels"] = {**dict.fromkeys(before), **labels}
@@ -254,13 +296,21 @@ class Bucket(Resource):
                 raise
             return
         if listing.get("items"):
-            raise ProviderError(f"bucket {name!r} has Anywhere Caches, and a bucket that has any is not deleted; disable them first")
+            raise ProviderError(
+                f"bucket {name!r} has Anywhere Caches, and a bucket that has any is not deleted; disable them first"
+            )
 
 
 async def _delete_object(rest: RestClient, bucket: str, item: Body) -> None:
-    query = f"&generation={item['generation']}&prettyPrint=false" if item.get("generation") else "&prettyPrint=false"
+    query = (
+        f"&generation={item['generation']}&prettyPrint=false"
+        if item.get("generation")
+        else "&prettyPrint=false"
+    )
     try:
-        await rest.request("DELETE", rest.endpoints.storage_url(f"b/{bucket}/o/{quote(item['name'], safe='')}", query))
+        await rest.request(
+            "DELETE", rest.endpoints.storage_url(f"b/{bucket}/o/{quote(item['name'], safe='')}", query)
+        )
     except ApiError as error:
         if error.status != 404:
             raise

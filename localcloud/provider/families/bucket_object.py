@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from localcloud.provider.check import Naming
@@ -14,12 +13,23 @@ from localcloud.provider.errors import ApiError, PartialError, ProviderError
 from localcloud.provider.families.content import asset_bytes, multipart, sniff
 from localcloud.provider.plan import settle
 from localcloud.provider.resource import Request, Resource, Timeouts
-from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Asset, Properties
+from localcloud.provider.values import UNKNOWN, Asset, Properties, Value
 
-Body = dict[str, Any]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-_TEXTS = ("cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "storageClass")
+    from localcloud.provider.session import Session
+
+Body = dict[str, Value]
+
+_TEXTS = (
+    "cacheControl",
+    "contentDisposition",
+    "contentEncoding",
+    "contentLanguage",
+    "contentType",
+    "storageClass",
+)
 _HOLDS = ("eventBasedHold", "temporaryHold")
 _ANY_HASH = "different hash"
 
@@ -30,9 +40,13 @@ class BucketObject(Resource):
     timeouts = Timeouts(create=240, update=240, delete=240)
     naming = Naming(longest=255)
 
-    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+    def changes(
+        self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()
+    ) -> list[Change]:
         """Compare; content counts by what it hashes to, whatever hash the inputs mention."""
-        changes = super().changes(session, state, news, (*ignored, "content", "detectMd5hash", "sourceMd5hash"))
+        changes = super().changes(
+            session, state, news, (*ignored, "content", "detectMd5hash", "sourceMd5hash")
+        )
         wanted = _wanted_hash(news)
         if wanted is not None and wanted != state.get("md5hash"):
             changes.append(Change("detectMd5hash", "UPDATE", replaces=False))
@@ -57,12 +71,16 @@ class BucketObject(Resource):
         planned = request.planned
         bucket, name = str(planned["bucket"]), str(planned["name"])
         if _given(planned.get("customerEncryption")):
-            raise ProviderError("customerEncryption is set: the local cloud does not encrypt objects with keys of yours; leave it out")
+            raise ProviderError(
+                "customerEncryption is set: the local cloud does not encrypt objects with keys of yours; leave it out"
+            )
         content = _content(planned, request.session.folder)
         media_type = str(planned["contentType"]) if _given(planned.get("contentType")) else sniff(content)
         data, content_type = multipart(self._metadata(planned), content, media_type)
         rest = request.session.rest
-        await rest.request("POST", rest.endpoints.upload_url(bucket, name), content=data, content_type=content_type)
+        await rest.request(
+            "POST", rest.endpoints.upload_url(bucket, name), content=data, content_type=content_type
+        )
         resource_id = f"{bucket}-{name}"
         try:
             body = await rest.request("GET", self._url(request.session, bucket, name))
@@ -72,14 +90,21 @@ class BucketObject(Resource):
         return resource_id, settle(self.schema.fields, self._state(body, planned), planned)
 
     def _state(self, body: Body, prior: Properties) -> Properties:
-        def kept(name: str) -> Any:
+        def kept(name: str) -> Value:
             value = prior.get(name)
             return None if value is UNKNOWN else value
 
         md5 = str(body.get("md5Hash", ""))
-        state: Properties = {name: body.get(name, "") for name in (*_TEXTS, "crc32c", "mediaLink", "selfLink", "kmsKeyName")}
+        state: Properties = {
+            name: body.get(name, "") for name in (*_TEXTS, "crc32c", "mediaLink", "selfLink", "kmsKeyName")
+        }
         state.update({name: bool(body.get(name)) for name in _HOLDS})
-        state.update({name: kept(name) for name in ("content", "customerEncryption", "forceEmptyContentType", "source")})
+        state.update(
+            {
+                name: kept(name)
+                for name in ("content", "customerEncryption", "forceEmptyContentType", "source")
+            }
+        )
         state.update(
             bucket=kept("bucket") or body.get("bucket", ""),
             contexts=body.get("contexts") or None,
@@ -102,7 +127,9 @@ class BucketObject(Resource):
         if not bucket or not name:
             bucket, _, name = resource_id.removeprefix("gs://").partition("/")
             if not name:
-                raise ProviderError(f"id {resource_id!r} of {self.type}: not in the form BUCKET/NAME; import it by that")
+                raise ProviderError(
+                    f"id {resource_id!r} of {self.type}: not in the form BUCKET/NAME; import it by that"
+                )
             state = {**state, "bucket": bucket}
         try:
             body = await session.rest.request("GET", self._url(session, str(bucket), str(name)))
@@ -111,6 +138,10 @@ class BucketObject(Resource):
                 return None
             raise
         return self._state(body, state)
+
+    def full_id(self, session: Session, imported: str, state: Properties) -> str:
+        """Return the id as creation makes it."""
+        return f"{state['bucket']}-{state['name']}"
 
     async def update(self, request: Request) -> Properties:
         """Upload again if the content changed; set holds and retention otherwise."""
@@ -121,7 +152,11 @@ class BucketObject(Resource):
             return state
         rest = request.session.rest
         bucket, name = str(planned["bucket"]), str(planned["name"])
-        body = {hold: bool(planned.get(hold) is True) for hold in _HOLDS if bool(planned.get(hold)) != bool(request.prior.get(hold))}
+        body = {
+            hold: bool(planned.get(hold) is True)
+            for hold in _HOLDS
+            if bool(planned.get(hold)) != bool(request.prior.get(hold))
+        }
         if planned.get("retention") != request.prior.get("retention"):
             body["retention"] = planned.get("retention")  # type: ignore[assignment]
         if body:
@@ -132,20 +167,24 @@ class BucketObject(Resource):
     async def delete(self, request: Request) -> None:
         """Delete the object; one that is gone already is as wanted."""
         try:
-            await request.session.rest.request("DELETE", self._url(request.session, str(request.prior["bucket"]), str(request.prior["name"])))
+            await request.session.rest.request(
+                "DELETE", self._url(request.session, str(request.prior["bucket"]), str(request.prior["name"]))
+            )
         except ApiError as error:
             if error.status != 404:
                 raise
 
 
-def _given(value: Any) -> bool:
+def _given(value: Value) -> bool:
     return value not in (None, UNKNOWN, "", {}, [])
 
 
 def _content(planned: Properties, folder: Path | None) -> bytes:
     source, text = planned.get("source"), planned.get("content")
     if isinstance(source, Asset) == isinstance(text, str):
-        raise ProviderError(f"object {planned.get('name')!r}: exactly one of content and source says what it holds; set one")
+        raise ProviderError(
+            f"object {planned.get('name')!r}: exactly one of content and source says what it holds; set one"
+        )
     return asset_bytes(source, folder) if isinstance(source, Asset) else str(text).encode()
 
 

@@ -9,10 +9,10 @@ import secrets
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from localcloud.provider.errors import ProviderError
-from localcloud.provider.values import Asset
+from localcloud.provider.values import Asset, Value
 
 # The first bytes by which Google's clients, like browsers, tell a type (WHATWG MIME Sniffing, the common ones).
 _MAGIC: Final = (
@@ -42,7 +42,9 @@ def sniff(content: bytes) -> str:
         return "text/html; charset=utf-8"
     if start.startswith(b"<?xml"):
         return "text/xml; charset=utf-8"
-    return "application/octet-stream" if any(byte in _BINARY for byte in head) else "text/plain; charset=utf-8"
+    return (
+        "application/octet-stream" if any(byte in _BINARY for byte in head) else "text/plain; charset=utf-8"
+    )
 
 
 def asset_bytes(asset: Asset, folder: Path | None) -> bytes:
@@ -52,14 +54,20 @@ def asset_bytes(asset: Asset, folder: Path | None) -> bytes:
     if asset.source == "text":
         return str(asset.content).encode()
     if asset.source != "path":
-        raise ProviderError(f"asset {asset.content!r}: only texts and files can be uploaded here; download it, and give pulumi.FileAsset(PATH)")
+        raise ProviderError(
+            f"asset {asset.content!r}: only texts and files can be uploaded here; download it, and give pulumi.FileAsset(PATH)"
+        )
     path = _absolute(str(asset.content), folder)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ProviderError(f"asset {asset.content!r}: {path}: {error.strerror}; give pulumi.FileAsset an absolute path") from error
+        raise ProviderError(
+            f"asset {asset.content!r}: {path}: {error.strerror}; give pulumi.FileAsset an absolute path"
+        ) from error
     if asset.hash and hashlib.sha256(content).hexdigest() != asset.hash:
-        raise ProviderError(f"asset {asset.content!r}: {path} is not the file the engine saw, or it changed meanwhile; run the command again")
+        raise ProviderError(
+            f"asset {asset.content!r}: {path} is not the file the engine saw, or it changed meanwhile; run the command again"
+        )
     return content
 
 
@@ -69,7 +77,8 @@ def _absolute(text: str, folder: Path | None) -> Path:
         return path
     if folder is None:
         raise ProviderError(
-            f"asset {text!r}: a relative path, and the folder that it is relative to cannot be found out; give pulumi.FileAsset an absolute path"
+            f"asset {text!r}: a relative path, and the folder it is relative to cannot be found out; "
+            "give pulumi.FileAsset an absolute path"
         )
     return folder / path
 
@@ -80,17 +89,27 @@ def _archive_bytes(asset: Asset, folder: Path | None) -> bytes:
         return _zip({name: asset_bytes(item, folder) for name, item in _assets(asset.content).items()})
     path = _absolute(str(asset.content), folder)
     if path.is_dir():
-        return _zip({str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()})
+        return _zip(
+            {
+                str(file.relative_to(path)): file.read_bytes()
+                for file in sorted(path.rglob("*"))
+                if file.is_file()
+            }
+        )
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ProviderError(f"archive {asset.content!r}: {path}: {error.strerror}; give pulumi.FileArchive an absolute path") from error
+        raise ProviderError(
+            f"archive {asset.content!r}: {path}: {error.strerror}; give pulumi.FileArchive an absolute path"
+        ) from error
     if not (zipfile.is_zipfile(io.BytesIO(content)) or _is_tar(content)):
-        raise ProviderError(f"archive {asset.content!r}: {path} is neither a zip nor a tar file; give pulumi.FileAsset for plain files")
+        raise ProviderError(
+            f"archive {asset.content!r}: {path} is neither a zip nor a tar file; give pulumi.FileAsset for plain files"
+        )
     return content
 
 
-def _assets(content: Any) -> dict[str, Asset]:
+def _assets(content: Value) -> dict[str, Asset]:
     return {name: item for name, item in (content or {}).items() if isinstance(item, Asset)}
 
 
@@ -111,9 +130,12 @@ def _zip(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def multipart(metadata: dict[str, Any], content: bytes, media_type: str) -> tuple[bytes, str]:
+def multipart(metadata: dict[str, Value], content: bytes, media_type: str) -> tuple[bytes, str]:
     """Return the body and content type of an upload: the object's metadata, then its content."""
     boundary = secrets.token_hex(30)
     head = f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{json.dumps(metadata, separators=(',', ':'))}\n\r\n"
     middle = f"--{boundary}\r\nContent-Type: {media_type}\r\n\r\n"
-    return head.encode() + middle.encode() + content + f"\r\n--{boundary}--\r\n".encode(), f"multipart/related; boundary={boundary}"
+    return (
+        head.encode() + middle.encode() + content + f"\r\n--{boundary}--\r\n".encode(),
+        f"multipart/related; boundary={boundary}",
+    )

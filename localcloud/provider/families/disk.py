@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from localcloud.provider.equality import last_segment, relative_link
 from localcloud.provider.mapping import v1_link
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-Body = dict[str, Any]
+Body = dict[str, Value]
 
 # Property and API name of what is set when the disk is made from something rather than attached.
 _INITIAL = {
@@ -21,13 +19,22 @@ _INITIAL = {
     "storagePool": "storagePool",
 }
 _ATTACHED = ("deviceName", "interface", "mode", "type", "architecture")
-_KEY = {"kmsKeySelfLink": "kmsKeyName", "kmsKeyServiceAccount": "kmsKeyServiceAccount", "rawKey": "rawKey", "rsaEncryptedKey": "rsaEncryptedKey"}
+_KEY = {
+    "kmsKeySelfLink": "kmsKeyName",
+    "kmsKeyServiceAccount": "kmsKeyServiceAccount",
+    "rawKey": "rawKey",
+    "rsaEncryptedKey": "rsaEncryptedKey",
+}
 _SCRATCH_GB = 375
 
 
 def write_disk(disk: Properties, *, first: bool, image: str) -> Body:
     """Write one disk; `image` is its source image's link. Sizes travel as text, as 64-bit integers do in Google's JSON."""
-    given = {name: value for name, value in disk.items() if value not in (None, UNKNOWN, "", 0, {}, []) or value is True}
+    given: Properties = {
+        name: value
+        for name, value in disk.items()
+        if value not in (None, UNKNOWN, "", 0, {}, []) or value is True
+    }
     size = str(given["diskSizeGb"]) if "diskSizeGb" in given else ""
     body: Body = {name: given[name] for name in _ATTACHED if name in given}
     if given.get("autoDelete"):
@@ -97,10 +104,10 @@ def read_disk(disk: Body, prior: Properties) -> Properties:
     }
 
 
-def _known(value: Any) -> Any:
+def _known(value: Value) -> Value:
     return None if value is UNKNOWN else value
 
 
-def _read_key(key: Body, prior: Any) -> Properties:
+def _read_key(key: Body, prior: Value) -> Properties:
     account = prior.get("kmsKeyServiceAccount", "") if isinstance(prior, dict) else ""
     return {"kmsKeySelfLink": key.get("kmsKeyName", ""), "kmsKeyServiceAccount": account or ""}

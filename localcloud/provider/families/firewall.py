@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.compute import ComputeResource, Settings, Step
 from localcloud.provider.links import read_link, reference
 from localcloud.provider.mapping import OMIT, Body, Scope, Table
 
+if TYPE_CHECKING:
+    from localcloud.provider.values import Value
 
-def _write_log(value: Any, scope: Scope) -> Any:
+
+def _write_log(value: Value, scope: Scope) -> Value:
     if isinstance(value, dict):
         return {"enable": True, "metadata": value.get("metadata")}
     return {"enable": bool(scope.properties.get("enableLogging") is True)}
 
 
-def _read_log(body: Body, _: Scope) -> Any:
+def _read_log(body: Body, _: Scope) -> Value:
     log = body.get("logConfig") or {}
     return {"metadata": log.get("metadata", "")} if log.get("enable") else None
 
@@ -30,7 +33,11 @@ _TABLE = Table(
     kept=frozenset({"priority", "disabled", "description"}),
     local=frozenset({"deletionPolicy", "project"}),
     unread=frozenset({"params"}),
-    writers={"network": reference("global/networks"), "logConfig": _write_log, "enableLogging": lambda _, __: OMIT},
+    writers={
+        "network": reference("global/networks"),
+        "logConfig": _write_log,
+        "enableLogging": lambda _, __: OMIT,
+    },
     readers={
         "network": read_link("network"),
         "logConfig": _read_log,
@@ -39,7 +46,7 @@ _TABLE = Table(
 )
 
 
-def _known(value: Any) -> Any:
+def _known(value: Value) -> Value:
     return value if isinstance(value, bool) else None
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from localcloud.provider.compute import ComputeResource, Settings, Step
 from localcloud.provider.links import full_link, read_link, read_region, reference, region_link
 from localcloud.provider.mapping import OMIT, Scope, Table
-from localcloud.provider.session import Session
 from localcloud.provider.values import UNKNOWN, Properties
+
+if TYPE_CHECKING:
+    from localcloud.provider.session import Session
 
 
 def _address(value: object, scope: Scope) -> object:
@@ -35,7 +39,9 @@ _TABLE = Table(
         "backendService": read_link("backendService"),
         "network": read_link("network"),
         "subnetwork": read_link("subnetwork"),
-        "serviceDirectoryRegistrations": lambda body, _: (body.get("serviceDirectoryRegistrations") or [None])[0],
+        "serviceDirectoryRegistrations": lambda body, _: (
+            body.get("serviceDirectoryRegistrations") or [None]
+        )[0],
         "noAutomateDnsZone": lambda _, scope: _flag(scope.properties.get("noAutomateDnsZone")),
         "recreateClosedPsc": lambda _, scope: bool(scope.properties.get("recreateClosedPsc")),
     },

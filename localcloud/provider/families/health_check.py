@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.compute import ComputeResource, Settings, Step
 from localcloud.provider.errors import ProviderError
 from localcloud.provider.links import read_region, region_link
 from localcloud.provider.mapping import Body, Scope, Table, expand
+
+if TYPE_CHECKING:
+    from localcloud.provider.values import Value
 
 _PROTOCOLS = {
     "httpHealthCheck": "HTTP",
@@ -20,11 +23,11 @@ _PROTOCOLS = {
 }
 
 
-def _write_log(value: Any, _: Scope) -> Any:
+def _write_log(value: Value, _: Scope) -> Value:
     return {"enable": bool(value.get("enable"))} if isinstance(value, dict) else None
 
 
-def _read_log(body: Body, _: Scope) -> Any:
+def _read_log(body: Body, _: Scope) -> Value:
     return {"enable": bool((body.get("logConfig") or {}).get("enable"))}
 
 
@@ -59,7 +62,10 @@ def _settings(collection: str, *, regional: bool) -> Settings:
     )
 
 
-HEALTH_CHECK = HealthCheck("gcp:compute/healthCheck:HealthCheck", _settings("global/healthChecks", regional=False))
+HEALTH_CHECK = HealthCheck(
+    "gcp:compute/healthCheck:HealthCheck", _settings("global/healthChecks", regional=False)
+)
 REGION_HEALTH_CHECK = HealthCheck(
-    "gcp:compute/regionHealthCheck:RegionHealthCheck", _settings("regions/{region}/healthChecks", regional=True)
+    "gcp:compute/regionHealthCheck:RegionHealthCheck",
+    _settings("regions/{region}/healthChecks", regional=True),
 )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from localcloud.provider.diff import Change
 from localcloud.provider.errors import ApiError, ProviderError
 from localcloud.provider.families.iam_policy import (
     Condition,
@@ -17,11 +16,14 @@ from localcloud.provider.families.iam_policy import (
     without_member,
 )
 from localcloud.provider.resource import Request, Resource, Timeouts
-from localcloud.provider.rest import RestClient
-from localcloud.provider.session import Session
-from localcloud.provider.values import Properties
+from localcloud.provider.values import Properties, Value
 
-Body = dict[str, Any]
+if TYPE_CHECKING:
+    from localcloud.provider.diff import Change
+    from localcloud.provider.rest import RestClient
+    from localcloud.provider.session import Session
+
+Body = dict[str, Value]
 _OPTIONS = {"options": {"requestedPolicyVersion": 3}}
 
 
@@ -38,7 +40,9 @@ class ProjectPolicy:
 
     async def get(self, rest: RestClient) -> Body:
         """Return the policy."""
-        return await rest.request("POST", rest.endpoints.resource_manager_url(f"{self.key}:getIamPolicy"), _OPTIONS)
+        return await rest.request(
+            "POST", rest.endpoints.resource_manager_url(f"{self.key}:getIamPolicy"), _OPTIONS
+        )
 
     async def set(self, rest: RestClient, policy: Body) -> None:
         """Replace the policy."""
@@ -59,7 +63,9 @@ class BucketPolicy:
 
     async def get(self, rest: RestClient) -> Body:
         """Return the policy."""
-        return await rest.request("GET", rest.endpoints.storage_url(f"b/{self.bucket}/iam", "&optionsRequestedPolicyVersion=3"))
+        return await rest.request(
+            "GET", rest.endpoints.storage_url(f"b/{self.bucket}/iam", "&optionsRequestedPolicyVersion=3")
+        )
 
     async def set(self, rest: RestClient, policy: Body) -> None:
         """Replace the policy."""
@@ -79,7 +85,9 @@ class ServiceAccountPolicy:
 
     async def get(self, rest: RestClient) -> Body:
         """Return the policy."""
-        return await rest.request("POST", rest.endpoints.iam_url(f"{self.name}:getIamPolicy", "&options.requestedPolicyVersion=3"))
+        return await rest.request(
+            "POST", rest.endpoints.iam_url(f"{self.name}:getIamPolicy", "&options.requestedPolicyVersion=3")
+        )
 
     async def set(self, rest: RestClient, policy: Body) -> None:
         """Replace the policy."""
@@ -107,10 +115,16 @@ class IamMember(Resource):
         if self.owner == "project":
             project = given.removeprefix("projects/")
             return ProjectPolicy(project), project, project
-        name = given if given.startswith("projects/") else f"projects/{session.project_of({})}/serviceAccounts/{given}"
+        name = (
+            given
+            if given.startswith("projects/")
+            else f"projects/{session.project_of({})}/serviceAccounts/{given}"
+        )
         return ServiceAccountPolicy(name), name, name
 
-    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+    def changes(
+        self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()
+    ) -> list[Change]:
         """Compare, with the owner written as states have it."""
         if isinstance(news.get(self.owner), str):
             news = {**news, self.owner: self._holder(session, news)[2]}
@@ -123,8 +137,12 @@ class IamMember(Resource):
         holder, start, owner = self._holder(request.session, planned)
         timeout = self.timeouts.of("create", request.timeout)
         rest = request.session.rest
-        await change_policy(rest, holder, lambda policy: with_member(policy, role, member, condition), timeout)
-        policy = await wait_for_policy(rest, holder, lambda policy: has_member(policy, role, member, condition), timeout)
+        await change_policy(
+            rest, holder, lambda policy: with_member(policy, role, member, condition), timeout
+        )
+        policy = await wait_for_policy(
+            rest, holder, lambda policy: has_member(policy, role, member, condition), timeout
+        )
         resource_id = f"{start}/{role}/{member}" + _condition_suffix(condition)
         return resource_id, self._state(owner, policy, planned)
 
@@ -132,7 +150,12 @@ class IamMember(Resource):
         condition = properties.get("condition")
         return {
             self.owner: owner,
-            "condition": {"description": "", **{name: value for name, value in condition.items() if value is not None}} if condition else None,
+            "condition": {
+                "description": "",
+                **{name: value for name, value in condition.items() if value is not None},
+            }
+            if condition
+            else None,
             "etag": policy.get("etag", ""),
             "member": properties["member"],
             "role": properties["role"],
@@ -152,6 +175,11 @@ class IamMember(Resource):
             return None
         return self._state(owner, policy, properties)
 
+    def full_id(self, session: Session, imported: str, state: Properties) -> str:
+        """Return the id as creation makes it."""
+        start = self._holder(session, state)[1]
+        return f"{start}/{state['role']}/{state['member']}{_condition_suffix(_condition(state))}"
+
     def _parse(self, resource_id: str) -> Properties:
         parts = resource_id.split()
         if len(parts) == 3:
@@ -159,7 +187,9 @@ class IamMember(Resource):
         start, found, rest = resource_id.partition("/roles/")
         role, _, member = rest.partition("/")
         if not (found and member):
-            raise ProviderError(f"id {resource_id!r} of {self.type}: not in the form '{self.owner.upper()} ROLE MEMBER'; import it by that")
+            raise ProviderError(
+                f"id {resource_id!r} of {self.type}: not in the form '{self.owner.upper()} ROLE MEMBER'; import it by that"
+            )
         return {self.owner: start, "role": f"roles/{role}", "member": member}
 
     async def delete(self, request: Request) -> None:
@@ -173,10 +203,16 @@ class IamMember(Resource):
             await change_policy(
                 rest,
                 holder,
-                lambda policy: without_member(policy, role, member, condition) if has_member(policy, role, member, condition) else None,
+                lambda policy: (
+                    without_member(policy, role, member, condition)
+                    if has_member(policy, role, member, condition)
+                    else None
+                ),
                 timeout,
             )
-            await wait_for_policy(rest, holder, lambda policy: not has_member(policy, role, member, condition), timeout)
+            await wait_for_policy(
+                rest, holder, lambda policy: not has_member(policy, role, member, condition), timeout
+            )
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -192,9 +228,13 @@ def _condition(properties: Properties) -> Condition:
     condition = properties.get("condition")
     if not isinstance(condition, dict):
         return None
-    return {name: str(condition[name]) for name in ("title", "expression", "description") if condition.get(name)}
+    return {
+        name: str(condition[name]) for name in ("title", "expression", "description") if condition.get(name)
+    }
 
 
 BUCKET_IAM_MEMBER = IamMember("gcp:storage/bucketIAMMember:BucketIAMMember", "bucket", keeps_meta=True)
 PROJECT_IAM_MEMBER = IamMember("gcp:projects/iAMMember:IAMMember", "project", keeps_meta=False)
-SERVICE_ACCOUNT_IAM_MEMBER = IamMember("gcp:serviceaccount/iAMMember:IAMMember", "serviceAccountId", keeps_meta=False)
+SERVICE_ACCOUNT_IAM_MEMBER = IamMember(
+    "gcp:serviceaccount/iAMMember:IAMMember", "serviceAccountId", keeps_meta=False
+)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
 from localcloud.provider.errors import ApiError
-from localcloud.provider.rest import RestClient
+from localcloud.provider.values import Value
 
-Body = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.provider.rest import RestClient
+
+Body = dict[str, Value]
 Condition = dict[str, str] | None
 
 
@@ -34,14 +38,18 @@ class PolicyHolder(Protocol):
 _locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
-async def change_policy(rest: RestClient, holder: PolicyHolder, edit: Callable[[Body], Body | None], timeout: float) -> None:
+async def change_policy(
+    rest: RestClient, holder: PolicyHolder, edit: Callable[[Body], Body | None], within: float
+) -> None:
     """Change a policy; `edit` returns the new one, or None if there is nothing to do.
 
     Changes of one policy take turns here; one by somebody else meanwhile (409, 412) has it tried again from the start.
     """
-    lock = _locks.setdefault(f"{id(asyncio.get_running_loop())} {rest.endpoints.storage} {holder.key}", asyncio.Lock())
+    lock = _locks.setdefault(
+        f"{id(asyncio.get_running_loop())} {rest.endpoints.storage} {holder.key}", asyncio.Lock()
+    )
     async with lock:
-        async for _ in rest.polls(timeout, f"IAM policy of {holder.key}"):
+        async for _ in rest.polls(within, f"IAM policy of {holder.key}"):
             wanted = edit(await holder.get(rest))
             if wanted is None:
                 return
@@ -55,10 +63,10 @@ async def change_policy(rest: RestClient, holder: PolicyHolder, edit: Callable[[
 
 
 async def wait_for_policy(
-    rest: RestClient, holder: PolicyHolder, visible: Callable[[Body], bool], timeout: float
+    rest: RestClient, holder: PolicyHolder, visible: Callable[[Body], bool], within: float
 ) -> Body:
     """Read a policy until a change shows in it, and return it."""
-    async for _ in rest.polls(timeout, f"IAM policy of {holder.key}"):
+    async for _ in rest.polls(within, f"IAM policy of {holder.key}"):
         policy = await holder.get(rest)
         if visible(policy):
             return policy
@@ -69,7 +77,9 @@ def has_member(policy: Body, role: str, member: str, condition: Condition) -> bo
     """Tell whether a policy gives the role to the member under this condition."""
     wanted = member.casefold()
     return any(
-        binding.get("role") == role and _condition(binding) == condition and any(other.casefold() == wanted for other in binding.get("members", []))
+        binding.get("role") == role
+        and _condition(binding) == condition
+        and any(other.casefold() == wanted for other in binding.get("members", []))
         for binding in policy.get("bindings") or []
     )
 

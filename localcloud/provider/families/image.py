@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.equality import last_segment, relative_link
 from localcloud.provider.errors import ApiError, ProviderError
 from localcloud.provider.mapping import v1_link
-from localcloud.provider.session import Session
-from localcloud.provider.values import Properties
+
+if TYPE_CHECKING:
+    from localcloud.provider.session import Session
+    from localcloud.provider.values import Properties, Value
 
 GET_IMAGE = "gcp:compute/getImage:getImage"
 
@@ -23,17 +25,21 @@ async def get_image(session: Session, arguments: Properties) -> Properties:
     if unknown:
         raise ProviderError(f"{unknown[0]} is no argument of {GET_IMAGE}; it has {', '.join(_ARGUMENTS)}")
     if arguments.get("filter"):
-        raise ProviderError(f"filter is {arguments['filter']!r}: the local cloud finds images by name or family only; give one of these")
+        raise ProviderError(
+            f"filter is {arguments['filter']!r}: the local cloud finds images by name or family only; give one of these"
+        )
     project = session.project_of(arguments)
     name, family = arguments.get("name"), arguments.get("family")
     if bool(name) == bool(family):
-        raise ProviderError(f"name is {name!r} and family is {family!r}: exactly one of them names an image; set one")
+        raise ProviderError(
+            f"name is {name!r} and family is {family!r}: exactly one of them names an image; set one"
+        )
     path = f"projects/{project}/global/images/" + (str(name) if name else f"family/{family}")
     image = await session.rest.request("GET", session.rest.endpoints.compute_url(path))
-    return _properties(image, project, family=bool(family), most_recent=bool(arguments.get("mostRecent")))
+    return _properties(image, project, most_recent=bool(arguments.get("mostRecent")))
 
 
-def _properties(image: dict[str, Any], project: str, *, family: bool, most_recent: bool) -> Properties:
+def _properties(image: dict[str, Value], project: str, *, most_recent: bool) -> Properties:
     return {
         "archiveSizeBytes": int(image.get("archiveSizeBytes") or 0),
         "creationTimestamp": image.get("creationTimestamp", ""),
@@ -70,7 +76,9 @@ async def resolve_image(session: Session, project: str, text: str) -> str:
         return await _first(session, text, [f"projects/{project}/global/images/family/{parts[1]}"])
     owner, name = (parts[0], parts[-1]) if len(parts) in (2, 3) else (project, parts[0])
     if len(parts) > 3 or (len(parts) == 3 and parts[1] != "family"):
-        raise ProviderError(f"image {text!r}: not a link, project/name, project/family/name, family/name or name; use one of these")
+        raise ProviderError(
+            f"image {text!r}: not a link, project/name, project/family/name, family/name or name; use one of these"
+        )
     base = f"projects/{owner}/global/images/"
     choices = [f"{base}family/{name}"] if len(parts) == 3 else [f"{base}{name}", f"{base}family/{name}"]
     return await _first(session, text, choices)
@@ -85,7 +93,9 @@ async def _first(session: Session, text: str, choices: list[str]) -> str:
                 raise
         else:
             return choice
-    raise ProviderError(f"image {text!r}: there is none such (looked for {', '.join(choices)}); see `gcloud compute images list`")
+    raise ProviderError(
+        f"image {text!r}: there is none such (looked for {', '.join(choices)}); see `gcloud compute images list`"
+    )
 
 
 def same_image(old: str, new: str) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import binascii
 import itertools
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.check import Naming
 from localcloud.provider.compute import ComputeResource, Settings, has_labels
-from localcloud.provider.diff import Change
 from localcloud.provider.equality import canonical_scope, last_segment
 from localcloud.provider.families.disk import read_disk, write_disk
 from localcloud.provider.families.image import resolve_image, same_image
@@ -20,8 +18,13 @@ from localcloud.provider.labels import read_labels
 from localcloud.provider.links import resolve
 from localcloud.provider.mapping import Body, Scope, Table, expand, flatten, look, v1_link
 from localcloud.provider.resource import Request, Timeouts
-from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.provider.diff import Change
+    from localcloud.provider.session import Session
 
 _PROPERTIES = "properties"
 _LONGEST_LONG_PREFIX = 37
@@ -55,8 +58,25 @@ _TABLE = Table(
         }
     ),
     local=frozenset(
-        {"namePrefix", "project", "region", "labels", "disks", "networkInterfaces", "scheduling", "serviceAccount", "tags", "metadata"}
-        | {"metadataStartupScript", "partnerMetadata", "reservationAffinity", "resourcePolicies", "enableDisplay"}
+        {
+            "namePrefix",
+            "project",
+            "region",
+            "labels",
+            "disks",
+            "networkInterfaces",
+            "scheduling",
+            "serviceAccount",
+            "tags",
+            "metadata",
+        }
+        | {
+            "metadataStartupScript",
+            "partnerMetadata",
+            "reservationAffinity",
+            "resourcePolicies",
+            "enableDisplay",
+        }
     ),
     unread=frozenset({"resourceManagerTags"}),
 )
@@ -67,7 +87,9 @@ class InstanceTemplate(ComputeResource):
 
     never_updated = True
 
-    def __init__(self, resource_type: str, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, resource_type: str, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         super().__init__(resource_type, settings)
         self._now = now
         self._count = itertools.count(1)
@@ -77,12 +99,17 @@ class InstanceTemplate(ComputeResource):
         planned = super().plan(session, inputs, prior)
         account = planned.get("serviceAccount")
         if isinstance(account, dict) and isinstance(account.get("scopes"), list):
-            planned["serviceAccount"] = {**account, "scopes": [canonical_scope(scope) for scope in account["scopes"]]}
+            planned["serviceAccount"] = {
+                **account,
+                "scopes": [canonical_scope(scope) for scope in account["scopes"]],
+            }
         if prior is None and not inputs.get("name"):
             planned["name"] = UNKNOWN
         return planned
 
-    def changes(self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()) -> list[Change]:
+    def changes(
+        self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()
+    ) -> list[Change]:
         """Compare, with images named in other ways taken for what they mean."""
         return super().changes(session, state, _as_in_state(state, news), ignored)
 
@@ -92,17 +119,28 @@ class InstanceTemplate(ComputeResource):
         inner = body.setdefault(_PROPERTIES, {})
         body["name"] = planned["name"]
         disks = planned.get("disks") or []
-        inner["disks"] = [write_disk(disk, first=index == 0, image=disk.get("sourceImage") or "") for index, disk in enumerate(disks)]
+        inner["disks"] = [
+            write_disk(disk, first=index == 0, image=disk.get("sourceImage") or "")
+            for index, disk in enumerate(disks)
+        ]
         if planned.get("networkInterfaces"):
-            inner["networkInterfaces"] = [write_interface(interface, scope) for interface in planned["networkInterfaces"]]
+            inner["networkInterfaces"] = [
+                write_interface(interface, scope) for interface in planned["networkInterfaces"]
+            ]
         inner["scheduling"] = write_scheduling(planned.get("scheduling"))
         metadata = dict(planned.get("metadata") or {})
         if planned.get("metadataStartupScript"):
             metadata["startup-script"] = planned["metadataStartupScript"]
-        inner["metadata"] = {"items": [{"key": key, "value": str(metadata[key])} for key in sorted(metadata)]} if metadata else {}
+        inner["metadata"] = (
+            {"items": [{"key": key, "value": str(metadata[key])} for key in sorted(metadata)]}
+            if metadata
+            else {}
+        )
         account = planned.get("serviceAccount")
         if isinstance(account, dict):
-            inner["serviceAccounts"] = [{"email": account.get("email") or "default", "scopes": sorted(account.get("scopes") or [])}]
+            inner["serviceAccounts"] = [
+                {"email": account.get("email") or "default", "scopes": sorted(account.get("scopes") or [])}
+            ]
         if planned.get("tags"):
             inner["tags"] = {"items": planned["tags"]}
         if has_labels(planned):
@@ -116,10 +154,15 @@ class InstanceTemplate(ComputeResource):
         if planned.get("resourcePolicies"):
             inner["resourcePolicies"] = [last_segment(planned["resourcePolicies"])]
         if planned.get("partnerMetadata"):
-            inner["partnerMetadata"] = {key: {"entries": value} for key, value in planned["partnerMetadata"].items()}
+            inner["partnerMetadata"] = {
+                key: {"entries": value} for key, value in planned["partnerMetadata"].items()
+            }
         affinity = planned.get("reservationAffinity")
         if isinstance(affinity, dict):
-            inner["reservationAffinity"] = {"consumeReservationType": affinity["type"], **(affinity.get("specificReservation") or {})}
+            inner["reservationAffinity"] = {
+                "consumeReservationType": affinity["type"],
+                **(affinity.get("specificReservation") or {}),
+            }
 
     def state(self, scope: Scope, body: Body, prior: Properties) -> Properties:
         """Read the template."""
@@ -130,11 +173,17 @@ class InstanceTemplate(ComputeResource):
             read_disk(disk, before[at] if at < len(before) and isinstance(before[at], dict) else {})
             for at, disk in enumerate(inner.get("disks") or [])
         ]
-        state["networkInterfaces"] = [read_interface(item, scope) for item in inner.get("networkInterfaces") or []]
+        state["networkInterfaces"] = [
+            read_interface(item, scope) for item in inner.get("networkInterfaces") or []
+        ]
         state["scheduling"] = read_scheduling(inner.get("scheduling"))
         self._read_metadata(state, inner, prior)
         accounts = inner.get("serviceAccounts") or []
-        state["serviceAccount"] = {"email": accounts[0].get("email", ""), "scopes": accounts[0].get("scopes") or []} if accounts else None
+        state["serviceAccount"] = (
+            {"email": accounts[0].get("email", ""), "scopes": accounts[0].get("scopes") or []}
+            if accounts
+            else None
+        )
         state["tags"] = look(inner, "tags.items") or []
         state["tagsFingerprint"] = look(inner, "tags.fingerprint") or ""
         state["project"] = scope.project
@@ -165,7 +214,11 @@ class InstanceTemplate(ComputeResource):
         disks = []
         for disk in planned.get("disks") or []:
             image = disk.get("sourceImage")
-            found = await resolve_image(request.session, project, image) if isinstance(image, str) and image else ""
+            found = (
+                await resolve_image(request.session, project, image)
+                if isinstance(image, str) and image
+                else ""
+            )
             disks.append({**disk, "sourceImage": found})
         planned["disks"] = disks
         return await super().create(Request(request.session, planned, request.timeout))
@@ -182,12 +235,6 @@ class InstanceTemplate(ComputeResource):
             return f"{prefix[:54]}{digest:08x}"[:63]
         return f"{prefix}{moment}{next(self._count):08x}"
 
-    async def fetch(self, session: Session, path: str, operation: Body) -> Body:
-        """Get a template, by the id that the operation names if there is one."""
-        target = operation.get("targetId")
-        where = f"{path.rpartition('/')[0]}/{target}" if target else path
-        return await session.rest.request("GET", session.rest.endpoints.compute_url(where, "&view=FULL"))
-
     async def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
         """Read by the numeric id in the state; a template of the same name that came later is another one."""
         unique = str(state.get("selfLinkUnique") or "").partition("?uniqueId=")[2]
@@ -198,7 +245,11 @@ class InstanceTemplate(ComputeResource):
 
 
 def _read_affinity(affinity: Body) -> Properties:
-    specific = {"key": affinity.get("key", ""), "values": affinity.get("values") or []} if affinity.get("key") else None
+    specific = (
+        {"key": affinity.get("key", ""), "values": affinity.get("values") or []}
+        if affinity.get("key")
+        else None
+    )
     return {"type": affinity.get("consumeReservationType", ""), "specificReservation": specific}
 
 
@@ -208,13 +259,15 @@ def _as_in_state(state: Properties, news: Properties) -> Properties:
     olds = state.get("disks") or []
     disks = news.get("disks")
     if isinstance(disks, list):
-        result["disks"] = [_disk_as_in_state(olds[at] if at < len(olds) else {}, disk) for at, disk in enumerate(disks)]
+        result["disks"] = [
+            _disk_as_in_state(olds[at] if at < len(olds) else {}, disk) for at, disk in enumerate(disks)
+        ]
     if not news.get("name") and news.get("namePrefix"):
         result["name"] = state.get("name")
     return result
 
 
-def _disk_as_in_state(old: Properties, disk: Any) -> Any:
+def _disk_as_in_state(old: Properties, disk: Value) -> Value:
     if not isinstance(disk, dict):
         return disk
     before, after = old.get("sourceImage"), disk.get("sourceImage")
@@ -240,5 +293,7 @@ INSTANCE_TEMPLATE = InstanceTemplate(
         timeouts=Timeouts(create=240, update=None, delete=240),
         schema_version="1",
         naming=Naming(prefix_property="namePrefix"),
+        read_by_id=True,
+        view="&view=FULL",
     ),
 )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from localcloud.provider.links import resolve
 from localcloud.provider.mapping import Scope, v1_link
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-Body = dict[str, Any]
+Body = dict[str, Value]
 
 _PROJECT = re.compile(r"projects/([^/]+)/")
 _PLAIN = {
@@ -37,17 +36,29 @@ def write_interface(interface: Properties, scope: Scope) -> Body:
         body["subnetwork"] = resolve(given["subnetwork"], "regions/{region}/subnetworks", scope)
     if "accessConfigs" in given:
         body["accessConfigs"] = [
-            _without_unset({"type": "ONE_TO_ONE_NAT", "natIP": config.get("natIp"), "networkTier": config.get("networkTier")})
+            _without_unset(
+                {
+                    "type": "ONE_TO_ONE_NAT",
+                    "natIP": config.get("natIp"),
+                    "networkTier": config.get("networkTier"),
+                }
+            )
             for config in given["accessConfigs"]
         ]
     if "ipv6AccessConfigs" in given:
         body["ipv6AccessConfigs"] = [
-            _without_unset({"type": "DIRECT_IPV6", "networkTier": config.get("networkTier")}) for config in given["ipv6AccessConfigs"]
+            _without_unset({"type": "DIRECT_IPV6", "networkTier": config.get("networkTier")})
+            for config in given["ipv6AccessConfigs"]
         ]
     for name in ("aliasIpRanges", "aliasIpv6Ranges"):
         if name in given:
             body[name] = [
-                _without_unset({"ipCidrRange": item.get("ipCidrRange"), "subnetworkRangeName": item.get("subnetworkRangeName")})
+                _without_unset(
+                    {
+                        "ipCidrRange": item.get("ipCidrRange"),
+                        "subnetworkRangeName": item.get("subnetworkRangeName"),
+                    }
+                )
                 for item in given[name]
             ]
     return body
@@ -81,7 +92,10 @@ def read_interface(interface: Body, scope: Scope) -> Properties:
             }
             for config in interface.get("ipv6AccessConfigs") or []
         ],
-        **{name: [_read_alias(item) for item in interface.get(name) or []] for name in ("aliasIpRanges", "aliasIpv6Ranges")},
+        **{
+            name: [_read_alias(item) for item in interface.get(name) or []]
+            for name in ("aliasIpRanges", "aliasIpv6Ranges")
+        },
         "ipv6AccessType": interface.get("ipv6AccessType", ""),
         "name": interface.get("name", ""),
         "network": v1_link(interface.get("network", "")),
@@ -91,4 +105,7 @@ def read_interface(interface: Body, scope: Scope) -> Properties:
 
 
 def _read_alias(item: Body) -> Properties:
-    return {"ipCidrRange": item.get("ipCidrRange", ""), "subnetworkRangeName": item.get("subnetworkRangeName", "")}
+    return {
+        "ipCidrRange": item.get("ipCidrRange", ""),
+        "subnetworkRangeName": item.get("subnetworkRangeName", ""),
+    }

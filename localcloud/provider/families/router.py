@@ -22,7 +22,11 @@ _TABLE = Table(
 
 def _bgp(value: dict[str, object]) -> dict[str, object]:
     """Write BGP settings; the number of the autonomous system always, the rest if set."""
-    sent = {name: setting for name, setting in value.items() if setting not in (None, "", [], {}) and not name.startswith("__")}
+    sent = {
+        name: setting
+        for name, setting in value.items()
+        if setting not in (None, "", [], {}) and not name.startswith("__")
+    }
     if "advertisedIpRanges" in sent:
         ranges = sent["advertisedIpRanges"]
         sent["advertisedIpRanges"] = [dict(item) for item in ranges] if isinstance(ranges, list) else ranges

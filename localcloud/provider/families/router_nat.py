@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from localcloud.provider.equality import last_segment
@@ -13,19 +12,21 @@ from localcloud.provider.links import resolve
 from localcloud.provider.mapping import OMIT, Body, Scope, Table, expand, flatten
 from localcloud.provider.plan import settle
 from localcloud.provider.resource import Request, Resource
-from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.provider.session import Session
 
 
-
-
-def _list_of_addresses(value: Any, scope: Scope) -> Any:
+def _list_of_addresses(value: Value, scope: Scope) -> Value:
     if value is UNKNOWN or value is None:
         return []
     return [resolve(str(item), "regions/{region}/addresses", scope) for item in value]
 
 
-def _list_of_subnetworks(value: Any, scope: Scope) -> Any:
+def _list_of_subnetworks(value: Value, scope: Scope) -> Value:
     return [
         {
             "name": resolve(str(item["name"]), "regions/{region}/subnetworks", scope),
@@ -55,7 +56,7 @@ _TABLE = Table(
 )
 
 
-def _read_log(log: Any) -> Properties | None:
+def _read_log(log: Value) -> Properties | None:
     return {"enable": bool(log.get("enable")), "filter": log.get("filter", "")} if log else None
 
 
@@ -80,11 +81,13 @@ class RouterNat(Resource):
         router = last_segment(str(properties["router"]))
         return scope, router, f"projects/{scope.project}/regions/{scope.region}/routers/{router}"
 
-    async def _change(self, session: Session, path: str, timeout: float, edit: Callable[[list[Body]], list[Body]]) -> None:
+    async def _change(
+        self, session: Session, path: str, within: float, edit: Callable[[list[Body]], list[Body]]
+    ) -> None:
         rest = session.rest
         lock = self._locks.setdefault(path, asyncio.Lock())
         async with lock:
-            async for _ in rest.polls(timeout, f"NATs of {path}"):
+            async for _ in rest.polls(within, f"NATs of {path}"):
                 router = await rest.request("GET", rest.endpoints.compute_url(path))
                 body = {"nats": edit(list(router.get("nats") or []))}
                 try:
@@ -93,7 +96,7 @@ class RouterNat(Resource):
                     if error.status != 412:
                         raise
                     continue
-                await rest.wait(operation, timeout)
+                await rest.wait(operation, within)
                 return
 
     def _body(self, scope: Scope, planned: Properties) -> Body:
@@ -107,14 +110,18 @@ class RouterNat(Resource):
 
         def add(nats: list[Body]) -> list[Body]:
             if any(other.get("name") == nat["name"] for other in nats):
-                raise ProviderError(f"RouterNat {nat['name']!r} exists already in router {router!r}; choose another name, or import it")
+                raise ProviderError(
+                    f"RouterNat {nat['name']!r} exists already in router {router!r}; choose another name, or import it"
+                )
             return [*nats, nat]
 
         await self._change(request.session, path, self.timeouts.of("create", request.timeout), add)
         resource_id = f"{scope.project}/{scope.region}/{router}/{nat['name']}"
         state = await self.read(request.session, resource_id, request.planned)
         if state is None:
-            raise ProviderError(f"RouterNat {resource_id} was added but is not there; something else removed it")
+            raise ProviderError(
+                f"RouterNat {resource_id} was added but is not there; something else removed it"
+            )
         return resource_id, settle(self.schema.fields, state, request.planned)
 
     async def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
@@ -136,12 +143,23 @@ class RouterNat(Resource):
         return result
 
     def _parse(self, session: Session, resource_id: str) -> tuple[str, str, str, str]:
-        if match := resource_id.removeprefix("projects/").replace("/regions/", "/").replace("/routers/", "/").split("/"):
+        if (
+            match := resource_id.removeprefix("projects/")
+            .replace("/regions/", "/")
+            .replace("/routers/", "/")
+            .split("/")
+        ):
             defaults = [session.project, session.region]
             parts = defaults[: 4 - len(match)] + match
             if len(parts) == 4 and all(parts):
                 return parts[0], parts[1], parts[2], parts[3]
-        raise ProviderError(f"id {resource_id!r} of {self.type}: not in the form PROJECT/REGION/ROUTER/NAME; import it by that")
+        raise ProviderError(
+            f"id {resource_id!r} of {self.type}: not in the form PROJECT/REGION/ROUTER/NAME; import it by that"
+        )
+
+    def full_id(self, session: Session, imported: str, state: Properties) -> str:
+        """Return project, region, router and name."""
+        return "/".join(self._parse(session, imported))
 
     async def update(self, request: Request) -> Properties:
         """Replace the NAT's entry."""

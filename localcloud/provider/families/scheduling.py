@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-from localcloud.provider.values import UNKNOWN, Properties
-
-Body = dict[str, Any]
+Body = dict[str, Value]
 
 _SPANS = {
     "maxRunDuration": "maxRunDuration",
@@ -16,7 +14,7 @@ _SPANS = {
 }
 
 
-def write_scheduling(value: Any) -> Body:
+def write_scheduling(value: Value) -> Body:
     """Write scheduling; without any, the one thing said is that the instance migrates when its host is maintained."""
     if not isinstance(value, dict):
         return {"onHostMaintenance": "MIGRATE"}
@@ -35,12 +33,12 @@ def write_scheduling(value: Any) -> Body:
     for name in ("minNodeCpus", "availabilityDomain", "maintenanceInterval", "terminationTime", *_SPANS):
         if given.get(name):
             body[name] = given[name]
-    if given.get("localSsdRecoveryTimeouts"):
-        body["localSsdRecoveryTimeout"] = given["localSsdRecoveryTimeouts"][0]
+    if timeouts := given.get("localSsdRecoveryTimeouts"):
+        body["localSsdRecoveryTimeout"] = timeouts[0]
     return body
 
 
-def read_scheduling(value: Any) -> Properties | None:
+def read_scheduling(value: Value) -> Properties | None:
     """Read scheduling; None if the API has none."""
     if not isinstance(value, dict):
         return None
@@ -49,7 +47,9 @@ def read_scheduling(value: Any) -> Properties | None:
         "availabilityDomain": int(value.get("availabilityDomain") or 0),
         "hostErrorTimeoutSeconds": int(value.get("hostErrorTimeoutSeconds") or 0),
         "instanceTerminationAction": value.get("instanceTerminationAction", ""),
-        "localSsdRecoveryTimeouts": [value["localSsdRecoveryTimeout"]] if value.get("localSsdRecoveryTimeout") else [],
+        "localSsdRecoveryTimeouts": [value["localSsdRecoveryTimeout"]]
+        if value.get("localSsdRecoveryTimeout")
+        else [],
         "maintenanceInterval": value.get("maintenanceInterval", ""),
         "minNodeCpus": int(value.get("minNodeCpus") or 0),
         "nodeAffinities": [item for item in value.get("nodeAffinities") or [] if item],

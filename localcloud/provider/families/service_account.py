@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from localcloud.provider.errors import ApiError, PartialError, ProviderError
 from localcloud.provider.resource import Request, Resource, Timeouts
-from localcloud.provider.session import Session
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-Body = dict[str, Any]
+if TYPE_CHECKING:
+    from localcloud.provider.session import Session
+
+Body = dict[str, Value]
 
 
 class ServiceAccount(Resource):
@@ -55,7 +57,9 @@ class ServiceAccount(Resource):
 
     async def _visible(self, request: Request, resource_id: str) -> Body:
         rest = request.session.rest
-        async for _ in rest.polls(self.timeouts.of("create", request.timeout), f"service account {resource_id}"):
+        async for _ in rest.polls(
+            self.timeouts.of("create", request.timeout), f"service account {resource_id}"
+        ):
             try:
                 return await rest.request("GET", rest.endpoints.iam_url(resource_id))
             except ApiError as error:
@@ -83,18 +87,28 @@ class ServiceAccount(Resource):
         """Read the account; imported by its full name or its address."""
         project, email = _parse(session, resource_id)
         try:
-            body = await session.rest.request("GET", session.rest.endpoints.iam_url(f"projects/{project}/serviceAccounts/{email}"))
+            body = await session.rest.request(
+                "GET", session.rest.endpoints.iam_url(f"projects/{project}/serviceAccounts/{email}")
+            )
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
         return self._state(body, project, state)
 
+    def full_id(self, session: Session, imported: str, state: Properties) -> str:
+        """Return the full name."""
+        return str(state["name"])
+
     async def update(self, request: Request) -> Properties:
         """Change display name, description, and whether it is disabled."""
         rest = request.session.rest
         planned, prior = request.planned, request.prior
-        texts = [name for name in ("displayName", "description") if (planned.get(name) or "") != (prior.get(name) or "")]
+        texts = [
+            name
+            for name in ("displayName", "description")
+            if (planned.get(name) or "") != (prior.get(name) or "")
+        ]
         if texts:
             masks = {"displayName": "display_name", "description": "description"}
             body = {
@@ -131,7 +145,9 @@ def _parse(session: Session, resource_id: str) -> tuple[str, str]:
         return parts[1], parts[3]
     if len(parts) == 1 and "@" in resource_id:
         return session.project_of({}), resource_id
-    raise ProviderError(f"id {resource_id!r}: not in the form projects/PROJECT/serviceAccounts/ADDRESS; import it by that")
+    raise ProviderError(
+        f"id {resource_id!r}: not in the form projects/PROJECT/serviceAccounts/ADDRESS; import it by that"
+    )
 
 
 SERVICE_ACCOUNT = ServiceAccount("gcp:serviceaccount/account:Account")

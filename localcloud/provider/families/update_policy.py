@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from localcloud.provider.mapping import Scope, coerce
-from localcloud.provider.values import UNKNOWN, Properties
+from localcloud.provider.values import UNKNOWN, Properties, Value
 
-Body = dict[str, Any]
+Body = dict[str, Value]
 
-_RANGES = {"maxSurge": ("maxSurgeFixed", "maxSurgePercent"), "maxUnavailable": ("maxUnavailableFixed", "maxUnavailablePercent")}
+_RANGES = {
+    "maxSurge": ("maxSurgeFixed", "maxSurgePercent"),
+    "maxUnavailable": ("maxUnavailableFixed", "maxUnavailablePercent"),
+}
 _STATEFUL_ADDRESSES = {"statefulInternalIps": "internalIPs", "statefulExternalIps": "externalIPs"}
 
 
-def _known(value: Any) -> Any:
+def _known(value: Value) -> Value:
     return None if value is UNKNOWN else value
 
 
-def write_update_policy(value: Any, _: Scope) -> Body:
+def write_update_policy(value: Value, _: Scope) -> Body:
     """Write an update policy; of the fixed and the percent form, percent wins, and the other is sent as null."""
     if not isinstance(value, dict):
         return {}
@@ -37,12 +38,19 @@ def write_update_policy(value: Any, _: Scope) -> Body:
     return body
 
 
-def read_update_policy(policy: Any) -> Properties | None:
+def read_update_policy(policy: Value) -> Properties | None:
     """Read an update policy; None if the API has none."""
     if not policy:
         return None
     state: Properties = {
-        name: policy.get(name) or "" for name in ("instanceRedistributionType", "minimalAction", "mostDisruptiveAllowedAction", "replacementMethod", "type")
+        name: policy.get(name) or ""
+        for name in (
+            "instanceRedistributionType",
+            "minimalAction",
+            "mostDisruptiveAllowedAction",
+            "replacementMethod",
+            "type",
+        )
     }
     state["minReadySec"] = int(policy.get("minReadySec") or 0)
     for name, (fixed, percent) in _RANGES.items():
@@ -52,7 +60,7 @@ def read_update_policy(policy: Any) -> Properties | None:
     return state
 
 
-def write_target_size(value: Any) -> Body:
+def write_target_size(value: Value) -> Body:
     """Write a version's size: empty for "all the others"."""
     if not isinstance(value, dict):
         return {}
@@ -64,20 +72,31 @@ def write_stateful(properties: Properties) -> Body:
     preserved: Body = {}
     disks = _known(properties.get("statefulDisks"))
     if disks:
-        preserved["disks"] = {disk["deviceName"]: {"autoDelete": disk.get("deleteRule", "NEVER")} for disk in disks}
+        preserved["disks"] = {
+            disk["deviceName"]: {"autoDelete": disk.get("deleteRule", "NEVER")} for disk in disks
+        }
     for name, api in _STATEFUL_ADDRESSES.items():
         addresses = _known(properties.get(name))
         if addresses:
-            preserved[api] = {item.get("interfaceName", "nic0"): {"autoDelete": item.get("deleteRule", "NEVER")} for item in addresses}
+            preserved[api] = {
+                item.get("interfaceName", "nic0"): {"autoDelete": item.get("deleteRule", "NEVER")}
+                for item in addresses
+            }
     return {"preservedState": preserved}
 
 
 def read_stateful(body: Body) -> Properties:
     """Read what instances keep when they are recreated."""
     preserved = (body.get("statefulPolicy") or {}).get("preservedState") or {}
-    disks = [{"deviceName": name, "deleteRule": item.get("autoDelete", "")} for name, item in sorted((preserved.get("disks") or {}).items())]
+    disks = [
+        {"deviceName": name, "deleteRule": item.get("autoDelete", "")}
+        for name, item in sorted((preserved.get("disks") or {}).items())
+    ]
     addresses = {
-        name: [{"interfaceName": nic, "deleteRule": item.get("autoDelete", "")} for nic, item in sorted((preserved.get(api) or {}).items())]
+        name: [
+            {"interfaceName": nic, "deleteRule": item.get("autoDelete", "")}
+            for nic, item in sorted((preserved.get(api) or {}).items())
+        ]
         for name, api in _STATEFUL_ADDRESSES.items()
     }
     return {"statefulDisks": disks, **addresses}

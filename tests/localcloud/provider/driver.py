@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import grpc
 import httpx
@@ -16,8 +15,12 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from localcloud.provider.plugin import Plugin
 from localcloud.provider.session import Defaults
+from localcloud.provider.values import Value
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Json = dict[str, Value]
 
 _REQUESTS = {
     "CheckConfig": provider_pb2.CheckRequest,
@@ -54,9 +57,20 @@ class Driver:
             "iamCustomEndpoint": f"{address}/iam/v1/",
             "resourceManagerCustomEndpoint": f"{address}/crm/v1/",
         }
-        await self.call("Configure", {"args": {"project": "p", "region": "europe-west1", "accessToken": "local", **endpoints, **settings}})
+        await self.call(
+            "Configure",
+            {
+                "args": {
+                    "project": "p",
+                    "region": "europe-west1",
+                    "accessToken": "local",
+                    **endpoints,
+                    **settings,
+                }
+            },
+        )
 
-    async def create(self, resource_type: str, name: str, inputs: Json, **more: Any) -> Json:
+    async def create(self, resource_type: str, name: str, inputs: Json, **more: Value) -> Json:
         """Check and create a resource; returns id and properties."""
         urn = f"urn:pulumi:dev::test::{resource_type}::{name}"
         checked = await self.call("Check", {"urn": urn, "news": inputs, "olds": {}})
@@ -69,7 +83,9 @@ async def plugin(defaults: Defaults | None = None) -> AsyncIterator[str]:
     """Run a plugin; yields its address."""
     async with httpx.AsyncClient(trust_env=False) as http:
         server = grpc.aio.server()
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(defaults or Defaults(environment={}), http), server)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(
+            Plugin(defaults or Defaults(environment={}), http), server
+        )
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:
@@ -87,13 +103,15 @@ async def connected(address: str) -> AsyncIterator[Driver]:
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
+async def served(app: Value) -> AsyncIterator[str]:
     """Serve an ASGI application over HTTP on a free loopback port; yields its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    )
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -8,12 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from localcloud.api.app import create_app
 from localcloud.api.settings import ApiSettings
@@ -23,6 +20,12 @@ from localcloud.control.simulation import SimulatedFabric, SimulatedMachines
 from localcloud.identity import Identities
 from localcloud.store import Store
 from tests.localcloud.provider.driver import served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 TOKEN = "owner-token-for-tests"
 PROJECT = "p"
@@ -54,12 +57,17 @@ def _recorded(app: ASGIApp, requests: list[str]) -> ASGIApp:
 async def _run(folder: Path, started: threading.Event, stop: threading.Event, made: list[LocalCloud]) -> None:
     store = Store()
     clock = RealClock(_SPEED)
-    settings = ApiSettings(external_range="127.101.7.0/24", content=folder, project=PROJECT, project_number="1")
+    settings = ApiSettings(
+        external_range="127.101.7.0/24", content=folder, project=PROJECT, project_number="1"
+    )
     app = create_app(store, clock, Identities(store, clock, TOKEN), settings)
     rng = random.Random(7)  # noqa: S311 - repeatable, not secret
     machines = SimulatedMachines(clock, rng)
     fabric = SimulatedFabric(clock, machines, rng)
-    loops = [asyncio.create_task(Controllers(store, clock, machines, fabric, rng).run()), asyncio.create_task(fabric.run())]
+    loops = [
+        asyncio.create_task(Controllers(store, clock, machines, fabric, rng).run()),
+        asyncio.create_task(fabric.run()),
+    ]
     requests: list[str] = []
     async with served(_recorded(app, requests)) as address:
         made.append(LocalCloud(address, store, requests))

@@ -6,7 +6,8 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from localcloud.provider.values import Value
 
 FOLDER = Path(__file__).parent / "recorded"
 HOST = "http://127.0.0.1:9822"
@@ -19,8 +20,8 @@ class Call:
     """One gRPC call: method, request and response as JSON."""
 
     method: str
-    request: dict[str, Any]
-    response: dict[str, Any]
+    request: dict[str, Value]
+    response: dict[str, Value]
 
     @property
     def label(self) -> str:
@@ -31,10 +32,13 @@ class Call:
 def calls(step: str) -> list[Call]:
     """Return the step's gRPC calls, in order."""
     lines = (FOLDER / f"{step}.grpc.jsonl").read_text(encoding="utf-8").splitlines()
-    return [Call(**{key: record[key] for key in ("method", "request", "response")}) for record in map(json.loads, lines)]
+    return [
+        Call(**{key: record[key] for key in ("method", "request", "response")})
+        for record in map(json.loads, lines)
+    ]
 
 
-def exchanges(step: str) -> list[tuple[str, str, Any]]:
+def exchanges(step: str) -> list[tuple[str, str, Value]]:
     """Return the step's HTTP requests: method, path with query, body."""
     lines = (FOLDER / f"{step}.http.jsonl").read_text(encoding="utf-8").splitlines()
     return [(record["method"], record["path"], record["body"]) for record in map(json.loads, lines)]
@@ -45,6 +49,6 @@ def normalized(text: str) -> str:
     return _BOUNDARY.sub("--BOUNDARY", _TEMPLATE.sub("web-ROTATED", text))
 
 
-def request_key(method: str, path: str, body: Any) -> str:
+def request_key(method: str, path: str, body: Value) -> str:
     """Return one request as comparable text."""
     return normalized(f"{method} {path} {json.dumps(body, sort_keys=True)}")

@@ -10,14 +10,18 @@ import hashlib
 import itertools
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-Body = dict[str, Any]
+from localcloud.provider.values import Value
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+Body = dict[str, Value]
 _COMPUTE = re.compile(r"^/compute/beta/(.*)$")
 
 
@@ -25,19 +29,21 @@ class StandIn:
     """Documents by path, requests in order of arrival."""
 
     def __init__(self) -> None:
-        self.requests: list[tuple[str, str, Any]] = []
+        self.requests: list[tuple[str, str, Value]] = []
         self.documents: dict[str, Body] = {}
         self.objects: dict[str, Body] = {}
         self.policies: dict[str, Body] = {}
         self.numbers = itertools.count(1000)
         self.known_numbers: dict[str, str] = {}
         self.address = ""
-        self.app = Starlette(routes=[Route("/{path:path}", self.handle, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])])
+        self.app = Starlette(
+            routes=[Route("/{path:path}", self.handle, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])]
+        )
 
     async def handle(self, request: Request) -> Response:
         """Record and answer one request."""
         raw = await request.body()
-        body: Any = None
+        body: Value = None
         if raw and request.headers["content-type"].startswith("multipart/"):
             body = {"multipart": raw.decode()}
         elif raw:
@@ -47,8 +53,19 @@ class StandIn:
         self.requests.append((request.method, path + query, body))
         answer = self.answer(request, path, _clean(body) if isinstance(body, dict) else {})
         if answer is None:
-            return JSONResponse({"error": {"code": 404, "message": f"{path} was not found", "errors": [{"reason": "notFound"}]}}, 404)
-        return Response(status_code=204) if answer == {} and request.method == "DELETE" else JSONResponse(answer)
+            return JSONResponse(
+                {
+                    "error": {
+                        "code": 404,
+                        "message": f"{path} was not found",
+                        "errors": [{"reason": "notFound"}],
+                    }
+                },
+                404,
+            )
+        return (
+            Response(status_code=204) if answer == {} and request.method == "DELETE" else JSONResponse(answer)
+        )
 
     def answer(self, request: Request, path: str, body: Body) -> Body | None:
         """Dispatch to the service."""
@@ -78,9 +95,18 @@ class StandIn:
             project = path.split("/")[3]
             email = f"{body['accountId']}@{project}.iam.gserviceaccount.com"
             name = f"projects/{project}/serviceAccounts/{email}"
-            self.documents[f"/v1/{name}"] = {"name": name, "email": email, "uniqueId": "111", **body.get("serviceAccount", {})}
+            self.documents[f"/v1/{name}"] = {
+                "name": name,
+                "email": email,
+                "uniqueId": "111",
+                **body.get("serviceAccount", {}),
+            }
             return self.documents[f"/v1/{name}"]
-        return self.documents.pop(path, None) and {"done": True} if method == "DELETE" else self.documents.get(path)
+        return (
+            self.documents.pop(path, None) and {"done": True}
+            if method == "DELETE"
+            else self.documents.get(path)
+        )
 
     def upload(self, request: Request, body: Body) -> Body:
         """Objects with content."""
@@ -106,7 +132,13 @@ class StandIn:
         if method == "POST":
             key = f"{path}/{body['name']}"
             times = {"timeCreated": "2026-01-01T00:00:00Z", "updated": "2026-01-01T00:00:00Z"}
-            self.documents[key] = {**body, "id": body["name"], "projectNumber": "1", "selfLink": self.address + key, **times}
+            self.documents[key] = {
+                **body,
+                "id": body["name"],
+                "projectNumber": "1",
+                "selfLink": self.address + key,
+                **times,
+            }
             return self.documents[key]
         if method == "DELETE":
             return None if self.documents.pop(path, None) is None else {}
@@ -116,7 +148,14 @@ class StandIn:
         """Compute resources, images and projects."""
         if "/images/" in path:
             link = f"{self.address}/compute/v1/{path}"
-            image = {"name": "debian-12", "id": "1", "family": "debian-12", "selfLink": link, "diskSizeGb": "10", "archiveSizeBytes": "1"}
+            image = {
+                "name": "debian-12",
+                "id": "1",
+                "family": "debian-12",
+                "selfLink": link,
+                "diskSizeGb": "10",
+                "archiveSizeBytes": "1",
+            }
             return {**image, "creationTimestamp": "2026-01-01T00:00:00Z", "status": "READY"}
         if path == "projects/1":
             return {"name": "1"}
@@ -151,7 +190,14 @@ class StandIn:
         if path in self.documents:
             return path
         collection, _, number = path.rpartition("/")
-        return next((key for key, body in self.documents.items() if key.startswith(collection + "/") and body.get("id") == number), None)
+        return next(
+            (
+                key
+                for key, body in self.documents.items()
+                if key.startswith(collection + "/") and body.get("id") == number
+            ),
+            None,
+        )
 
     def by_name(self, body: Body) -> Body:
         """Turn templates' numeric links into links by name, as Google does."""
@@ -163,7 +209,12 @@ class StandIn:
     def document(self, path: str, number: str, body: Body) -> Body:
         """Return a new resource as it is read back."""
         link = f"{self.address}/compute/v1/{path}"
-        document = {**body, "id": number, "selfLink": link, "creationTimestamp": "2026-11-23T00:00:00.000-08:00"}
+        document = {
+            **body,
+            "id": number,
+            "selfLink": link,
+            "creationTimestamp": "2026-11-23T00:00:00.000-08:00",
+        }
         kind = path.split("/")[-2]
         if kind == "addresses":
             document.setdefault("address", "203.0.113.5")
@@ -178,11 +229,17 @@ class StandIn:
 
     def operation(self, path: str, target: str) -> Body:
         """Return an operation that is done."""
-        link = f"{self.address}/compute/beta/{path.split('/')[0]}/p/global/operations/op"
-        return {"kind": "compute#operation", "name": "op", "status": "DONE", "targetId": target, "selfLink": link}
+        link = f"{self.address}/compute/beta/{path.split('/', maxsplit=1)[0]}/p/global/operations/op"
+        return {
+            "kind": "compute#operation",
+            "name": "op",
+            "status": "DONE",
+            "targetId": target,
+            "selfLink": link,
+        }
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Value) -> Value:
     """Drop nulls and empty objects, as Google does."""
     if isinstance(value, dict):
         cleaned = {key: _clean(element) for key, element in value.items() if element is not None}

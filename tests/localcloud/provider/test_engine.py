@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,17 +15,21 @@ from tests.localcloud.provider.local_cloud import TOKEN, LocalCloud, local_cloud
 from tests.toolchain.conftest import hosted_engine, project
 from tests.toolchain.project import Project
 
-__all__ = ["hosted_engine", "project"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
+__all__ = ["hosted_engine", "project"]
 
 
 def _program(name: str) -> str:
     """Return a recorded program, with the firewall open to the probers of this cloud: the recording's server had no probers."""
     text = (Path(__file__).parent / "recorded" / name).read_text(encoding="utf-8")
-    return text.replace('["35.191.0.0/16"]', '["130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22", "35.191.0.0/16"]')
+    return text.replace(
+        '["35.191.0.0/16"]', '["130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22", "35.191.0.0/16"]'
+    )
 
 
-PROGRAM, UPDATED = _program("program.py"), _program("program_updated.py")
+PROGRAM, UPDATED = _program("program.txt"), _program("program_updated.txt")
 _ROOT = Path(__file__).parents[3]
 
 
@@ -36,17 +40,28 @@ def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture
-def attached(cloud: LocalCloud, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Project]:
+def attached(
+    cloud: LocalCloud, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Project]:
     """Return a project whose engine is attached to a plugin that was started as the daemon starts it."""
     token = tmp_path / "token"
     token.write_text(TOKEN)
-    command = [sys.executable, "-m", "localcloud.provider", "--endpoint", cloud.address, "--token-file", str(token)]
+    command = [
+        sys.executable,
+        "-m",
+        "localcloud.provider",
+        "--endpoint",
+        cloud.address,
+        "--token-file",
+        str(token),
+    ]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd="/") as running:
         assert running.stdout is not None
         port = running.stdout.readline().strip()
         # `Project` keeps the user's own PULUMI_ variables out; this one is ours.
-        monkeypatch.setattr(Project, "env", property(lambda self, inner=Project.env: {**inner.fget(self), "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}"}))
+        given = {**project.env, "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}"}
+        monkeypatch.setattr(Project, "env", given)
         project.pulumi("config", "set", "gcp:project", "p", "--stack", "dev")
         project.pulumi("config", "set", "gcp:region", "europe-west1", "--stack", "dev")
         try:
@@ -57,7 +72,10 @@ def attached(cloud: LocalCloud, project: Project, monkeypatch: pytest.MonkeyPatc
 
 def _ids(project: Project) -> dict[str, str]:
     state = json.loads(project.pulumi("stack", "export", "--stack", "dev"))
-    return {resource["urn"].rpartition("::")[2]: resource.get("id", "") for resource in state["deployment"]["resources"]}
+    return {
+        resource["urn"].rpartition("::")[2]: resource.get("id", "")
+        for resource in state["deployment"]["resources"]
+    }
 
 
 @pytest.mark.e2e
@@ -66,21 +84,21 @@ def test_the_recorded_program_lives_its_whole_life(cloud: LocalCloud, attached: 
     attached.pulumi("preview", "--stack", "dev")
     assert not [request for request in cloud.requests if not request.startswith("GET ")]
 
-    attached.pulumi("up", "--yes", "--stack", "dev")
+    attached.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
     assert len(attached.resources()) == 18  # the program's 16, the stack and the provider
     cloud.requests.clear()
-    attached.pulumi("up", "--yes", "--expect-no-changes", "--stack", "dev")
+    attached.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", "dev")
     assert not [request for request in cloud.requests if not request.startswith("GET ")]
-    attached.pulumi("refresh", "--yes", "--expect-no-changes", "--stack", "dev")
+    attached.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", "dev")
     attached.pulumi("preview", "--expect-no-changes", "--stack", "dev")
 
     attached.write(UPDATED)
     before = _ids(attached)
-    attached.pulumi("up", "--yes", "--stack", "dev")
+    attached.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
     assert {name for name, resource_id in _ids(attached).items() if resource_id != before[name]} == {"tpl"}
     attached.pulumi("preview", "--expect-no-changes", "--stack", "dev")
 
-    attached.pulumi("destroy", "--yes", "--stack", "dev")
+    attached.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev")
     assert attached.resources() == []
     assert cloud.keys("compute/projects/p/") == []
     assert cloud.keys("storage/b/") == []

@@ -10,17 +10,21 @@ import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from localcloud.provider.families.instance_template import INSTANCE_TEMPLATE
 from tests.localcloud.provider import recording
 from tests.localcloud.provider.driver import Driver, connected, plugin, served
-from tests.localcloud.provider.recording import Call
 from tests.localcloud.provider.stand_in import StandIn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localcloud.provider.values import Value
+    from tests.localcloud.provider.recording import Call
 
 STEPS = ("0-preview", "1-create", "2-unchanged", "3-refresh", "4-update", "5-destroy")
 
@@ -30,13 +34,19 @@ _WITHOUT_ETAG = 'PUT /storage/v1/b/p-scripts/iam?alt=json {"version": 3}'
 _WITH_ETAG = 'PUT /storage/v1/b/p-scripts/iam?alt=json {"etag": "ACAC", "version": 3}'
 
 # Reads that only wait for something to become visible: the official provider reads policies four times over, for one.
-_POLLED = ("GET /v1/projects/p/serviceAccounts/", "GET /storage/v1/b/p-scripts", "POST /crm/v1/projects/p:getIamPolicy")
+_POLLED = (
+    "GET /v1/projects/p/serviceAccounts/",
+    "GET /storage/v1/b/p-scripts",
+    "POST /crm/v1/projects/p:getIamPolicy",
+)
 
 
 @pytest.fixture
 def recorded_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make rotating names the recorded ones."""
-    moments = iter([datetime(2026, 11, 23, 4, 15, 44, 993600, UTC), datetime(2026, 11, 23, 4, 16, 10, 667800, UTC)])
+    moments = iter(
+        [datetime(2026, 11, 23, 4, 15, 44, 993600, UTC), datetime(2026, 11, 23, 4, 16, 10, 667800, UTC)]
+    )
     monkeypatch.setattr(INSTANCE_TEMPLATE, "_now", lambda: next(moments))
     monkeypatch.setattr(INSTANCE_TEMPLATE, "_count", itertools.count(4))
 
@@ -54,7 +64,16 @@ def _recorded_numbers() -> dict[str, str]:
     return numbers
 
 
-_ID_NAMES = ("numericId", "networkId", "subnetworkId", "healthCheckId", "addressId", "instanceGroupManagerId", "generatedId", "forwardingRuleId")
+_ID_NAMES = (
+    "numericId",
+    "networkId",
+    "subnetworkId",
+    "healthCheckId",
+    "addressId",
+    "instanceGroupManagerId",
+    "generatedId",
+    "forwardingRuleId",
+)
 
 
 @pytest.mark.usefixtures("recorded_names")
@@ -73,8 +92,12 @@ async def _replay(stand_in: StandIn) -> list[str]:
             stand_in.requests.clear()
             async with connected(address) as driver:
                 for call in recording.calls(step):
-                    differences += [f"{step}: {call.label}: {text}" for text in await _compare(driver, call, cloud)]
-            differences += [f"{step}: {text}" for text in _compare_requests(recording.exchanges(step), stand_in.requests)]
+                    differences += [
+                        f"{step}: {call.label}: {text}" for text in await _compare(driver, call, cloud)
+                    ]
+            differences += [
+                f"{step}: {text}" for text in _compare_requests(recording.exchanges(step), stand_in.requests)
+            ]
     return differences
 
 
@@ -84,11 +107,11 @@ async def _compare(driver: Driver, call: Call, cloud: str) -> list[str]:
     return list(_differences(_expected(call), _comparable(answer), ""))
 
 
-def _expected(call: Call) -> Any:
+def _expected(call: Call) -> Value:
     return _comparable(json.loads(json.dumps(call.response)))
 
 
-def _comparable(answer: Any) -> Any:
+def _comparable(answer: Value) -> Value:
     """Read bookkeeping as JSON, without the shim that only the bridge's own next call reads."""
     meta = answer.get("properties", {}).get("__meta")
     if meta:
@@ -98,7 +121,7 @@ def _comparable(answer: Any) -> Any:
     return answer
 
 
-def _differences(expected: Any, actual: Any, path: str) -> Iterator[str]:
+def _differences(expected: Value, actual: Value, path: str) -> Iterator[str]:
     if isinstance(expected, dict) and isinstance(actual, dict):
         for key in sorted(expected.keys() | actual.keys()):
             if key not in expected:
@@ -114,17 +137,23 @@ def _differences(expected: Any, actual: Any, path: str) -> Iterator[str]:
         yield f"{path}: recorded {expected!r}, got {actual!r}"
 
 
-def _compare_requests(expected: list[tuple[str, str, Any]], actual: list[tuple[str, str, Any]]) -> Iterator[str]:
+def _compare_requests(
+    expected: list[tuple[str, str, Value]], actual: list[tuple[str, str, Value]]
+) -> Iterator[str]:
     wanted, got = _counted(expected, recording.HOST), _counted(actual, "")
     wanted = Counter({_WITH_ETAG if key == _WITHOUT_ETAG else key: count for key, count in wanted.items()})
     for key in wanted.keys() | got.keys():
         polled = key.startswith(_POLLED) or ("GET" in key and "/instanceGroupManagers/" in key)
-        if (wanted[key] and not got[key]) or (got[key] and not wanted[key]) or (wanted[key] != got[key] and not polled):
+        if (
+            (wanted[key] and not got[key])
+            or (got[key] and not wanted[key])
+            or (wanted[key] != got[key] and not polled)
+        ):
             yield f"{got[key]} requests instead of {wanted[key]}: {key}"
 
 
-def _counted(requests: list[tuple[str, str, Any]], host: str) -> Counter[str]:
-    def strip(value: Any) -> Any:
+def _counted(requests: list[tuple[str, str, Value]], host: str) -> Counter[str]:
+    def strip(value: Value) -> Value:
         text = json.dumps(value)
         start = text.find("http://127.0.0.1:")
         while not host and start >= 0:
