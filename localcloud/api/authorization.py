@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from localcloud.identity import Principal
     from localcloud.store import Document
 
+DENIED = "control/denied/"  # records of refusals, to be read by the cloud's status
 _ALL = frozenset({"https://www.googleapis.com/auth/cloud-platform"})
 _READ = frozenset({"https://www.googleapis.com/auth/cloud-platform.read-only"})
 _STORAGE = "https://www.googleapis.com/auth/devstorage."
@@ -145,7 +146,7 @@ def _anonymous(permission: str, resource: Resource) -> errors.ApiError:
 def _note(cloud: Cloud, principal: Principal, permission: str, resource: Resource, *, granted: bool) -> None:
     """Keep the record of what is refused to whom: one per principal, permission and resource, gone when it is granted."""
     digest = hashlib.sha256(f"{principal.email}|{permission}|{resource.name}".encode()).hexdigest()[:24]
-    key = f"control/denied/{digest}"
+    key = DENIED + digest
     old = cloud.store.get(key)
     if granted and old is None:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
@@ -14,12 +15,13 @@ from localcloud.api.links import last, link, parse
 from localcloud.api.operations import Until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from localcloud.api.call import Call, Handler, Result
     from localcloud.api.compute.collection import Collection
     from localcloud.store import Document
 
+_NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _MOST = 1000  # instances in one call
 _ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")
 
@@ -40,6 +42,7 @@ class GroupMethods(CollectionMethods):
             f"{prefix}.setInstanceTemplate": self.set_instance_template,
             f"{prefix}.listManagedInstances": self.list_managed_instances,
             f"{prefix}.listErrors": self.list_errors,
+            f"{prefix}.createInstances": self.create_instances,
             f"{prefix}.recreateInstances": self.recreate_instances,
             f"{prefix}.deleteInstances": self.delete_instances,
             f"{prefix}.abandonInstances": self.abandon_instances,
@@ -117,6 +120,31 @@ class GroupMethods(CollectionMethods):
         items = record.get("items", [])
         return {"items": items} if items else {}
 
+    def create_instances(self, call: Call) -> Result:
+        """Make instances of these names; the group becomes larger by them."""
+        draft = self.existing(call)
+        self._refuse_deleting(draft)
+        given = call.body.get("instances")
+        if not given:
+            raise errors.required("instances")
+        names = []
+        for index, entry in enumerate(given):
+            name = entry.get("name", "")
+            if not _NAME.fullmatch(name):
+                raise errors.invalid(
+                    f"instances[{index}].name", name, f"Must be a match of regex '{_NAME.pattern}'"
+                )
+            if name in names or call.cloud.store.get(f"control/managed/{draft.relname}/{name}") is not None:
+                rule = f"An instance of this name is in {draft.relname} already."
+                raise errors.invalid(f"instances[{index}].name", name, rule)
+            if set(entry) - {"name"}:
+                field = min(set(entry) - {"name"})
+                rule = "Stateful configuration is not served by the local cloud: leave it out."
+                raise errors.invalid(f"instances[{index}].{field}", entry[field], rule)
+            names.append(name)
+        ask(draft, "createInstances", {"instances": names})
+        return commit(call, draft, "createInstances")
+
     def recreate_instances(self, call: Call) -> Result:
         """Delete these instances and make them again under their names."""
         draft, names = self._members_named(call)
@@ -153,6 +181,11 @@ class GroupMethods(CollectionMethods):
         args = {"instances": names, "minimalAction": minimal, "mostDisruptiveAllowedAction": most}
         ask(draft, "applyUpdatesToInstances", args)
         return commit(call, draft, "applyUpdatesToInstances")
+
+    def change(self, call: Call, kind: str, apply: Callable[[dict[str, Any]], dict[str, Any]]) -> Result:
+        """Change a group, unless it is on its way out."""
+        self._refuse_deleting(self.existing(call))
+        return super().change(call, kind, apply)
 
     def _refuse_deleting(self, draft: Draft) -> None:
         if draft.cloud.store.get(f"control/deleting/{draft.relname}") is not None:

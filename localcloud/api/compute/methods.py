@@ -87,12 +87,12 @@ class CollectionMethods:
 
     def patch(self, call: Call) -> Result:
         """Merge the body into the resource."""
-        return self._change(call, "patch", lambda old: merged(old, call.body))
+        return self.change(call, "patch", lambda old: merged(old, call.body))
 
     def update(self, call: Call) -> Result:
         """Replace the resource by the body, save what the server fills."""
         kept = self._server_fields(call)
-        return self._change(
+        return self.change(
             call, "update", lambda old: {**{k: v for k, v in old.items() if k in kept}, **call.body}
         )
 
@@ -101,7 +101,8 @@ class CollectionMethods:
         read_only = {name for name, child in properties.items() if child.get("readOnly")}
         return frozenset(read_only | self.collection.filled | {"name"})
 
-    def _change(self, call: Call, kind: str, apply: Callable[[dict[str, Any]], dict[str, Any]]) -> Result:
+    def change(self, call: Call, kind: str, apply: Callable[[dict[str, Any]], dict[str, Any]]) -> Result:
+        """Make a new document of the old one, check it as a whole, and write it."""
         repeat = repeated(call)
         if repeat is not None:
             return repeat

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from localcloud.discovery.document import load
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from localcloud.discovery.json_value import JsonValue
     from localcloud.store import Document
 
@@ -29,7 +30,7 @@ def for_version(document: Document, schema: str, version: str) -> Document:
 def _without(value: JsonValue, extra: _Extra) -> JsonValue:
     if isinstance(value, list):
         return [_without(member, extra["[]"]) for member in value] if "[]" in extra else value
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     if "*" in extra:
         return {name: _without(item, extra["*"]) for name, item in value.items()}

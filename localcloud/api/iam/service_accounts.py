@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies
-from localcloud.api.authorization import allowed
+from localcloud.api.authorization import DENIED, allowed
 from localcloud.api.compute.draft import pruned
 from localcloud.api.errors import ApiError
 from localcloud.api.permissions import resource_of
@@ -135,6 +135,9 @@ def _delete(call: Call) -> Result:
     with call.cloud.store.transaction() as tx:
         tx.delete(place)
         tx.delete(f"{place}/iam")
+        for name, denied in call.cloud.store.scan(DENIED):
+            if denied["principal"] == account["email"]:
+                tx.delete(name)
         for name, policy in call.cloud.store.scan(""):
             if (
                 "bindings" in policy

@@ -6,6 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api.authorization import DENIED
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
 from localcloud.api.storage import errors
@@ -153,11 +154,15 @@ def _delete(call: Call) -> Result:
     ):
         raise errors.bucket_not_empty()
     with call.cloud.store.transaction() as tx:
-        _forget(tx, name)
+        _forget(call, tx, name)
     return Answer(status=204)
 
 
-def _forget(tx: Transaction, name: str) -> None:
+def _forget(call: Call, tx: Transaction, name: str) -> None:
+    place = f"projects/_/buckets/{name}"
+    for record, denied in call.cloud.store.scan(DENIED):
+        if denied["resource"] == place or denied["resource"].startswith(f"{place}/"):
+            tx.delete(record)
     tx.delete(key(name))
     tx.delete(f"{key(name)}/iam")
 

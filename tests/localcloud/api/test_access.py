@@ -102,6 +102,13 @@ def test_without_the_binding_the_fetch_is_403_in_googles_words(cloud: Api) -> No
     assert not list(cloud.store.scan("control/denied/"))
 
 
+def test_a_refusal_is_forgotten_with_what_it_was_about(cloud: Api) -> None:
+    assert fetch(cloud).status_code == 403
+    cloud.call("DELETE", OBJECT, status=204)
+    cloud.call("DELETE", "/storage/v1/b/p-scripts", status=204)
+    assert not list(cloud.store.scan("control/denied/"))
+
+
 def test_a_binding_of_the_project_is_inherited(cloud: Api) -> None:
     policy = {"bindings": [{"role": "roles/storage.objectViewer", "members": [f"serviceAccount:{EMAIL}"]}]}
     cloud.post("/crm/v1/projects/p:setIamPolicy", {"policy": policy})

@@ -170,6 +170,28 @@ def test_verbs_on_members_are_handed_to_the_controllers(api: Api, verb: str) -> 
     assert "not a member" in api.refused("POST", f"{PATH}/{verb}", {"instances": ["web-zzzz"]})[2]
 
 
+def test_a_group_on_its_way_out_is_left_alone(api: Api) -> None:
+    build(api)
+    put(api, f"control/deleting/{GROUP}", {"requestedAt": 0.0})
+    for method, path, body in (
+        ("PATCH", PATH, {"targetSize": 1}),
+        ("POST", f"{PATH}/resize?size=1", {}),
+        ("POST", f"{PATH}/createInstances", {"instances": [{"name": "web-new"}]}),
+    ):
+        assert api.refused(method, path, body)[1] == "resourceNotReady"
+
+
+def test_instances_are_made_by_name(api: Api) -> None:
+    build(api)
+    add_instance(api)
+    api.post(f"{PATH}/createInstances", {"instances": [{"name": "web-new"}]})
+    (request,) = requests(api)
+    assert (request["verb"], request["args"]) == ("createInstances", {"instances": ["web-new"]})
+    assert (
+        "already" in api.refused("POST", f"{PATH}/createInstances", {"instances": [{"name": "web-aaaa"}]})[2]
+    )
+
+
 def test_an_instance_is_read_and_acted_upon(api: Api) -> None:
     build(api)
     add_instance(api)
