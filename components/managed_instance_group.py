@@ -33,7 +33,8 @@ class GroupShape:
         target_shape: EVEN keeps zones within one instance of each other; BALANCED and ANY_SINGLE_ZONE need redistribution NONE.
         named_ports: names for ports, for the tools that go by them.
         base_instance_name: what instances are called before their random four characters; the service's name unless said.
-        wait_for_instances: have a deployment wait until an update has reached every instance, and fail when it does not.
+        wait_for_instances: have a deployment wait until an update has reached every instance, and fail when it does not. Without
+            it the deployment fails at its very end: the old template cannot be deleted while instances made from it still run.
         instance_metadata: metadata laid over the template's, without a new template.
         instance_labels: labels likewise.
 
@@ -172,7 +173,7 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
             ),
             all_instances_config=_all_instances_config(shape),
             wait_for_instances=shape.wait_for_instances,
-            wait_for_instances_status="UPDATED" if shape.wait_for_instances else None,
+            wait_for_instances_status=_waited_for(args) if shape.wait_for_instances else None,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.id = manager.id
@@ -182,6 +183,11 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
         self.register_outputs(
             {"id": self.id, "instance_group": self.instance_group, "health_check": self.health_check}
         )
+
+
+def _waited_for(args: ManagedInstanceGroupArgs) -> str:
+    # An opportunistic update reaches the instances when something else replaces them, which nobody can wait for.
+    return "UPDATED" if args.update.type == "PROACTIVE" else "STABLE"
 
 
 def _all_instances_config(

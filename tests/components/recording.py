@@ -97,7 +97,9 @@ class _Cloud(pulumi.runtime.Mocks):
                 pass
         return f"{args.typ.rsplit(':', 1)[-1]}/{name}", state
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+    def call(  # type: ignore[override]  # the annotation forgets what its own runtime takes
+        self, args: pulumi.runtime.MockCallArgs
+    ) -> dict[str, Any]:
         assert args.token == "gcp:compute/getImage:getImage", args.token
         return {"selfLink": f"projects/{args.args['project']}/global/images/{args.args['family']}-v20261101"}
 
@@ -106,7 +108,7 @@ class _Monitor(MockMonitor):
     """The mock monitor, which keeps every registration as it came."""
 
     def __init__(self, mocks: pulumi.runtime.Mocks, recording: Recording) -> None:
-        super().__init__(mocks)  # type: ignore[no-untyped-call]  # Pulumi's own
+        super().__init__(mocks)
         self._recording = recording
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - the engine's protocol
@@ -135,6 +137,17 @@ class _Monitor(MockMonitor):
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]  # Pulumi's own
 
 
+class _Warnings(logging.Handler):
+    """Keeps what the program warns of."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage())
+
+
 def record(program: Callable[[], object], *, known: bool = True) -> Recording:
     """Run a program and return what it registered. `known` off: a first preview, when nothing that Google computes is known.
 
@@ -144,9 +157,7 @@ def record(program: Callable[[], object], *, known: bool = True) -> Recording:
     recording = Recording()
     cloud = _Cloud(known=known)
     logger = logging.getLogger("tests.program")
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda line: recording.warnings.append(line.getMessage())  # type: ignore[method-assign]
-    logger.handlers, logger.propagate = [handler], False
+    logger.handlers, logger.propagate = [_Warnings(recording.warnings)], False
     pulumi.runtime.set_mocks(
         cloud, PROJECT, "test", preview=not known, logger=logger, monitor=_Monitor(cloud, recording)
     )

@@ -65,7 +65,7 @@ def test_one_check_for_both_is_refused_with_the_arithmetic_and_the_fix() -> None
     ],
 )
 def test_each_way_of_being_too_eager_is_refused_alone(changes: dict[str, int], words: str) -> None:
-    eager = replace(AUTOHEALING_DEFAULT, **changes)
+    eager = replace(AUTOHEALING_DEFAULT, **changes)  # type: ignore[arg-type]  # all of them are whole numbers
     assert len(pair_of(eager, BALANCER_DEFAULT).weaknesses()) == (
         2 if changes.get("unhealthy_threshold") == 1 else 1
     )

@@ -1,0 +1,1 @@
+"""What instances run, and what people run."""
