@@ -24,6 +24,9 @@ LOCAL_PASSPHRASE = "local"  # noqa: S105  known to everybody, as said below
 anew for each user would have every clone's first deployment change a committed file, and two local clouds contradict each other in it.
 Nothing is lost by a known one: there are no secrets in a cloud that lives in a folder of the user's."""
 
+SAVED = "MIG_NLB_SAVED_"
+"""Begins the names under which the user's own values of those variables are kept meanwhile."""
+
 MARK = "MIG_NLB_LOCAL_VARIABLES"
 """Names the variables that were set for the local stack, so that they can be taken back for a real one."""
 
@@ -80,6 +83,8 @@ class ShellEnvironment:
         return {
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+            # The user's own plugins and credentials are for real stacks; and not everybody has a home that the engine finds.
+            "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # The local cloud brings its own gcp plugin: no other one may be downloaded for this stack.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -95,19 +100,25 @@ class ShellEnvironment:
     def variables(self, environ: Mapping[str, str], *, cloud: bool = True) -> dict[str, str | None]:
         """Return what to set, and with None what to unset, on top of `environ`."""
         result: dict[str, str | None] = {"PATH": self._path(environ)}
+        marked = environ.get(MARK, "").split()
         if self.stack != LOCAL_STACK:
             # A shell that was set up for the local stack must not reach its backend or endpoints from here.
-            names = environ.get(MARK, "").split()
-            return result | dict.fromkeys([*names, MARK] if names else [])
+            before = {name: environ.get(SAVED + name) for name in marked}
+            saved = dict.fromkeys(SAVED + name for name in marked if SAVED + name in environ)
+            return result | before | saved | (dict.fromkeys([MARK]) if marked else {})
         if environ.get("LOCALCLOUD_HOME"):
             result["LOCALCLOUD_HOME"] = str(local_home(environ))
-        local = self.local_state(environ)
+        local: dict[str, str | None] = {**self.local_state(environ)}
         if cloud:
             local |= self.cloud({**environ, "PATH": str(result["PATH"])})
         local.pop("PATH", None)
-        # It would win over the file.
-        shadow = ["PULUMI_CONFIG_PASSPHRASE"] if "PULUMI_CONFIG_PASSPHRASE" in environ else []
-        return result | local | {MARK: " ".join(sorted(local))} | dict.fromkeys(shadow)
+        if "PULUMI_CONFIG_PASSPHRASE" in environ or "PULUMI_CONFIG_PASSPHRASE" in marked:
+            # It would win over the file.
+            local["PULUMI_CONFIG_PASSPHRASE"] = None
+        for name in local:
+            if name in environ and name not in marked:
+                result[SAVED + name] = environ[name]
+        return result | local | {MARK: " ".join(sorted(local))}
 
     def apply(self, environ: Mapping[str, str], *, cloud: bool = True) -> dict[str, str]:
         """Return `environ` with the variables set and unset."""

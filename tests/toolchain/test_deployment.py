@@ -85,7 +85,7 @@ class Stack:
         self.checkout.localcloud.parent.mkdir(parents=True)
         self.cloud("")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
-        environ |= {"LOCALCLOUD_HOME": str(folder / "cloud"), "PULUMI_HOME": str(folder / "home")}
+        environ |= {"LOCALCLOUD_HOME": str(folder / "cloud")}
         shell = ShellEnvironment(self.checkout, engine, "local")
         self.deployment = Deployment(self.checkout, shell, Progress(self.said), environ)
 

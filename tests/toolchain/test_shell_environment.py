@@ -11,7 +11,7 @@ import pytest
 from toolchain.checkout import Checkout
 from toolchain.engine import Engine
 from toolchain.errors import ToolchainError
-from toolchain.shell_environment import MARK, ShellEnvironment, local_home, parse_exports
+from toolchain.shell_environment import ShellEnvironment, local_home, parse_exports
 
 CLOUD = "export PULUMI_DEBUG_PROVIDERS=gcp:4711\nexport GOOGLE_PROJECT='a project'\n"
 
@@ -59,7 +59,7 @@ def test_deploying_does_not_change_the_committed_configuration(
     committed = (program / "Pulumi.local.yaml").read_bytes()
     # Two clouds with state of their own, one after the other: the second must be able to read what the first one left.
     for home in ("one", "two"):
-        own = {**environ, "LOCALCLOUD_HOME": str(tmp_path / home), "PULUMI_HOME": str(tmp_path / "pulumi")}
+        own = {**environ, "LOCALCLOUD_HOME": str(tmp_path / home)}
         env = ShellEnvironment(Checkout(root), hosted_engine, "local").apply(own, cloud=False)
         subprocess.run([hosted_engine.pulumi, "stack", "init", "local"], cwd=program, env=env, check=True)
         subprocess.run([hosted_engine.pulumi, "config", "--stack", "local"], cwd=program, env=env, check=True)
@@ -88,15 +88,28 @@ def test_a_shell_that_was_set_up_for_the_local_stack_cannot_reach_it_from_a_real
     checkout: Checkout, environ: dict[str, str]
 ) -> None:
     for_local = shell(checkout, "local").apply(environ)
-    for_dev = shell(checkout, "dev").apply(for_local)
-    leaked = [name for name in for_dev if name.startswith(("PULUMI_", "GOOGLE_"))]
-    assert leaked == []
-    assert MARK not in for_dev
+    for_dev = shell(checkout, "dev").apply(shell(checkout, "local").apply(for_local))
+    assert for_dev == shell(checkout, "dev").apply(environ)
+    assert [name for name in for_dev if name.startswith(("PULUMI_", "GOOGLE_"))] == []
+
+
+def test_the_users_own_settings_come_back_for_a_real_stack(
+    checkout: Checkout, environ: dict[str, str]
+) -> None:
+    own = {
+        "PULUMI_BACKEND_URL": "gs://theirs",
+        "PULUMI_HOME": "/home/me/p",
+        "PULUMI_CONFIG_PASSPHRASE": "theirs",
+    }
+    for_local = shell(checkout, "local").apply(shell(checkout, "local").apply(environ | own))
+    assert for_local["PULUMI_BACKEND_URL"].startswith("file://")
+    assert shell(checkout, "dev").apply(for_local) == shell(checkout, "dev").apply(environ | own)
 
 
 def test_the_printed_lines_do_in_a_shell_what_apply_does(checkout: Checkout, environ: dict[str, str]) -> None:
     local = shell(checkout, "local")
-    for one, base in ((local, environ), (shell(checkout, "dev"), local.apply(environ))):
+    own = environ | {"PULUMI_BACKEND_URL": "gs://theirs", "PULUMI_CONFIG_PASSPHRASE": "it's theirs"}
+    for one, base in ((local, environ), (local, own), (shell(checkout, "dev"), local.apply(own))):
         script = 'eval "$LINES_TO_EVALUATE"; unset LINES_TO_EVALUATE; exec env -0'
         printed = subprocess.run(
             ["/bin/sh", "-c", script],
