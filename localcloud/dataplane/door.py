@@ -29,7 +29,7 @@ from localcloud.dataplane.addresses import (
 )
 from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES, ip_batch, settings
 from localcloud.dataplane.namespaces import CLONE_NEWNET, drop_capabilities, unshare
-from localcloud.dataplane.relay import Relay
+from localcloud.dataplane.relay import RESET_ON_CLOSE, Relay
 
 Key = tuple[str, str, int]  # "TCP" or "UDP", address, port
 
@@ -164,7 +164,7 @@ class Door:
             try:
                 inner = _connect(client, key)
             except OSError as error:
-                outer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                outer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 outer.close()
                 if error.errno == errno.EMFILE:
                     self._pause()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.holding import WorldError
+from localcloud.plans.balancer import BalancerPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from localcloud.dataplane.door import Key
     from localcloud.dataplane.helpers import Agent
     from localcloud.dataplane.router import Router
     from localcloud.home import Home
-    from localcloud.plans.balancer import BalancerPlan, VirtualService
+    from localcloud.plans.balancer import VirtualService
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 4096
@@ -31,18 +33,19 @@ class Doorkeeper:
         self._agent = agent
         self._router = router
         self._channel: wire.Channel | None = None
+        self._line: wire.Channel | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._plan = BalancerPlan()
+        self._turn = asyncio.Lock()
         self._open: set[Key] = set()
         self.problems: dict[str, str] = {}  # by forwarding rule
 
     async def prepare(self) -> None:
         """Find the door that an earlier daemon left, or start one."""
         try:
-            self._channel = wire.Channel(wire.connect_unix(self._home.run / "door.sock"))
-            answer, _ = await self._channel.call({})
+            await self._connect()
         except (OSError, EOFError):
             await self._start()
-        else:
-            self._open = {(kind, address, port) for kind, address, port in answer["listeners"]}
 
     async def _start(self) -> None:
         pid, channel = await self._agent.fork("door")
@@ -51,34 +54,66 @@ class Doorkeeper:
             router_mac = await self._router.attach_internet(pid)
             with wire.bind_unix(self._home.run / "door.sock") as control:
                 await channel.call({"router_mac": router_mac}, [control.fileno()])
-        except (EOFError, wire.HelperError) as error:
+            await self._connect()
+        except (EOFError, OSError, wire.HelperError) as error:
             msg = f"the door did not start: {error}; see {self._home.logs / 'dataplane.log'}"
             raise WorldError(msg) from error
         finally:
             channel.close()
-        self._channel = wire.Channel(wire.connect_unix(self._home.run / "door.sock"))
-        self._open = set()
+
+    async def _connect(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        file = self._home.run / "door.sock"
+        self._channel = wire.Channel(wire.connect_unix(file))
+        self._open = _listeners(await self._channel.call({}))
+        # a second connection, on which nothing is ever said, ends with the door
+        self._line = wire.Channel(wire.connect_unix(file))
+        self._watch = asyncio.ensure_future(self._await_end(self._line))
+
+    async def _await_end(self, line: wire.Channel) -> None:
+        try:
+            await line.receive()
+        except EOFError:
+            _log.warning("the door is gone with its connections; starting another")
+            async with self._turn:
+                await self._replace()
+        finally:
+            line.close()
+
+    async def _replace(self) -> None:
+        try:
+            await self._start()
+            await self._apply(self._plan)
+        except WorldError:
+            _log.exception("forwarding rules cannot be reached from this machine until the next start")
 
     async def apply(self, plan: BalancerPlan) -> None:
         """Listen on the host for every port of every forwarding rule; what cannot be listened on is in `problems`."""
+        async with self._turn:
+            self._plan = plan
+            await self._apply(plan)
+
+    async def _apply(self, plan: BalancerPlan) -> None:
         self.problems = {}
         wanted: dict[Key, str] = {}
         for service in plan.services:
             for key in self._keys(service):
                 wanted.setdefault(key, service.key)
         remove = [key for key in self._open if key not in wanted]
-        if remove:
-            await self._call(remove=remove)
         made: list[tuple[Key, socket.socket]] = []
         try:
+            if remove:
+                await self._call([], remove)
             for key in wanted.keys() - self._open:
                 try:
                     made.append((key, _listen(key)))
                 except OSError as error:
                     self._problem(wanted[key], _explain(key, error))
             for start in range(0, len(made), wire.MAX_DESCRIPTORS):
-                part = made[start : start + wire.MAX_DESCRIPTORS]
-                await self._call(add=[key for key, _ in part], sockets=[each for _, each in part])
+                await self._call(made[start : start + wire.MAX_DESCRIPTORS], [])
+        except EOFError:
+            _log.debug("the door went while it was told about ports; its successor will be told all")
         finally:
             for _, listener in made:
                 listener.close()
@@ -101,36 +136,32 @@ class Doorkeeper:
         self.problems[service] = words
         _log.warning("%s", words)
 
-    async def _call(
-        self,
-        add: list[Key] | None = None,
-        sockets: Iterable[socket.socket] = (),
-        remove: list[Key] | None = None,
-    ) -> None:
-        request = {"add": add or [], "remove": remove or []}
-        try:
-            if self._channel is None:
-                raise EOFError  # noqa: TRY301 - the same as a door that has just gone
-            answer, _ = await self._channel.call(request, [each.fileno() for each in sockets])
-        except EOFError:
-            _log.warning("the door is gone with its connections; starting another")
-            await self._start()
-            assert self._channel is not None  # noqa: S101 - just started
-            answer, _ = await self._channel.call(request, [each.fileno() for each in sockets])
-        self._open = {(kind, address, port) for kind, address, port in answer["listeners"]}
+    async def _call(self, add: Sequence[tuple[Key, socket.socket]], remove: Sequence[Key]) -> None:
+        if self._channel is None:
+            raise EOFError
+        request = {"add": [key for key, _ in add], "remove": list(remove)}
+        self._open = _listeners(await self._channel.call(request, [listener.fileno() for _, listener in add]))
 
     async def statistics(self) -> dict[str, int]:
-        """Return how many TCP connections and UDP flows go through the door."""
+        """Return how many TCP connections ("relays") and UDP flows ("flows") go through the door. Raises EOFError if it is gone."""
         if self._channel is None:
-            return {"relays": 0, "flows": 0}
+            raise EOFError
         answer, _ = await self._channel.call({})
         return {"relays": int(answer["relays"]), "flows": int(answer["flows"])}
 
     def close(self) -> None:
         """Leave the door to itself."""
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        for channel in (self._line, self._channel):
+            if channel is not None:
+                channel.close()
+        self._line = self._channel = None
+
+
+def _listeners(answer: tuple[wire.Message, list[int]]) -> set[Key]:
+    return {(kind, address, port) for kind, address, port in answer[0]["listeners"]}
 
 
 def _listen(key: Key) -> socket.socket:

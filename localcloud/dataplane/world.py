@@ -101,6 +101,7 @@ class World:
     async def stop(self) -> None:
         """End every process of the world and remove everything of it."""
         self._probing.close()
+        self._doorkeeper.close()
         await holding.end(self.home, self._holder)
         _clear(self.home)
         await self.close()

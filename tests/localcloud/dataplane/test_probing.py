@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from localcloud.dataplane.addresses import PROBER_SOURCES
 from localcloud.plans.world import Command
@@ -92,6 +93,52 @@ def test_an_instance_without_the_forwarding_rules_address_fails_the_balancers_pr
             result = await cloud.outcome(balancing, "timeout")
             assert "no connection" in result.detail
             await cloud.outcome(healing, "success")
+
+    asyncio.run(scenario())
+
+
+TLS_SERVER = """
+import os, socket, ssl, sys, tempfile
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+with tempfile.NamedTemporaryFile() as file:
+    file.write(os.environ["CERTIFICATE"].encode())
+    file.flush()
+    context.load_cert_chain(file.name)
+listener = socket.create_server(("", 8443))
+os.write(3, b"r")
+while True:
+    connection, _ = listener.accept()
+    try:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            if secure.recv(4096).startswith(b"GET /healthz"):
+                secure.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\nfine")
+    except OSError:
+        pass
+"""
+
+
+def test_tls_is_spoken_and_certificates_are_not_verified() -> None:
+    async def scenario() -> None:
+        certificate = trustme.CA().issue_cert("unrelated.example")
+        pem = certificate.private_key_pem.bytes() + certificate.cert_chain_pems[0].bytes()
+        async with running_cloud() as cloud:
+            interface = cloud.interface("a")
+            await cloud.apply_network()
+            told, told_there = os.pipe()
+            command = Command(
+                argv=(PYTHON, "-c", TLS_SERVER), env={"CERTIFICATE": pem.decode()}, fds={3: told_there}
+            )
+            await cloud.world.spawn(interface, SUBNETWORK.gateway, 20, command, [])
+            os.close(told_there)
+            assert await asyncio.to_thread(os.read, told, 1) == b"r"
+            os.close(told)
+            https = cloud.probe("autohealing", "a", port=8443, protocol="HTTPS", response="fine")
+            ssl_only = replace(https, id="ssl", protocol="SSL", response="")
+            plain = replace(https, id="plain", protocol="HTTP")
+            await cloud.watch(https, ssl_only, plain)
+            await cloud.outcome(https, "success")
+            await cloud.outcome(ssl_only, "success")
+            await cloud.outcome(plain, "failure")
 
     asyncio.run(scenario())
 

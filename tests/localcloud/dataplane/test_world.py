@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -401,3 +402,35 @@ def test_stop_leaves_nothing() -> None:
     folder = Path(tempfile.mkdtemp(prefix="localcloud-dataplane-"))
     asyncio.run(scenario(Home(folder)))
     shutil.rmtree(folder)
+
+
+def test_a_dead_door_is_replaced() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            client = await cloud.connect()
+            await client.ask("hello")
+            (door,) = _owners_of(client)
+            os.kill(door, signal.SIGKILL)
+            with pytest.raises(ConnectionError):
+                await client.ask("anybody?")
+            watch = cloud.world._doorkeeper._watch
+            assert watch is not None
+            await watch
+            assert (await cloud.ask())["name"] == "a"
+
+    asyncio.run(scenario())
+
+
+def _owners_of(client: Client) -> set[int]:
+    """Return the processes that have the other end of this client's connection, which the host's socket table knows by its inode."""
+    port = client.writer.get_extra_info("sockname")[1]
+    table = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    (inode,) = {row[9] for row in table if row[2].endswith(f":{port:04X}") and row[9] != "0"}
+    owners = set()
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if any(each.readlink().name == f"socket:[{inode}]" for each in (process / "fd").iterdir()):
+                owners.add(int(process.name))
+    return owners
