@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pulumi
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class InvalidArgumentError(ValueError):
-    """A value that cannot work, refused before any resource exists.
+class InvalidArgumentError(pulumi.RunError, ValueError):
+    """A value that cannot work, refused before any resource exists. A `RunError`: Pulumi shows its text, and no traceback.
 
     Attributes:
         field: what was wrong, as its user writes it ("check_interval_sec"; with `inside`, "mig-nlb:autohealing_check.check_interval_sec").
