@@ -5,10 +5,6 @@ from __future__ import annotations
 import socket
 import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 ADDRESS = ("169.254.169.254", 80)
 _TRIES, _PAUSE = 100, 0.1  # as the guest agent: everything but 404 is tried again
 
@@ -39,14 +35,6 @@ def get(path: str) -> str:
             break
     msg = f'unable to get "/{path}" from MDS: {reason}'
     raise MetadataError(msg)
-
-
-def attributes(level: str) -> Mapping[str, str]:
-    """Return all attributes of the `instance` or of the `project`."""
-    import json
-
-    found = json.loads(get(f"{level}/attributes/?recursive=true&alt=json"))
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _request(path: str) -> tuple[int, str]:

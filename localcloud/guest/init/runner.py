@@ -8,11 +8,9 @@ one fails nothing but itself.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import time
 
-from . import metadata
+from . import metadata, process
 
 VERSION = "20251120.00"
 _LINE_LIMIT = 65536  # bytes; a longer line ends the reading, as in the agent's scanner
@@ -52,8 +50,9 @@ def main(kind: str) -> int:
 
 def _scripts(keys: list[str]) -> dict[str, str]:
     for level in ("instance", "project"):
-        attributes = metadata.attributes(level)
-        found = {key: attributes[key] for key in keys if attributes.get(key)}
+        given = metadata.get(f"{level}/attributes/").splitlines()
+        values = {key: metadata.get(f"{level}/attributes/{key}") for key in keys if key in given}
+        found = {key: value for key, value in values.items() if value}
         if found:
             return found
     return {}
@@ -61,13 +60,11 @@ def _scripts(keys: list[str]) -> dict[str, str]:
 
 def _set_up_and_run(key: str, value: str) -> str:
     """Run one script; why it failed, or nothing."""
-    import shutil
-    import tempfile
-
-    folder = tempfile.mkdtemp(prefix="metadata-scripts")
+    folder = f"/tmp/metadata-scripts{int.from_bytes(os.urandom(4), 'big')}"
     path = f"{folder}/{key}"
     try:
         try:
+            os.mkdir(folder, 0o700)
             if key.endswith("-url"):
                 from . import download
 
@@ -80,14 +77,14 @@ def _set_up_and_run(key: str, value: str) -> str:
             return f"unable to write script to file: {error}"
         return _run(key, path)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def _run(key: str, path: str) -> str:
     reading, writing = os.pipe()
-    child = subprocess.Popen(
-        ["/bin/bash", "-c", path], stdin=subprocess.DEVNULL, stdout=writing, stderr=writing
-    )
+    null = os.open("/dev/null", os.O_RDWR)
+    pid = process.spawn(["/bin/bash", "-c", path], os.environ, files=(null, writing, writing))
+    os.close(null)
     os.close(writing)
     with os.fdopen(reading, "rb") as output:
         while True:
@@ -98,7 +95,7 @@ def _run(key: str, path: str) -> str:
                 say(f'error while communicating with "{key}" script: bufio.Scanner: token too long')
                 break
             say(f"{key}: {line.decode('utf-8', 'surrogateescape').rstrip(chr(10)).rstrip(chr(13))}")
-    status = child.wait()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if status < 0:
         import signal
 
@@ -106,6 +103,11 @@ def _run(key: str, path: str) -> str:
     return f"exit status {status}" if status else ""
 
 
-def wait(seconds: float) -> None:
-    """Wait between two tries."""
-    time.sleep(seconds)
+def _remove(folder: str) -> None:
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            os.unlink(f"{parent}/{name}")
+        for name in folders:
+            os.rmdir(f"{parent}/{name}")
+    if os.path.isdir(folder):
+        os.rmdir(folder)

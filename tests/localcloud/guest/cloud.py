@@ -187,7 +187,7 @@ async def small_cloud() -> AsyncIterator[Cloud]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something holds that only the kernel or an instance can bring about."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - nobody tells an event of it
         await asyncio.sleep(0.01)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import sys
+import termios
 import threading
 from typing import TYPE_CHECKING
 
@@ -49,6 +52,74 @@ async def test_terminal_is_one(cloud: Cloud) -> None:
     assert "/dev/pts/0" in lines
     assert "24 80" in lines
     assert lines[-1] == "got word"
+
+
+ATTACH = """
+import sys
+from pathlib import Path
+from localcloud.guest.session import GuestSession
+sys.exit(GuestSession(Path(sys.argv[1])).attach(sys.argv[3:], tty=sys.argv[2] == "tty"))
+"""
+
+
+@pytest.mark.kernel
+@in_cloud
+async def test_attached_terminal_is_raw_follows_its_window_and_is_restored(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    outer, inner = os.openpty()
+    before = termios.tcgetattr(inner)
+    termios.tcsetwinsize(inner, (33, 101))
+    command = "echo ready; read x; stty size; echo got $x; read y; exit 5"
+    argv = [
+        sys.executable,
+        "-c",
+        ATTACH,
+        str(cloud.home.instance(spec.id)),
+        "tty",
+        "/bin/bash",
+        "-c",
+        command,
+    ]
+    client = await asyncio.create_subprocess_exec(*argv, stdin=inner, stdout=inner, start_new_session=True)
+    seen = ""
+
+    async def expect(text: str) -> None:
+        nonlocal seen
+        while text not in seen:
+            seen += (await asyncio.to_thread(os.read, outer, 4096)).decode()
+
+    await expect("ready")
+    os.write(outer, b"one\n")
+    await expect("33 101")
+    await expect("got one")
+    os.write(outer, b"\n")
+    assert await client.wait() == 5
+    assert termios.tcgetattr(inner) == before
+    os.close(outer)
+    os.close(inner)
+
+
+@pytest.mark.kernel
+@in_cloud
+async def test_attached_pipe_passes_everything_through(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    argv = [
+        sys.executable,
+        "-c",
+        ATTACH,
+        str(cloud.home.instance(spec.id)),
+        "",
+        "/bin/bash",
+        "-c",
+        "cat; echo e >&2; exit 6",
+    ]
+    client = await asyncio.create_subprocess_exec(
+        *argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    data = bytes(range(256)) * 4000
+    output, errors = await client.communicate(data)
+    assert (client.returncode, errors) == (6, b"e\n")
+    assert output == data
 
 
 @pytest.mark.kernel
