@@ -64,6 +64,8 @@ def test_destroy_leaves_the_apis_collections_empty_and_down_leaves_nothing(inter
     assert _listeners(prefix), "the door listens on the service's address"
     namespaces = _namespaces(ours) - _namespaces({os.getpid()})
     assert namespaces
+    inhabitants = {pid: _started(pid) for pid in _processes() if _namespaces({pid}) & namespaces}
+    assert len(inhabitants) > 3, "the holder and three instances at least"
 
     interrupted.pulumi("destroy", "--yes", "--stack", "local")
     for collection in COLLECTIONS:
@@ -73,7 +75,11 @@ def test_destroy_leaves_the_apis_collections_empty_and_down_leaves_nothing(inter
 
     interrupted.make("down")
     assert {pid for pid in _processes() if _belongs(pid, interrupted)} == set()
-    assert _namespaces(_processes()) & namespaces == set()
+    # The kernel gives a freed namespace's number to the next one that anybody makes: only who lived in ours may not be there any more.
+    assert [pid for pid, started in inhabitants.items() if started and _started(pid) == started] == []
+    assert not any(name in Path("/proc/self/mountinfo").read_text() for name in namespaces), (
+        "no mount holds a namespace"
+    )
     assert _listeners(prefix) == []
     assert str(interrupted.home) not in Path("/proc/self/mountinfo").read_text()
     assert str(interrupted.home) not in Path("/proc/net/unix").read_text()
@@ -81,6 +87,12 @@ def test_destroy_leaves_the_apis_collections_empty_and_down_leaves_nothing(inter
 
 def _processes() -> set[int]:
     return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, which tells it from a later one with its number; empty for one that is gone."""
+    stat = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return stat[19] if stat and stat[0] != "Z" else ""
 
 
 def _read(path: Path) -> str:
