@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 import httpx
 import uvicorn
-from google.protobuf import json_format
+from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from localcloud.provider.plugin import Plugin
@@ -48,6 +48,10 @@ class Driver:
         response = await getattr(self.stub, method)(message)
         answer: Json = json_format.MessageToDict(response)
         return answer
+
+    async def cancel(self) -> None:
+        """Ask the plugin to stop what this connection began."""
+        await self.stub.Cancel(empty_pb2.Empty())
 
     async def configure(self, address: str, **settings: str) -> None:
         """Begin a session with a cloud at an address."""
