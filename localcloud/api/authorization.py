@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.api import conditions, errors
 from localcloud.api.roles import granting, grants
+from localcloud.store import Event
 
 if TYPE_CHECKING:
     from localcloud.api.cloud import Cloud
@@ -154,6 +155,10 @@ def _note(cloud: Cloud, principal: Principal, permission: str, resource: Resourc
         if granted:
             tx.delete(key)
             return
+        if old is None:
+            text = f"lacks {permission} on {resource.name}; {granting(permission)} has it"
+            subject = {"principal": principal.email, "permission": permission, "resource": resource.name}
+            tx.event(Event(cloud.clock.now(), "iam.denied", principal.email, text, subject))
         tx.put(
             key,
             {

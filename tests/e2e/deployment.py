@@ -18,7 +18,7 @@ from urllib.parse import quote
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SOURCE = Path(__file__).resolve().parents[2]
 # No proof waits longer than this for something that should happen; real seconds, a safety net rather than a measurement.
@@ -255,6 +255,33 @@ class Deployment:
         self._exports = None  # the cloud has been born since, and with it what its clients need
         self.pulumi("stack", "select", "--create", "local")
         return self.pulumi("up", "--yes", "--stack", "local")
+
+    def watch(self, command: Sequence[str], instance: str, until: str) -> None:
+        """Run a command that goes on and on, on an instance, until it prints something."""
+        program = self.root / "localcloud/bin/localcloud"
+        process = subprocess.Popen(
+            [program, "ssh", instance, "--", *command],
+            env=self.exports(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        watchdog = threading.Timer(PATIENCE, process.kill)
+        watchdog.start()
+        assert process.stdout is not None
+        try:
+            seen = []
+            for line in process.stdout:
+                seen.append(line)
+                if until in line:
+                    return
+            msg = f"{' '.join(command)} on {instance} ended without {until!r}:\n{''.join(seen)}"
+            raise AssertionError(msg)
+        finally:
+            watchdog.cancel()
+            process.kill()
+            process.wait()
+            process.stdout.close()
 
     # Endings ----------------------------------------------------------------------------------------------------------------
 

@@ -22,20 +22,22 @@ def test_without_the_binding_the_fetch_gets_403_and_with_it_the_runner_mends_the
     # Autohealing would recreate instances that never serve; here one is to be looked at in peace.
     deployment.configure(iam={"bucket": None}, repair={"initial_delay_sec": 3600})
     deployment.up_without_policies()
-    deployment.wait_for(lambda event: event["kind"] == "startup-script.failed", 0, "a failed start-up script")
+    denied = deployment.wait_for(lambda event: event["kind"] == "iam.denied", 0, "a refused fetch")
+    assert denied["data"]["permission"] == "storage.objects.get"
     victim = min(item["name"] for item in deployment.instances())
     deployment.wait_for(
-        lambda event: event["kind"] == "startup-script.failed" and event["subject"] == victim,
+        lambda event: event["kind"] == "instance.running" and event["subject"] == victim,
         0,
-        f"{victim}'s failed script",
+        f"{victim} running",
     )
+    deployment.watch([*JOURNAL, "--follow"], victim, until=FINISHED)
 
     journal = deployment.localcloud("ssh", victim, "--", *JOURNAL)
     assert "403" in journal
     assert "does not have storage.objects.get access" in journal
     assert {item["balancer"] for item in deployment.instances()} == {"UNHEALTHY"}
-    denied = deployment.show("status")["denied"]
-    assert {(item["principal"], item["permission"]) for item in denied} == {
+    missing = deployment.show("status")["denied"]
+    assert {(item["principal"], item["permission"]) for item in missing} == {
         ("web-vm@local.iam.gserviceaccount.com", "storage.objects.get")
     }
     assert "storage.objects.get" in deployment.localcloud("status")
