@@ -55,9 +55,7 @@ def drive(server: Scripted, story: Callable[[Driver], Awaitable[None]]) -> None:
 
 
 def failure(error: pytest.ExceptionInfo[grpc.aio.AioRpcError]) -> str:
-    details = error.value.details()
-    assert details is not None
-    return details
+    return str(error.value.details())
 
 
 def kept(error: pytest.ExceptionInfo[grpc.aio.AioRpcError]) -> Value:
