@@ -29,35 +29,47 @@ class Utilisation:
     def __init__(self, store: Store, clock: Clock, machines: Machines) -> None:
         self._store, self._clock, self._machines = store, clock, machines
         self._samples: dict[str, deque[tuple[float, float]]] = {}
-        self._vcpus: dict[str, float] = {}
+        self._known: dict[str, tuple[float, str]] = {}  # vCPUs allotted and the group's record, by numeric id
         self._writing: set[str] = set()
 
     def sample(self) -> None:
         """Read every running machine's CPU time once, and note the utilisation in its group's record."""
-        now = self._clock.now()
+        now, window = self._clock.now(), max(WINDOW, self._clock.speed)
         views = self._machines.observe()
         for numeric_id in set(self._samples) - set(views):
-            del self._samples[numeric_id]
-            self._vcpus.pop(numeric_id, None)
+            self._forget(numeric_id)
         records = {}
         for numeric_id, view in views.items():
             if view.state != "running":
-                self._samples.pop(numeric_id, None)
+                self._forget(numeric_id)
                 continue
-            instance = (self._store.get(PREFIX + numeric_id) or {}).get("instance")
-            document = self._store.get(instance) if instance else None
-            if document is None:
-                continue
-            if numeric_id not in self._vcpus:
-                self._vcpus[numeric_id] = allotment(last(document["machineType"])).vcpus
             samples = self._samples.setdefault(numeric_id, deque())
+            if (
+                samples and view.cpu_seconds < samples[-1][1]
+            ):  # it booted again, perhaps as another machine type
+                self._forget(numeric_id)
+                samples = self._samples[numeric_id] = deque()
+            known = self._known.get(numeric_id) or self._learn(numeric_id)
+            if known is None:
+                continue
             samples.append((now, view.cpu_seconds))
-            while len(samples) > 2 and samples[1][0] <= now - self._window():
+            while len(samples) > 2 and samples[1][0] <= now - window:
                 samples.popleft()
-            records[
-                f"control/managed/{relname(metadata_value(document, 'created-by'))}/{document['name']}"
-            ] = self.of(numeric_id)
+            records[known[1]] = self.of(numeric_id)
         self._note(records)
+
+    def _learn(self, numeric_id: str) -> tuple[float, str] | None:
+        instance = (self._store.get(PREFIX + numeric_id) or {}).get("instance")
+        document = self._store.get(instance) if instance else None
+        if document is None:
+            return None
+        record = f"control/managed/{relname(metadata_value(document, 'created-by'))}/{document['name']}"
+        known = self._known[numeric_id] = (allotment(last(document["machineType"])).vcpus, record)
+        return known
+
+    def _forget(self, numeric_id: str) -> None:
+        self._samples.pop(numeric_id, None)
+        self._known.pop(numeric_id, None)
 
     def of(self, numeric_id: str) -> float | None:
         """Return a machine's mean utilisation over the window (1.0 is all it is allotted); None before two samples."""
@@ -66,14 +78,13 @@ class Utilisation:
             return None
         (began, before), (ended, after) = samples[0], samples[-1]
         real_seconds = (ended - began) / self._clock.speed
-        return max(0.0, after - before) / real_seconds / self._vcpus[numeric_id] if real_seconds > 0 else None
+        return (
+            max(0.0, after - before) / real_seconds / self._known[numeric_id][0] if real_seconds > 0 else None
+        )
 
     def wrote(self, key: str) -> bool:
         """Say whether this record is changing now only because of the measured utilisation, which no group acts on."""
         return key in self._writing
-
-    def _window(self) -> float:
-        return max(WINDOW, self._clock.speed)
 
     def _note(self, records: dict[str, float | None]) -> None:
         changed = {}
