@@ -96,6 +96,11 @@ class IamBindings:
                         on, role, "not the name of a role", "write roles/NAME or projects/P/roles/NAME"
                     )
 
+    @property
+    def may_read_bucket(self) -> bool:
+        """Whether some role looks as if it could read objects: any on the bucket, or one of storage on the project."""
+        return bool(self.bucket) or any(role.startswith("roles/storage.") for role in self.project)
+
 
 def condition_arguments(condition: Condition | None) -> dict[str, Any]:
     """Return the arguments an IAM member resource takes for a condition: none, or one."""

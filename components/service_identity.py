@@ -117,6 +117,12 @@ class ServiceIdentity(pulumi.ComponentResource):
                 opts=parent,
             )
             self.email, self.member, account_name = account.email, account.member, account.name
+        if args.bucket is not None and not args.bindings.may_read_bucket:
+            pulumi.log.warn(
+                "no binding of this stack lets the instances read the start-up script's bucket: unless another does, they get 403 "
+                "for it. Fix: bind roles/storage.objectViewer in mig-nlb:iam bucket.",
+                self,
+            )
         self.bindings = (
             *self._bind_project(name, args),
             *self._bind_bucket(name, args),

@@ -121,6 +121,9 @@ def test_without_the_bucket_binding_everything_else_stays() -> None:
     config = stack_config("local")
     del config["mig-nlb:iam"]["bucket"]
     made = run(config)
+    (warning,) = made.warnings
+    assert "they get 403" in warning
+    assert "bind roles/storage.objectViewer in mig-nlb:iam bucket" in warning
     assert made.of("BucketIAMMember") == []
     assert len(made.of("InstanceTemplate")) == 1
 

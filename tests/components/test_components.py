@@ -299,15 +299,17 @@ def test_files_are_uploaded_in_place_under_fixed_names(tmp_path: Path) -> None:
     assert component.metadata["startup-script-digest"] == component.digest
 
 
-def test_the_digest_follows_every_file_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["startup.sh", "app.py"])
+def test_the_digest_follows_every_file_and_nothing_else(tmp_path: Path, changed: str) -> None:
     (tmp_path / "startup.sh").write_text("#!/bin/bash\n")
     (tmp_path / "app.py").write_text("1\n")
     files = ScriptFiles(script=str(tmp_path / "startup.sh"), files=(str(tmp_path / "app.py"),))
     first, _ = script(files)
     again, _ = script(files)
-    (tmp_path / "app.py").write_text("2\n")
-    changed, _ = script(files)
-    assert first.digest == again.digest != changed.digest
+    with (tmp_path / changed).open("a") as file:
+        file.write("# more\n")
+    other, _ = script(files)
+    assert first.digest == again.digest != other.digest
 
 
 def test_a_script_elsewhere_and_a_script_inline_upload_nothing() -> None:
