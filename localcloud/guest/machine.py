@@ -17,6 +17,7 @@ from localcloud.plans.machine import MachineView
 if TYPE_CHECKING:
     import socket
     import ssl
+    from collections.abc import Callable
     from pathlib import Path
 
     from localcloud.guest.metadata_source import MetadataSource
@@ -37,6 +38,8 @@ class Machine:
         self.thaw: asyncio.Task[None] | None = None
         self._listeners: list[Listener] = []
         self._handle = -1
+        self._told: Callable[[], None] | None = None
+        self._silencing: asyncio.Future[None] | None = None
 
     async def serve(self, sockets: tuple[socket.socket, ...], google_api: App, tls: ssl.SSLContext) -> None:
         """Answer on sockets made in the instance's network namespace, in the order of `LISTENERS`."""
@@ -46,12 +49,13 @@ class Machine:
         await google.serve(sockets[1], tls)
         await google.serve(sockets[2])
 
-    def watch(self) -> None:
-        """Notice the end of the init from now on."""
+    def watch(self, told: Callable[[], None]) -> None:
+        """Notice the end of the init from now on, and call `told` when it comes."""
+        self._told = told
         try:
             self._handle = os.pidfd_open(self.record.init.pid)
         except ProcessLookupError:
-            self.ended.set()
+            self._over()
             return
         if not self.record.init.alive():
             self._over()
@@ -63,9 +67,13 @@ class Machine:
         if self.thaw is not None:
             self.thaw.cancel()
         self._release()
-        for listener in self._listeners:
+        await self.silence()
+
+    async def silence(self) -> None:
+        """Stop serving. The listeners keep the network namespace, and with it answers (refusals) of an instance that is dead."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
             await listener.close()
-        self._listeners.clear()
 
     def state(self) -> Literal["starting", "running", "exited", "crashed"]:
         """Return what the instance is doing."""
@@ -97,6 +105,9 @@ class Machine:
     def _over(self) -> None:
         self.ended.set()
         self._release()
+        self._silencing = asyncio.ensure_future(self.silence())
+        if self._told is not None:
+            self._told()
 
     def _release(self) -> None:
         if self._handle >= 0:

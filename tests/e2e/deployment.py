@@ -57,6 +57,7 @@ class Deployment:
             "LOCALCLOUD_SPEED": f"{speed:g}",
         }
         self._exports: dict[str, str] | None = None
+        self._endpoint: tuple[str, str] | None = None
 
     # Commands ---------------------------------------------------------------------------------------------------------------
 
@@ -129,9 +130,12 @@ class Deployment:
         return os.sched_getaffinity(0)
 
     def api(self, path: str, data: bytes | None = None) -> Any:  # noqa: ANN401  - JSON of the method called
-        """Call a method of Google's API on this cloud with the owner's token; POST where there are data."""
-        request = urllib.request.Request(self.show("status")["endpoint"] + path, data=data)
-        request.add_header("Authorization", f"Bearer {self.show('env')['GOOGLE_OAUTH_ACCESS_TOKEN']}")
+        """Call a method of this cloud with the owner's token; POST where there are data."""
+        if self._endpoint is None:
+            self._endpoint = (self.show("status")["endpoint"], self.show("env")["GOOGLE_OAUTH_ACCESS_TOKEN"])
+        endpoint, token = self._endpoint
+        request = urllib.request.Request(endpoint + path, data=data)
+        request.add_header("Authorization", f"Bearer {token}")
         request.add_header("Content-Type", "text/plain")
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
@@ -144,7 +148,7 @@ class Deployment:
 
     def instances(self) -> list[dict[str, Any]]:
         """Return `localcloud instances`."""
-        found: list[dict[str, Any]] = self.show("instances")
+        found: list[dict[str, Any]] = self.api("/localcloud/v1/instances")
         return found
 
     def url(self) -> str:
@@ -235,9 +239,10 @@ class Deployment:
         return last
 
     def cloud_time(self) -> Callable[[float], float]:
-        """Return a function from this machine's time to the cloud's (both seconds since the epoch)."""
-        clock = self.show("status")["clock"]
-        wall = time.time()
+        """Return a function from this machine's time to the cloud's (both seconds since the epoch), good to some milliseconds."""
+        before = time.time()
+        clock = self.api("/localcloud/v1/status")["clock"]
+        wall = (before + time.time()) / 2
         return lambda at: float(clock["now"] + (at - wall) * clock["speed"])
 
     def configure(self, **values: object) -> None:
