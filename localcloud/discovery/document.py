@@ -45,7 +45,7 @@ class Method:
 class Document:
     """One API in one version; validators are made when first asked for, so that loading stays quick."""
 
-    def __init__(self, name: ApiName, raw: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, raw: Mapping[str, Any]) -> None:
         self.name = name
         self.version: str = raw["version"]
         self.revision: str = raw["revision"]
@@ -98,6 +98,6 @@ class Document:
 
 
 @cache
-def load(name: ApiName) -> Document:
+def load(name: str) -> Document:
     """Read one API's data (once per process)."""
     return Document(name, json.loads((_DATA / f"{name}.json").read_text()))

@@ -108,7 +108,7 @@ class CollectionMethods:
             return repeat
         relname, old = self._existing(call)
         self._check_fingerprint(call, old)
-        document = apply(copy.deepcopy(dict(old)))
+        document = apply(dict(old))  # shares its parts with the store's until `pruned` has copied them
         document["name"] = call.body.get("name", old["name"])
         draft = self._draft(call, relname, pruned(document), old)
         resolve_all(draft)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -100,10 +101,10 @@ class Api:
 
     def refused(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, str, str]:
         """Send a request that must fail; returns (status, reason, message)."""
-        before = dict(self.store.scan(""))
+        before = self.snapshot()
         response = self.raw(method, path, json=body) if body is not None else self.raw(method, path)
         assert 400 <= response.status_code < 600, f"{method} {path} was accepted: {response.text}"
-        assert dict(self.store.scan("")) == before, "a refused request changed the state"
+        assert self.snapshot() == before, "a refused request changed the state"
         error = response.json()["error"]
         assert error["code"] == response.status_code
         reason = error["errors"][0]["reason"] if "errors" in error else error["status"]
@@ -123,6 +124,10 @@ class Api:
             return await asking
 
         return self._loop.run(both()).json()
+
+    def snapshot(self) -> dict[str, JsonValue]:
+        """Return a copy of all documents, so that a change in place shows too."""
+        return copy.deepcopy(dict(self.store.scan("")))
 
     def _check_schema(self, method: str, path: str, response: JsonValue) -> None:
         if response.status_code != 200 or "application/json" not in response.headers.get("content-type", ""):

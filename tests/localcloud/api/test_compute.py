@@ -129,6 +129,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "Invalid JSON payload received. Unknown name \"colour\" at 'resource': Cannot find field.",
     ),
     ("networks", {"name": "x", "mtu": "big"}, "Invalid value at 'resource.mtu' (TYPE_INT32), \"big\""),
+    ("healthChecks", resources.tcp_check(type="BOGUS"), f"{_CHECK}type': 'BOGUS'. Must be one of: GRPC, "),
     ("networks", {}, "Required field 'resource.name' not specified"),
     (
         "subnetworks",
@@ -284,6 +285,16 @@ def test_an_unchanged_put_writes_nothing_new(api: Api) -> None:
     api.post(global_path("healthChecks"), resources.http_check())
     before = api.get(path)
     api.call("PUT", path, {key: value for key, value in before.items() if key not in {"id", "selfLink"}})
+    assert api.get(path) == before
+
+
+def test_a_refused_change_leaves_the_document_as_it_was(api: Api) -> None:
+    build(api)
+    path = region_path("backendServices/web")
+    before = api.get(path)
+    both = {"sessionAffinity": "GENERATED_COOKIE", "connectionDraining": {"drainingTimeoutSec": 7}}
+    api.refused("PATCH", path, both)
+    api.refused("PATCH", f"{GROUPS}/web", {"updatePolicy": {"maxSurge": {"fixed": 1}}})
     assert api.get(path) == before
 
 
