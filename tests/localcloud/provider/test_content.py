@@ -46,9 +46,7 @@ def test_files_are_read_and_must_be_what_the_engine_saw(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"changed")
     with pytest.raises(ProviderError, match="is not the file the engine saw"):
         asset_bytes(_file(tmp_path / "file"), None)
-    with pytest.raises(
-        ProviderError, match="No such file or directory"
-    ):
+    with pytest.raises(ProviderError, match="No such file or directory"):
         asset_bytes(_file(tmp_path / "missing"), None)
     with pytest.raises(ProviderError, match="cannot be found out"):
         asset_bytes(_file(Path("file")), None)

@@ -249,3 +249,10 @@ def test_every_served_type_has_fields_and_a_state_that_a_plan_fills() -> None:
     for resource in RESOURCES.values():
         assert resource.schema.fields
         assert set(resource.stable) <= set(resource.schema.fields)
+
+
+def test_a_change_within_something_that_replaces_replaces() -> None:
+    state = {"networkInterfaces": [{"network": "n", "igmpQuery": "IGMP_QUERY_DISABLED"}]}
+    news = {"networkInterfaces": [{"network": "n", "igmpQuery": "IGMP_QUERY_V2"}]}
+    assert not TEMPLATE.fields["networkInterfaces"].fields["igmpQuery"].replaces
+    assert changes(TEMPLATE.type, state, news) == [("networkInterfaces[0].igmpQuery", "UPDATE", True)]
