@@ -9,6 +9,7 @@ from localcloud.api.authorization import authorize
 from localcloud.api.call import Answer, Call
 from localcloud.api.permissions import object_resource
 from localcloud.api.storage import objects
+from localcloud.api.storage.media import media
 from localcloud.discovery.document import load
 
 if TYPE_CHECKING:
@@ -39,4 +40,4 @@ def plain_object(
     authorize(cloud, principal, "storage.objects.get", object_resource(cloud, bucket, name))
     method = load("storage.v1").methods["storage.objects.get"]
     call = Call(cloud, method, {"bucket": bucket, "object": name}, {}, principal, {}, headers)
-    return objects.media(call, objects.existing(call))
+    return media(call, objects.existing(call))
