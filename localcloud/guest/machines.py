@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import shutil
@@ -22,7 +23,7 @@ from localcloud.guest.trust import Trust
 from localcloud.plans.world import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from localcloud.clock import Clock
     from localcloud.guest.listener import App
@@ -44,7 +45,7 @@ class BootError(Exception):
 
 
 class Sandboxes:
-    """The machines of one cloud. Implements `localcloud.plans.machine.Machines`."""
+    """The machines of one cloud. Implements `localcloud.plans.machine.TellingMachines`."""
 
     def __init__(  # noqa: PLR0917 - the parts it is composed of, in the order every composer names them
         self,
@@ -65,6 +66,7 @@ class Sandboxes:
         self._signer = IdentitySigner(shared / "identity.key")
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._changed: Callable[[str], None] = lambda _: None
 
     async def start(self, spec: MachineSpec) -> None:
         """Boot this machine; returns when its init runs. Starting one that runs already is nothing.
@@ -129,7 +131,8 @@ class Sandboxes:
         machine.record = replace(machine.record, init=init)
         machine.record.write(folder)
         machine.booted = True
-        machine.watch()
+        machine.watch(lambda: self._tell(spec.id))
+        self._tell(spec.id)
         if spec.forwarded_addresses:
             await self._host.set_local_addresses(spawned.pid, spec.forwarded_addresses)
 
@@ -164,6 +167,7 @@ class Sandboxes:
         await self._host.remove(record.spec.interface.instance, record.outer.pid)
         Record.remove(machine.folder)
         (machine.folder / session.SOCKET).unlink(missing_ok=True)
+        self._tell(record.spec.id)
 
     async def forget(self, machine_id: str) -> None:
         """Remove the folder of a stopped machine.
@@ -184,6 +188,14 @@ class Sandboxes:
             return {}
         snapshot = processes.Snapshot()
         return {machine_id: machine.view(snapshot) for machine_id, machine in self._machines.items()}
+
+    def watch(self, changed: Callable[[str], None]) -> None:
+        """Call `changed(machine id)` from now on whenever a machine's state changed or the machine is gone."""
+        self._changed = changed
+
+    def _tell(self, machine_id: str) -> None:
+        # later, so that whoever changed the machine has finished with it when others look
+        asyncio.get_running_loop().call_soon(self._changed, machine_id)
 
     async def forwarded(self, machine_id: str, addresses: tuple[str, ...]) -> None:
         """Set the forwarding rules' addresses that this machine answers to."""
@@ -249,8 +261,8 @@ class Sandboxes:
                 await machine.serve(sockets, self._google_api, self._trust.server)
                 living.append(record.spec.id)
             machine.booted = True
-            machine.watch()
             self._machines[record.spec.id] = machine
+            machine.watch(functools.partial(self._tell, record.spec.id))
             if record.hung_until > 0 and record.init.alive():
                 self._plan_thaw(machine)
         return living

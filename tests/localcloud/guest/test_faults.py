@@ -12,6 +12,7 @@ import pytest
 from localcloud.guest import processes
 from localcloud.guest.machines import BootError
 from localcloud.guest.session import SessionError
+from localcloud.plans.machine import TellingMachines
 from tests.localcloud.guest.cloud import Cloud, in_cloud, until
 
 pytestmark = pytest.mark.kernel
@@ -38,6 +39,23 @@ async def test_crash_ends_every_process_at_once_and_the_machine_stays_silent(clo
     await cloud.machines.crash(spec.id)  # once more is nothing
     await cloud.machines.stop(spec.id, grace=30)
     assert cloud.machines.observe() == {}
+
+
+@in_cloud
+async def test_changes_of_a_machine_are_told(cloud: Cloud) -> None:
+    told: list[tuple[str, str]] = []
+    assert isinstance(cloud.machines, TellingMachines)
+    cloud.machines.watch(
+        lambda machine_id: told.append(
+            (machine_id, views[machine_id].state if (views := cloud.machines.observe()) else "gone")
+        )
+    )
+    spec = await cloud.boot()
+    await until(lambda: told == [(spec.id, "running")])
+    await cloud.said(spec, "poweroff")
+    await until(lambda: told[1:] == [(spec.id, "exited")])
+    await cloud.machines.stop(spec.id, grace=1)
+    await until(lambda: told[2:] == [(spec.id, "gone")])
 
 
 @in_cloud
