@@ -93,6 +93,7 @@ class Sandboxes:
             library=self._library,
             ssl=self._trust.ssl_folder,
             memory_mib=spec.memory_mib,
+            as_root=os.geteuid() == 0,
         )
         null = os.open(os.devnull, os.O_RDWR)
         log = os.open(folder / _BOOT_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)

@@ -19,6 +19,15 @@ RUN_BYTES = 64 << 20
 _OPEN_FOLDERS = ("/dev/shm", "/tmp")  # noqa: S108 - the instance's own, in memory, empty at each boot
 
 
+# When the daemon runs as root, an instance's root owns the host's own device nodes, which bubblewrap binds writable, and could change
+# their modes. So there /dev is made read-only before bubblewrap takes them from it; devices can be written through that all the same.
+_SHIELD = (
+    *("unshare", "--user", "--map-root-user", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c"),
+    'mount --rbind /dev /dev && mount -o remount,bind,ro /dev && exec "$@"',
+    "sandbox",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sandbox:
     """One instance's surroundings. `disk` holds the folders of `FOLDERS`; `library` and `ssl` are shared and read-only."""
@@ -28,6 +37,7 @@ class Sandbox:
     library: Path
     ssl: Path
     memory_mib: int
+    as_root: bool = False  # whether the host's root runs it
 
     def argv(self) -> tuple[str, ...]:
         """Return the command that becomes the instance; descriptors 3, 4 and 5 are its control socket, serial port and life signs."""
@@ -81,7 +91,7 @@ class Sandbox:
             "/",
         ]
         words += ["--", "/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE]
-        return tuple(words)
+        return (*_SHIELD, *words) if self.as_root else tuple(words)
 
     def _limits(self) -> str:
         memory = self.memory_mib << 20
