@@ -19,8 +19,11 @@ def test_without_the_binding_the_fetch_gets_403_and_with_it_the_runner_mends_the
     deploy: Deploy,
 ) -> None:
     deployment = deploy("permissions", speed=10)
-    # Autohealing would recreate instances that never serve; here one is to be looked at in peace.
-    deployment.configure(iam={"bucket": None}, repair={"initial_delay_sec": 3600})
+    # Autohealing would recreate instances that never serve; here one is to be looked at in peace. And a deployment that waits for its
+    # instances would wait for these in vain.
+    deployment.configure(
+        iam={"bucket": None}, repair={"initial_delay_sec": 3600}, group={"wait_for_instances": False}
+    )
     deployment.up_without_policies()
     denied = deployment.wait_for(lambda event: event["kind"] == "iam.denied", 0, "a refused fetch")
     assert denied["data"]["permission"] == "storage.objects.get"
