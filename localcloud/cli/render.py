@@ -45,6 +45,7 @@ def status(report: Mapping[str, Any]) -> str:
         f"forwarding   {rule['name']}  {rule['address']}  {rule['protocol']} {', '.join(map(str, rule['ports']))}"
         for rule in report["forwarding_rules"]
     ]
+    lines += [f"NOT SERVED   {rule}: {words}" for rule, words in report["problems"].items()]
     lines += [
         f"DENIED       {denial['principal']} lacks {denial['permission']} on {denial['resource']} (last at {rfc3339(denial['at'])}, "
         f"{denial['count']} times); grant it a role that has it, for instance {denial['role']}"

@@ -54,7 +54,10 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """A size and the arithmetic behind it. `history`: (time, size) of this and earlier recommendations still remembered."""
+    """A size and the arithmetic behind it: `utilisation` is the mean of the `measured` instances that count.
+
+    `history`: (time, size) of this and earlier recommendations still remembered.
+    """
 
     recommended: int
     size: int
@@ -62,6 +65,7 @@ class Recommendation:
     history: tuple[tuple[float, int], ...]
     details: tuple[str, ...] = ()
     utilisation: float | None = None
+    measured: int = 0
 
 
 def parse(document: Mapping[str, Any]) -> Policy:
@@ -100,7 +104,7 @@ def recommend(
     scheduled: int = 0,
 ) -> Recommendation:
     """Return the recommended size, the size to set now and why. `scheduled`: replicas that an active schedule requires."""
-    wanted, reason, mean = _by_cpu(policy, loads, current)
+    wanted, reason, mean, measured = _by_cpu(policy, loads, current)
     if scheduled > wanted:
         wanted, reason = scheduled, f"a schedule requires {scheduled}"
     details = []
@@ -130,13 +134,20 @@ def recommend(
     if policy.minimum == policy.maximum:
         details.append("MIN_EQUALS_MAX")
     return Recommendation(
-        recommended=recommended, size=size, reason=why, history=kept, details=tuple(details), utilisation=mean
+        recommended=recommended,
+        size=size,
+        reason=why,
+        history=kept,
+        details=tuple(details),
+        utilisation=mean,
+        measured=measured,
     )
 
 
-def _by_cpu(policy: Policy, loads: Sequence[Load], current: int) -> tuple[int, str, float | None]:
+def _by_cpu(policy: Policy, loads: Sequence[Load], current: int) -> tuple[int, str, float | None, int]:
+    """Return the size needed, why, and the mean utilisation over how many instances that comes from."""
     if policy.cpu_target is None:
-        return policy.minimum, "no signal but the minimum", None
+        return policy.minimum, "no signal but the minimum", None, 0
     target = policy.cpu_target
     measured = [load for load in loads if load.utilisation is not None]
     grown = [
@@ -146,11 +157,11 @@ def _by_cpu(policy: Policy, loads: Sequence[Load], current: int) -> tuple[int, s
     ]
     everything = sum(load.utilisation for load in measured if load.utilisation is not None)
     if not measured:
-        return current, f"no CPU measured yet: stays at {current}", None
+        return current, f"no CPU measured yet: stays at {current}", None, 0
     needed = math.ceil(sum(grown) / target - _NOISE) if grown else 0
     mean = sum(grown) / len(grown) if grown else everything / len(measured)
     if grown and needed > current:
-        return needed, _arithmetic(len(grown), mean, target, needed), mean
+        return needed, _arithmetic(len(grown), mean, target, needed), mean, len(grown)
     # Shrinking: the young count, and what is not measured is taken to be at its target.
     unmeasured = max(0, current - len(measured))
     needed = min(current, max(needed, math.ceil((everything + unmeasured * target) / target - _NOISE)))
@@ -160,6 +171,7 @@ def _by_cpu(policy: Policy, loads: Sequence[Load], current: int) -> tuple[int, s
         needed,
         text + (f" ({unmeasured} not measured, taken to be at the target)" if unmeasured else ""),
         mean,
+        len(measured),
     )
 
 

@@ -116,6 +116,7 @@ class AutoscalerController:
             "to": found.size,
             "recommended": found.recommended,
             "utilisation": found.utilisation,
+            "measured": found.measured,
             "reason": found.reason,
         }
         change.event(

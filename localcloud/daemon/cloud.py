@@ -17,6 +17,7 @@ from localcloud.api.settings import ApiSettings
 from localcloud.control.loop import Controllers
 from localcloud.daemon import clockwork
 from localcloud.daemon.config import CloudConfig
+from localcloud.daemon.fabric import ToldFabric
 from localcloud.daemon.guard import OwnerOnly
 from localcloud.daemon.operator import Operator
 from localcloud.daemon.plugin import plugin
@@ -69,10 +70,10 @@ async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: 
         stack.push_async_callback(sandboxes.release)
         await sandboxes.adopt()
         controllers = asyncio.create_task(
-            Controllers(store, clock, sandboxes, world, random.SystemRandom()).run()
+            Controllers(store, clock, sandboxes, ToldFabric(world, store, clock), random.SystemRandom()).run()
         )
         stack.push_async_callback(_cancelled, controllers)
-        report = CloudReport(store, clock, sandboxes, config)
+        report = CloudReport(store, clock, config, world.problems)
         operator = Starlette(routes=Operator(store, clock, sandboxes, report, stop.set).routes())
         app = Starlette(routes=[Mount("/localcloud/v1", OwnerOnly(operator, identities)), Mount("/", api)])
         await stack.enter_async_context(serving(app, listener))

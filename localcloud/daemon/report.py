@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 from localcloud.clock import Clock, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from localcloud.daemon.config import CloudConfig
-    from localcloud.plans.machine import Machines
     from localcloud.store import Store
 
 
 class CloudReport:
     """Reads only; every value was measured or decided elsewhere."""
 
-    def __init__(self, store: Store, clock: Clock, machines: Machines, config: CloudConfig) -> None:
-        self._store, self._clock, self._machines, self._config = store, clock, machines, config
+    def __init__(
+        self, store: Store, clock: Clock, config: CloudConfig, problems: Callable[[], Mapping[str, str]]
+    ) -> None:
+        """`problems` returns what this machine does not allow, by forwarding rule."""
+        self._store, self._clock, self._config, self._problems = store, clock, config, problems
 
     def status(self) -> dict[str, Any]:
         """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (missing permissions)."""
@@ -45,6 +47,7 @@ class CloudReport:
                 }
                 for _, document in self._compute("forwardingRules")
             ],
+            "problems": {rule.rpartition("/")[2]: words for rule, words in self._problems().items()},
             "denied": [dict(document) for _, document in self._store.scan("control/denied/")],
         }
 

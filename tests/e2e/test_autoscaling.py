@@ -46,9 +46,9 @@ def test_the_group_grows_by_the_formula_and_shrinks_after_stabilisation(deploy: 
     for event in deployment.events(start):
         if event["kind"] == "autoscaler.resize" and event["seq"] <= grown["seq"]:
             data = event["data"]
-            assert data["recommended"] == math.ceil(data["from"] * data["utilisation"] / 0.6 - 1e-9), data[
-                "reason"
-            ]
+            assert data["recommended"] == math.ceil(data["measured"] * data["utilisation"] / 0.6 - 1e-9), (
+                data["reason"]
+            )
     size = grown["data"]["to"]
     deployment.wait_until_healthy(size)
     for member in members:

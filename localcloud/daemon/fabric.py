@@ -1,0 +1,58 @@
+"""The data plane as the controllers get it: what this machine does not allow is told as an event, not only logged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from localcloud.plans.world import Fabric
+from localcloud.store import Event, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from localcloud.clock import Clock
+    from localcloud.plans.balancer import BalancerPlan
+    from localcloud.plans.network import NetworkPlan
+    from localcloud.plans.probe import ProbeResult, ProbeSpec
+
+
+class HonestFabric(Fabric, Protocol):
+    """A data plane that says what it cannot serve as planned."""
+
+    def problems(self) -> Mapping[str, str]:
+        """Return, by forwarding rule, what is not served and why."""
+        ...
+
+
+class ToldFabric:
+    """Passes every plan on, and tells when a forwarding rule begins or ceases to be a problem."""
+
+    def __init__(self, fabric: HonestFabric, store: Store, clock: Clock) -> None:
+        self._fabric, self._store, self._clock = fabric, store, clock
+        self._known: dict[str, str] = {}
+
+    async def apply_network(self, plan: NetworkPlan) -> None:
+        """See `Fabric.apply_network`."""
+        await self._fabric.apply_network(plan)
+
+    async def apply_probes(self, probes: frozenset[ProbeSpec], report: Callable[[ProbeResult], None]) -> None:
+        """See `Fabric.apply_probes`."""
+        await self._fabric.apply_probes(probes, report)
+
+    async def apply_balancer(self, plan: BalancerPlan) -> None:
+        """See `Fabric.apply_balancer`."""
+        await self._fabric.apply_balancer(plan)
+        problems = dict(self._fabric.problems())
+        if problems == self._known:
+            return
+        now = self._clock.now()
+        with self._store.transaction() as change:
+            for rule in sorted(problems.keys() | self._known.keys()):
+                if problems.get(rule) != self._known.get(rule):
+                    text = problems.get(rule) or "is served as planned now"
+                    change.event(
+                        Event(
+                            now, "balancer.problem", rule.rpartition("/")[2], text, {"forwardingRule": rule}
+                        )
+                    )
+        self._known = problems
