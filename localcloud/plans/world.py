@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+import socket
+from collections.abc import Mapping
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from localcloud.plans.balancer import BalancerPlan
     from localcloud.plans.network import NetworkInterface, NetworkPlan
