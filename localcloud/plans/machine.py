@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
 from localcloud.plans.network import NetworkInterface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
 
 
 @dataclass(frozen=True, kw_only=True)
