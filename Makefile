@@ -7,7 +7,7 @@ PYTHON := $(shell test -x /usr/bin/python3 && /usr/bin/python3 -c 'import sys; s
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview url env test check bench campaign clean engine preflight
+.PHONY: help up down preview url env settings test check bench campaign clean engine preflight
 
 help: ## list the targets
 	@echo 'make TARGET [STACK=local]'
@@ -27,6 +27,9 @@ url: ## print where the service answers
 
 env: ## print the exports a shell needs: eval "$$(make -s env)"
 	@$(TOOLCHAIN) env --stack $(STACK)
+
+settings: ## print a stack's settings, each with where it came from (STACK=prod)
+	@$(TOOLCHAIN) --stack $(STACK) settings -- $(ARGS)
 
 test: ## check, then run every test (ARGS='-k name' selects some)
 	@$(TOOLCHAIN) test -- $(ARGS)

@@ -34,7 +34,7 @@ def decode(annotation: Any, value: Any, path: str, base: Any = None) -> Any:  # 
     origin = get_origin(annotation)
     if dataclasses.is_dataclass(annotation):
         return _decode_dataclass(annotation, value, path, base)
-    if origin in (Union, types.UnionType):
+    if parts_of(annotation) != (annotation,):
         return _decode_union(get_args(annotation), value, path)
     if origin is Literal:
         if value not in get_args(annotation) or isinstance(value, bool):
@@ -84,7 +84,7 @@ def _decode_mapping(annotation: Any, value: Any, path: str) -> dict[str, Any]:  
 def _decode_union(choices: tuple[Any, ...], value: Any, path: str) -> Any:  # noqa: ANN401 - as decode
     if value is None and type(None) in choices:
         return None
-    choices = tuple(choice for choice in choices if _plain(choice))  # of pulumi.Input[str], the str
+    choices = tuple(choice for choice in choices if plain(choice))  # of pulumi.Input[str], the str
     records = [choice for choice in choices if dataclasses.is_dataclass(choice)]
     if isinstance(value, dict) and len(records) > 1:
         return _decode_dataclass(_record_of_keys(records, value, path), value, path, None)
@@ -110,7 +110,7 @@ def _decode_union(choices: tuple[Any, ...], value: Any, path: str) -> Any:  # no
     )
 
 
-def _plain(annotation: Any) -> bool:  # noqa: ANN401 - as decode
+def plain(annotation: Any) -> bool:  # noqa: ANN401 - as decode
     """Whether configuration can hold such a value: no None (handled before), no Output, no Awaitable."""
     return (
         annotation in _WORDS
@@ -123,8 +123,8 @@ def _record_of_keys(records: list[Any], value: Mapping[str, Any], path: str) -> 
     """Return the one dataclass that has all the keys."""
     for record in records:
         fields = dataclasses.fields(record)
-        required = {field.name for field in fields if _required(field)}
-        if required <= set(value) <= {field.name for field in fields}:
+        needed = {field.name for field in fields if required(field)}
+        if needed <= set(value) <= {field.name for field in fields}:
             return record
     shapes = [f"{{{', '.join(field.name for field in dataclasses.fields(record))}}}" for record in records]
     raise InvalidArgumentError(
@@ -150,7 +150,7 @@ def _decode_dataclass(record: Any, value: Any, path: str, base: Any) -> Any:  # 
     hints = hints_of(record)
     given = {key: decode(hints[key], item, f"{path}.{key}") for key, item in value.items()}
     missing = [
-        name for name, field in fields.items() if _required(field) and name not in given and base is None
+        name for name, field in fields.items() if required(field) and name not in given and base is None
     ]
     if missing:
         raise InvalidArgumentError(path, value, f"{', '.join(missing)} missing", f"add {', '.join(missing)}")
@@ -167,8 +167,14 @@ def unknown_key(path: str, value: object, key: str, known: list[str]) -> Invalid
     )
 
 
-def _required(field: dataclasses.Field[Any]) -> bool:
+def required(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field has no default."""
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def parts_of(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - an annotation
+    """Return what a union is of, or the annotation alone."""
+    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
 
 
 def hints_of(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass, which has no type of its own

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 from pulumi.runtime import config as pulumi_config
 
@@ -27,12 +27,14 @@ from components.scaling_policy import ScalingPolicy
 from components.service_identity import ExistingServiceAccount, NewServiceAccount
 from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
 from components.update_policy import UpdatePolicy
-from config_decoder import decode, hints_of, unknown_key
+from config_decoder import decode, hints_of, parts_of, unknown_key
+from environments import ENVIRONMENTS, EnvironmentName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 NAMESPACE = "mig-nlb"
+PROVIDER_SETTINGS = ("project", "region")  # fields of `Settings` that are keys of `gcp:`, not ours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Settings:
         service: name of the service; every resource is named after it. At most 27 characters.
         startup: the start-up script: files to upload, a gs:// URL, or text.
         group: zones, named ports, names.
+        environment: local, dev, staging or prod: whose defaults hold where this file says nothing (environments.py); the components' own
+            unless said.
         network: a new VPC, or an existing network and subnetwork.
         firewall: who may connect besides the probers.
         identity: a new service account, or an existing one.
@@ -69,6 +73,7 @@ class Settings:
     service: str
     startup: ScriptFiles | ScriptUrl | InlineScript
     group: GroupShape
+    environment: EnvironmentName | None = None
     network: NewVpc | ExistingVpc = field(default_factory=NewVpc)
     firewall: FirewallPolicy = field(default_factory=FirewallPolicy)
     identity: NewServiceAccount | ExistingServiceAccount = field(default_factory=NewServiceAccount)
@@ -133,12 +138,7 @@ class Settings:
             *pulumi_config.get_config_secret_keys_env(),
             *(key for key in values if pulumi_config.is_config_secret(key)),
         }
-        for key in sorted(secret):
-            if key.startswith(f"{NAMESPACE}:"):
-                raise InvalidArgumentError(
-                    key, "[secret]", "these settings end in metadata and names that many may read, so none may be secret",
-                    "keep the secret in Secret Manager and have the start-up script fetch it",
-                )  # fmt: skip
+        refuse_secrets(secret)
         return cls.from_config(values)
 
     @classmethod
@@ -148,16 +148,9 @@ class Settings:
         Raises:
             InvalidArgumentError: naming the key, its value, the rule and the fix.
         """
-        found: dict[str, Any] = {
-            "project": _provider_setting(values, "project"),
-            "region": _provider_setting(values, "region"),
-        }
+        found: dict[str, Any] = {name: _provider_setting(values, name) for name in PROVIDER_SETTINGS}
         hints = {name: hint for name, hint in hints_of(cls).items() if name not in found}
-        bases = {
-            item.name: item.default
-            for item in dataclasses.fields(cls)
-            if dataclasses.is_dataclass(item.default)
-        }
+        bases = section_defaults(_environment_of(values))
         for key, text in sorted(values.items()):
             namespace, _, name = key.partition(":")
             if namespace != NAMESPACE:
@@ -173,7 +166,37 @@ class Settings:
                     "this setting has no default",
                     f"add {NAMESPACE}:{name} to the stack's file",
                 )
-        return cls(**found)
+        return cls(**{**bases, **found})
+
+
+def refuse_secrets(keys: Iterable[str]) -> None:
+    """Refuse settings that a stack keeps encrypted.
+
+    Raises:
+        InvalidArgumentError: one of the keys is a setting of this program; its value is not shown.
+    """
+    for key in sorted(keys):
+        if key.startswith(f"{NAMESPACE}:"):
+            raise InvalidArgumentError(
+                key, "[secret]", "these settings end in metadata and names that many may read, so none may be secret",
+                "keep the secret in Secret Manager and have the start-up script fetch it",
+            )  # fmt: skip
+
+
+def section_defaults(environment: EnvironmentName | None) -> dict[str, Any]:
+    """Return the sections whose fields stand where a stack's file says nothing: an environment's, or the components' own."""
+    own = {
+        item.name: item.default
+        for item in dataclasses.fields(Settings)
+        if dataclasses.is_dataclass(item.default)
+    }
+    return own | (vars(ENVIRONMENTS[environment]) if environment else {})
+
+
+def _environment_of(values: Mapping[str, str]) -> EnvironmentName | None:
+    key = f"{NAMESPACE}:environment"
+    found: EnvironmentName | None = decode(EnvironmentName, values[key], key) if key in values else None
+    return found
 
 
 def _provider_setting(values: Mapping[str, str], name: str) -> str:
@@ -187,7 +210,7 @@ def _provider_setting(values: Mapping[str, str], name: str) -> str:
 
 def _parse(annotation: Any, text: str) -> Any:  # noqa: ANN401 - JSON
     """Return what a key's text holds: text stays text, everything else arrives as JSON."""
-    if annotation in (str, str | None) or getattr(annotation, "__origin__", None) is Literal:
+    if all(part in (str, type(None)) or get_origin(part) is Literal for part in parts_of(annotation)):
         return text
     try:
         return json.loads(text)

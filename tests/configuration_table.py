@@ -9,24 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from config_decoder import hints_of
-from settings import Settings
+from settings import PROVIDER_SETTINGS, Settings
+from stack_schema import described
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/configuration.md"
 HEADING = "## All keys\n"
-_NOT_KEYS = {"project", "region"}  # gcp:project and gcp:region
-
-
-def described(record: Any) -> dict[str, str]:  # noqa: ANN401 - a dataclass, which has no type of its own
-    """Return what a dataclass's docstring says of each field."""
-    found: dict[str, str] = {}
-    _, _, section = (record.__doc__ or "").partition("Attributes:\n")
-    for line in section.split("\n\n")[0].splitlines():
-        if line.startswith("        ") and not line.startswith("         "):
-            name, _, text = line.strip().partition(": ")
-            found[name] = text
-        elif found:
-            found[list(found)[-1]] += " " + line.strip()
-    return found
 
 
 def rows(record: Any, prefix: str, base: Any = None) -> list[tuple[str, str, str, str]]:  # noqa: ANN401 - as described
@@ -34,7 +21,7 @@ def rows(record: Any, prefix: str, base: Any = None) -> list[tuple[str, str, str
     hints, words = hints_of(record), described(record)
     found = []
     for item in dataclasses.fields(record):
-        if record is Settings and item.name in _NOT_KEYS:
+        if record is Settings and item.name in PROVIDER_SETTINGS:
             continue
         key = f"{prefix}{item.name}"
         found.append((key, kind(hints[item.name]), default(item, base), words.get(item.name, "")))
@@ -94,9 +81,8 @@ def table() -> str:
 
 def main() -> None:
     """Write the table into the page."""
-    before, heading, after = PAGE.read_text("utf-8").partition(HEADING)
-    introduction = after.split("\n\n")[1] if after.strip() else ""
-    PAGE.write_text(f"{before}{heading}\n{introduction}\n\n{table()}", "utf-8")
+    before, heading, _ = PAGE.read_text("utf-8").partition(HEADING)
+    PAGE.write_text(f"{before}{heading}\n{table()}", "utf-8")
 
 
 if __name__ == "__main__":

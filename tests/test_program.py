@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
-import yaml
 
 from components.invalid_argument import InvalidArgumentError
+from stack_file import as_engine_passes, committed_stacks, read_config
 from tests.components.recording import Recording, record
 from tests.golden.inventory import assert_inventory
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+STACKS = committed_stacks()
 SERVED = {
     *(f"gcp:compute/{name[0].lower()}{name[1:]}:{name}" for name in (
         "Network", "Subnetwork", "Firewall", "Router", "RouterNat", "Address", "HealthCheck", "RegionHealthCheck", "InstanceTemplate",
@@ -27,17 +26,6 @@ SERVED = {
     *(f"gcp:storage/{name[0].lower()}{name[1:]}:{name}" for name in ("Bucket", "BucketObject", "BucketIAMMember")),
     "gcp:serviceaccount/account:Account", "gcp:serviceaccount/iAMMember:IAMMember", "gcp:projects/iAMMember:IAMMember",
 }  # fmt: skip
-
-
-def stack_config(stack: str) -> dict[str, Any]:
-    """Return a committed stack's configuration as YAML has it."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text("utf-8"))["config"]
-    return config
-
-
-def as_pulumi_passes_it(config: dict[str, Any]) -> dict[str, str]:
-    """Return configuration as the engine hands it to a program: text, with anything nested as JSON."""
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -48,13 +36,13 @@ def _no_configuration_left() -> Iterator[None]:
 
 def run(config: dict[str, Any], *, known: bool = True) -> Recording:
     """Run the program with this configuration."""
-    pulumi.runtime.set_all_config(as_pulumi_passes_it(config), [])
+    pulumi.runtime.set_all_config(as_engine_passes(config), [])
     return record(lambda: runpy.run_path(str(ROOT / "__main__.py")), known=known)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_committed_stack_makes_what_its_inventory_says(stack: str) -> None:
-    made = run(stack_config(stack))
+    made = run(read_config(stack))
     assert_inventory(f"stack-{stack}", made.inventory())
     assert made.warnings == []
     assert {item.type for item in made.resources if item.custom} <= SERVED
@@ -62,12 +50,12 @@ def test_every_committed_stack_makes_what_its_inventory_says(stack: str) -> None
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_first_preview_shows_everything_though_nothing_is_known_yet(stack: str) -> None:
-    names = {(item.type, item.name) for item in run(stack_config(stack)).resources}
-    assert {(item.type, item.name) for item in run(stack_config(stack), known=False).resources} == names
+    names = {(item.type, item.name) for item in run(read_config(stack)).resources}
+    assert {(item.type, item.name) for item in run(read_config(stack), known=False).resources} == names
 
 
 def test_the_outputs_say_where_the_service_answers_and_how_fast_each_check_is() -> None:
-    outputs = run(stack_config("local")).exports
+    outputs = run(read_config("local")).exports
     assert outputs.keys() == {"url", "address", "instance_group", "health_checks"}
     assert (outputs["url"], outputs["address"]) == ("http://203.0.113.5:8080", "203.0.113.5")
     assert outputs["instance_group"].endswith("/instanceGroups/web-group-1a2b3c4")
@@ -78,7 +66,7 @@ def test_the_outputs_say_where_the_service_answers_and_how_fast_each_check_is() 
 
 
 def test_no_instance_boots_before_it_may_fetch_its_script_and_be_probed() -> None:
-    template = run(stack_config("local")).one("InstanceTemplate")
+    template = run(read_config("local")).one("InstanceTemplate")
     assert template.depends_on >= {
         "web-bucket-storage.objectViewer",
         "web-project-logging.logWriter",
@@ -92,9 +80,9 @@ def test_no_instance_boots_before_it_may_fetch_its_script_and_be_probed() -> Non
 
 
 def test_equal_checks_make_no_resource_at_all() -> None:
-    config = stack_config("local")
+    config = read_config("local")
     config["mig-nlb:autohealing_check"] = config["mig-nlb:balancer_check"]
-    pulumi.runtime.set_all_config(as_pulumi_passes_it(config), [])
+    pulumi.runtime.set_all_config(as_engine_passes(config), [])
     registered: list[object] = []
 
     def program() -> None:
@@ -108,7 +96,7 @@ def test_equal_checks_make_no_resource_at_all() -> None:
 
 
 def test_equal_checks_with_the_guard_off_are_made_with_a_warning() -> None:
-    config = stack_config("local")
+    config = read_config("local")
     config["mig-nlb:autohealing_check"] = config["mig-nlb:balancer_check"]
     config["mig-nlb:health_check_guard"] = "off"
     made = run(config)
@@ -118,7 +106,7 @@ def test_equal_checks_with_the_guard_off_are_made_with_a_warning() -> None:
 
 
 def test_without_the_bucket_binding_everything_else_stays() -> None:
-    config = stack_config("local")
+    config = read_config("local")
     del config["mig-nlb:iam"]["bucket"]
     made = run(config)
     (warning,) = made.warnings
@@ -129,7 +117,7 @@ def test_without_the_bucket_binding_everything_else_stays() -> None:
 
 
 def test_an_existing_project_is_used_instead_of_making_things_again() -> None:
-    config = stack_config("dev") | {
+    config = read_config("dev") | {
         "mig-nlb:network": {"network": "their-network", "subnetwork": "their-subnetwork"},
         "mig-nlb:identity": {"email": "theirs@p.iam.gserviceaccount.com"},
         "mig-nlb:startup": {"url": "gs://theirs/startup.sh", "version": "3"},

@@ -11,10 +11,12 @@ import pytest
 from components.invalid_argument import InvalidArgumentError
 from components.machine import ImageFamily
 from components.network import ExistingVpc
+from components.scaling_policy import ScaleInControl
 from components.startup_script import InlineScript, ScriptUrl
+from environments import ENVIRONMENTS
 from settings import Settings
-from tests.configuration_table import PAGE, table
-from tests.test_program import STACKS, as_pulumi_passes_it, stack_config
+from stack_file import as_engine_passes, committed_stacks, read_config, read_document
+from tests.configuration_table import HEADING, PAGE, table
 
 LEAST: dict[str, Any] = {
     "gcp:project": "p",
@@ -29,7 +31,7 @@ def settings(**changes: Any) -> Settings:  # noqa: ANN401 - whatever YAML holds
     """Return the least settings with these keys changed; None takes a key away."""
     values = LEAST | {f"mig-nlb:{key}": value for key, value in changes.items()}
     return Settings.from_config(
-        as_pulumi_passes_it({key: value for key, value in values.items() if value is not None})
+        as_engine_passes({key: value for key, value in values.items() if value is not None})
     )
 
 
@@ -43,9 +45,47 @@ def test_four_lines_are_a_stack_and_the_rest_has_defaults_for_production() -> No
     assert least.iam.project == {}
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", committed_stacks())
 def test_every_committed_stack_parses(stack: str) -> None:
-    assert Settings.from_config(as_pulumi_passes_it(stack_config(stack))).service == "web"
+    assert Settings.from_config(as_engine_passes(read_config(stack))).service == "web"
+
+
+def test_an_environments_defaults_stand_where_the_file_says_nothing_and_the_file_goes_before_them() -> None:
+    dev = settings(environment="dev", autoscaler={"min_replicas": 4})
+    assert (dev.autoscaler.min_replicas, dev.autoscaler.max_replicas) == (4, 6)
+    assert dev.autoscaler.scale_in_control == ScaleInControl(time_window_sec=600, max_scaled_in_replicas=1)
+    assert settings(environment="prod").machine.machine_type == "e2-standard-2"
+    assert settings(autoscaler={"min_replicas": 4}).autoscaler.max_replicas == 10
+
+
+def test_every_environment_works_as_it_is_and_has_a_committed_stack() -> None:
+    assert set(ENVIRONMENTS) == set(committed_stacks())
+    for name in ENVIRONMENTS:
+        assert settings(environment=name).environment == name
+        assert read_config(name)["mig-nlb:environment"] == name
+
+
+def test_production_is_nowhere_laxer_than_staging_nor_staging_than_development() -> None:
+    dev, staging, prod = (
+        Settings.from_config(as_engine_passes(read_config(stack))) for stack in ("dev", "staging", "prod")
+    )
+    for laxer, stricter in ((dev, staging), (staging, prod)):
+        assert stricter.health_checks.ratio >= laxer.health_checks.ratio
+        assert stricter.autohealing_check.window_sec >= laxer.autohealing_check.window_sec
+        assert stricter.autoscaler.min_replicas >= laxer.autoscaler.min_replicas
+        assert stricter.update.min_ready_sec >= laxer.update.min_ready_sec
+        assert stricter.load_balancer.draining_sec >= laxer.load_balancer.draining_sec
+        assert len(stricter.group.zones) >= len(laxer.group.zones)
+        assert set(stricter.firewall.ssh_ranges) <= set(laxer.firewall.ssh_ranges)
+        assert stricter.health_check_guard == "on"
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_stacks_on_google_cloud_never_point_at_a_local_endpoint(stack: str) -> None:
+    config = read_config(stack)
+    assert {key for key in config if key.startswith("gcp:")} == {"gcp:project", "gcp:region"}
+    assert "127.0.0.1" not in str(config)
+    assert "encryptionsalt" not in read_document(stack)
 
 
 def test_a_check_keeps_its_own_defaults_where_the_stack_says_nothing() -> None:
@@ -121,6 +161,10 @@ def test_numbers_may_be_whole_and_nested_ones_are_typed() -> None:
             "mig-nlb:balancer_check.timeout_sec = 9: a probe may not still be waiting",
         ),
         (
+            {"environment": "production"},
+            "mig-nlb:environment = 'production': .* use one of local, dev, staging, prod",
+        ),
+        (
             {"health_check_guard": "no"},
             "mig-nlb:health_check_guard = 'no': not a value this key has. Fix: use one of on, off",
         ),
@@ -175,13 +219,13 @@ def test_what_cannot_work_is_refused_by_its_key_with_value_rule_and_fix(
 
 @pytest.mark.parametrize("name", ["project", "region"])
 def test_the_providers_own_settings_are_required(name: str) -> None:
-    values = {key: value for key, value in as_pulumi_passes_it(LEAST).items() if key != f"gcp:{name}"}
+    values = {key: value for key, value in as_engine_passes(LEAST).items() if key != f"gcp:{name}"}
     with pytest.raises(InvalidArgumentError, match=f"run pulumi config set gcp:{name} VALUE"):
         Settings.from_config(values)
 
 
 def test_a_secret_setting_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = as_pulumi_passes_it(LEAST | {"mig-nlb:machine": {"metadata": {"token": "hunter2"}}})
+    values = as_engine_passes(LEAST | {"mig-nlb:machine": {"metadata": {"token": "hunter2"}}})
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))
     monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(["mig-nlb:machine", "gcp:accessToken"]))
     with pytest.raises(InvalidArgumentError, match="Secret Manager") as refusal:
@@ -191,12 +235,14 @@ def test_a_secret_setting_is_refused_without_showing_it(monkeypatch: pytest.Monk
 
 def test_the_stack_is_read_from_what_the_engine_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     pulumi.runtime.set_all_config({}, [])
-    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(as_pulumi_passes_it(LEAST)))
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(as_engine_passes(LEAST)))
     assert Settings.from_stack() == settings()
 
 
 def test_the_page_about_configuration_has_every_key_as_it_is() -> None:
-    assert table() in PAGE.read_text("utf-8"), "write it anew: python -m tests.configuration_table"
+    assert PAGE.read_text("utf-8").endswith(f"{HEADING}\n{table()}"), (
+        "write it anew: python -m tests.configuration_table"
+    )
 
 
 def test_every_key_is_explained() -> None:

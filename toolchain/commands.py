@@ -82,6 +82,13 @@ def _env(session: Session) -> int:
     return 0
 
 
+def _settings(session: Session) -> int:
+    """Print a stack's settings, each with where it came from; needs neither engine nor cloud."""
+    session.checkout.ensure_environments(session.cache, session.progress)
+    command = [str(session.checkout.python), "-m", "effective_settings", session.stack, *session.select]
+    return foreground.run(command, env=dict(os.environ), cwd=session.checkout.root, interactive=False)
+
+
 def _check(session: Session) -> int:
     """Check format, lint, types and import contracts."""
     session.checkout.ensure_environments(session.cache, session.progress)
@@ -144,6 +151,7 @@ COMMANDS: dict[str, Callable[[Session], int]] = {
     "preview": _preview,
     "url": _url,
     "env": _env,
+    "settings": _settings,
     "check": _check,
     "bench": _bench,
     "campaign": _campaign,

@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = {"up", "down", "test", "preview", "url", "env", "check", "bench", "campaign", "clean", "help"}
+TARGETS = {
+    "up",
+    "down",
+    "test",
+    "preview",
+    "url",
+    "env",
+    "settings",
+    "check",
+    "bench",
+    "campaign",
+    "clean",
+    "help",
+}
 
 
 def test_help_lists_every_target_and_every_target_is_a_command() -> None:
