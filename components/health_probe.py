@@ -187,7 +187,8 @@ class HealthProbe:
 BALANCER_DEFAULT = HealthProbe(
     check_interval_sec=5, timeout_sec=3, healthy_threshold=2, unhealthy_threshold=2
 )
-# Condemns an instance only when it is dead for sure: recreating costs its memory, its disk and a boot.
+# Condemns an instance only when it is dead for sure: recreating costs its memory, its disk and a boot. Google advises an interval of
+# at most twice the time-out: a longer one only waits.
 AUTOHEALING_DEFAULT = HealthProbe(
-    check_interval_sec=30, timeout_sec=10, healthy_threshold=2, unhealthy_threshold=5
+    check_interval_sec=30, timeout_sec=15, healthy_threshold=2, unhealthy_threshold=5
 )

@@ -54,6 +54,11 @@ def test_a_first_preview_shows_everything_though_nothing_is_known_yet(stack: str
     assert {(item.type, item.name) for item in run(read_config(stack), known=False).resources} == names
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_first_preview_is_what_the_policy_packs_tests_judge(stack: str) -> None:
+    assert_inventory(f"preview-{stack}", run(read_config(stack), known=False).first_preview())
+
+
 def test_the_outputs_say_where_the_service_answers_and_how_fast_each_check_is() -> None:
     outputs = run(read_config("local")).exports
     assert outputs.keys() == {"url", "address", "instance_group", "health_checks"}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+from google.protobuf import json_format
 from pulumi.runtime.mocks import MockMonitor
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ _SECRET = "4dabf18193072939515e22adb298388d"  # marks a secret on Pulumi's wire
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """A resource as the program registered it. `parent` and `depends_on` are logical names."""
+    """A resource as the program registered it. `parent` and `depends_on` are logical names; `wire` are its inputs as they travel."""
 
     type: str
     name: str
     inputs: Mapping[str, Any]
+    wire: Mapping[str, Any]
     custom: bool
     parent: str
     depends_on: frozenset[str]
@@ -67,6 +69,19 @@ class Recording:
             if item.custom
         }
 
+    def first_preview(self) -> dict[str, dict[str, Any]]:
+        """Return the provider's resources as a policy pack is told of them, in order: inputs, and what each is made from."""
+        return {
+            item.name: {
+                "type": item.type,
+                "inputs": _without_contents(item.wire),
+                "sources": {key: sorted(names) for key, names in item.property_dependencies.items() if names},
+                "delete_before_replace": item.delete_before_replace,
+            }
+            for item in self.resources
+            if item.custom
+        }
+
 
 class _Cloud(pulumi.runtime.Mocks):
     """Answers as the provider would: the inputs, and what Google computes. With `known` off, as on a first preview: nothing of it."""
@@ -76,17 +91,16 @@ class _Cloud(pulumi.runtime.Mocks):
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(args.inputs)
+        if args.typ == "gcp:serviceaccount/account:Account":
+            # Follows from the inputs, and the provider says so at preview already.
+            email = f"{state['accountId']}@{state['project']}.iam.gserviceaccount.com"
+            state |= {"email": email, "member": f"serviceAccount:{email}"}
         if not args.custom or not self._known:
             return None, state
         name = state.setdefault("name", f"{args.name}-1a2b3c4")
         match args.typ:
             case "gcp:serviceaccount/account:Account":
-                email = f"{state['accountId']}@{PROJECT}.iam.gserviceaccount.com"
-                state |= {
-                    "email": email,
-                    "member": f"serviceAccount:{email}",
-                    "name": f"projects/{PROJECT}/serviceAccounts/{email}",
-                }
+                state["name"] = f"projects/{state['project']}/serviceAccounts/{state['email']}"
             case "gcp:compute/address:Address":
                 state["address"] = "203.0.113.5"
             case "gcp:compute/instanceTemplate:InstanceTemplate":
@@ -118,6 +132,7 @@ class _Monitor(MockMonitor):
                     type=request.type,
                     name=request.name,
                     inputs=_plain(pulumi.runtime.rpc.deserialize_properties(request.object)),
+                    wire=_plain(json_format.MessageToDict(request.object)),
                     custom=request.custom,
                     parent=_name(request.parent),
                     depends_on=frozenset(map(_name, request.dependencies)),

@@ -34,7 +34,7 @@ def test_the_defaults_are_far_apart() -> None:
     pair = HealthCheckPair()
     assert pair.ratio == 15
     assert pair.timeline() == (
-        "balancer stops sending after 8 to 13 s (5 s x 2 = 10 s); group recreates after 130 to 160 s (30 s x 5 = 150 s); "
+        "balancer stops sending after 8 to 13 s (5 s x 2 = 10 s); group recreates after 135 to 165 s (30 s x 5 = 150 s); "
         "margin 15x, required 3x"
     )
 
