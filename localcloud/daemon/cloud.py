@@ -14,6 +14,7 @@ from starlette.routing import Mount
 
 from localcloud.api.app import create_app
 from localcloud.api.settings import ApiSettings
+from localcloud.control.awakening import forget_health
 from localcloud.control.loop import Controllers
 from localcloud.daemon import clockwork
 from localcloud.daemon.config import CloudConfig
@@ -26,11 +27,12 @@ from localcloud.daemon.server import serving
 from localcloud.dataplane.world import World
 from localcloud.guest.machines import Sandboxes
 from localcloud.identity import Identities
-from localcloud.store import Store
+from localcloud.store import Event, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from localcloud.clock import Clock
     from localcloud.home import Home
 
 
@@ -64,6 +66,14 @@ async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: 
         api = create_app(store, clock, identities, settings, serial_output)
         world = await World.open(home, clock)
         stack.push_async_callback(world.close)
+        if not world.adopted:
+            forget_health(store)
+        _tell(
+            store,
+            clock,
+            "cloud.started",
+            "took over what an earlier daemon left" if world.adopted else "with a new, empty world",
+        )
         sandboxes = Sandboxes(
             home, store, clock, world, identities, api, project_number=config.project_number
         )
@@ -85,6 +95,7 @@ async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: 
         if controllers.done():
             controllers.result()
         controllers.cancel()
+        _tell(store, clock, "cloud.stopped", "its instances are gone; its state is kept")
         clockwork.suspend(store, clock)
         await world.stop()
 
@@ -103,6 +114,11 @@ def _listen(config: CloudConfig) -> socket.socket:
         raise OSError(msg) from error
     listener.listen(1024)
     return listener
+
+
+def _tell(store: Store, clock: Clock, kind: str, message: str) -> None:
+    with store.transaction() as change:
+        change.event(Event(clock.now(), kind, "local cloud", message, {"speed": clock.speed}))
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -1,0 +1,76 @@
+"""The daemon may die: the service does not notice, and the next daemon takes over what is there."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.deployment import Load
+
+if TYPE_CHECKING:
+    from tests.e2e.deployment import Deployment
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_service_lives_on_without_its_daemon_and_is_adopted_by_the_next(service: Deployment) -> None:
+    before = {item["name"]: item["id"] for item in service.wait_until_healthy(3)}
+    pid = service.show("status")["pid"]
+    url = service.url_cached
+    with Load(url, per_second=20, timeout=10) as load:
+        handle = os.pidfd_open(pid)
+        os.kill(pid, signal.SIGKILL)
+        select.select([handle], [], [], 30)
+        os.close(handle)
+        message = service.localcloud("status", status=1)
+        assert "no local cloud runs in" in message
+        assert "localcloud start" in message, "the message says what to do"
+        answers = {service.get()["instance"] for _ in range(60)}
+        assert answers == before.keys(), "new connections are accepted and balanced with no daemon there"
+        service.localcloud("start")
+    assert load.failures == [], "no request failed, neither while the daemon was away nor when it came back"
+    assert service.show("status")["pid"] != pid
+    assert {item["name"]: item["id"] for item in service.wait_until_healthy(3)} == before, (
+        "the same instances, adopted"
+    )
+
+    # And it is in charge again: sessions, metadata and probes work.
+    victim = max(before)
+    assert service.localcloud("ssh", victim, "--", "hostname").strip() == victim
+    zone = service.localcloud(
+        "ssh",
+        victim,
+        "--",
+        "curl",
+        "-s",
+        "-H",
+        "Metadata-Flavor: Google",
+        "http://metadata.google.internal/computeMetadata/v1/instance/zone",
+    )
+    assert zone.rpartition("/")[2].startswith("europe-west1-")
+    start = service.last_event()
+    service.localcloud("kill", victim)
+    service.wait_for(
+        lambda event: event["kind"] == "balancer.removed" and event["subject"] == victim,
+        start,
+        "the dead leaving",
+    )
+    service.wait_for(
+        lambda event: event["kind"] == "autohealing.recreate" and event["subject"] == victim,
+        start,
+        "the repair",
+    )
+    service.wait_until_healthy(3)
+
+
+def test_a_stopped_cloud_keeps_its_state_and_the_group_comes_back(service: Deployment) -> None:
+    before = {item["name"] for item in service.wait_until_healthy(3)}
+    service.localcloud("stop")
+    service.localcloud("start")
+    assert {item["name"] for item in service.wait_until_healthy(3)} == before
+    assert service.get()["instance"] in before
+    service.pulumi("preview", "-s", "local", "--expect-no-changes")
