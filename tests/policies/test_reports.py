@@ -82,6 +82,7 @@ def test_the_gate_is_open_for_advice() -> None:
         ([], "did not judge the stack"),
         ([{"policyAnalyzeStackSummaryEvent": {"policyPackName": "other"}}], "did not judge the stack"),
         ([STACK_SUMMARY, {"summaryEvent": {"result": "failed"}}], "the engine's run failed"),
+        ([STACK_SUMMARY], "the engine's run did not end"),
     ],
 )
 def test_the_gate_is_closed_by(events: list[dict[str, Any]], told: str) -> None:
@@ -98,7 +99,7 @@ def test_lines_that_are_no_events_count_for_nothing() -> None:
 
 
 def test_sarif_tells_rules_results_and_suppressions() -> None:
-    log = sarif(sound(*MIXED), RULES)
+    log = sarif(sound(*MIXED), RULES, {})
     assert log["version"] == "2.1.0"
     (one,) = log["runs"]
     rules = one["tool"]["driver"]["rules"]
@@ -113,11 +114,11 @@ def test_sarif_tells_rules_results_and_suppressions() -> None:
     assert "by ops" in exempt["suppressions"][0]["justification"]
     assert (unknown["ruleId"], unknown["kind"], unknown["level"]) == ("NET01", "open", "none")
     assert one["invocations"][0]["executionSuccessful"] is True
-    assert sarif(run(), RULES)["runs"][0]["invocations"][0]["executionSuccessful"] is False
+    assert sarif(run(), RULES, {})["runs"][0]["invocations"][0]["executionSuccessful"] is False
 
 
 def test_junit_counts_each_outcome() -> None:
-    root = ET.fromstring(junit(sound(*MIXED)))  # noqa: S314 - our own output
+    root = ET.fromstring(junit(sound(*MIXED), {}))  # noqa: S314 - our own output
     suites = {suite.get("name"): suite for suite in root}
     assert suites["HC02"].get("failures") == "1"
     assert suites["HC04"].get("skipped") == "1"
@@ -128,21 +129,21 @@ def test_junit_counts_each_outcome() -> None:
     failure = suites["HC13"].find("testcase/failure")
     assert failure is not None
     assert failure.get("type") == "advisory"
-    assert ET.fromstring(junit(run())).find("testsuite/testcase/error") is not None  # noqa: S314 - our own output
+    assert ET.fromstring(junit(run(), {})).find("testsuite/testcase/error") is not None  # noqa: S314 - our own output
 
 
 def test_markdown_begins_with_the_verdict_and_keeps_its_table() -> None:
-    text = markdown(sound(*MIXED))
+    text = markdown(sound(*MIXED), {})
     assert text.startswith("### Policy pack mig-nlb: **the gate is closed**")
     assert "2 violated, 1 undetermined, 1 exempt." in text
     assert "| HC02 | `ah` | ratio 1.0 \\| required 2 |" in text
     assert "| NET01 | `ah` | could not be determined: the network is outside |" in text
-    assert "the gate is open" in markdown(sound())
-    assert "did not judge the stack" in markdown(run())
+    assert "the gate is open" in markdown(sound(), {})
+    assert "did not judge the stack" in markdown(run(), {})
 
 
 def test_a_comment_never_grows_beyond_what_is_taken() -> None:
-    text = markdown(sound(*(policy("HC02", f"finding {number} " * 20) for number in range(500))))
+    text = markdown(sound(*(policy("HC02", f"finding {number} " * 20) for number in range(500))), {})
     assert len(text) < MOST_CHARACTERS + 200
     assert "cut here" in text
 
@@ -158,15 +159,34 @@ def test_the_command_writes_every_report_and_tells_by_its_status(
     assert all(path.stat().st_size for path in files.values())
     told = capsys.readouterr()
     assert "2 violated, 1 undetermined, 1 exempt; the gate is closed" in told.out
-    assert "closed by HC02 violated: ratio 1.0" in told.err
+    assert "Closed by HC02 violated: ratio 1.0" in told.out
     events.write_text("\n".join(json.dumps(event) for event in (STACK_SUMMARY, DONE)))
     assert main(["--events", str(events)]) == 0
 
 
-def test_a_saved_state_is_judged_without_summaries() -> None:
-    events = [json.dumps(event) for event in MIXED[1:]]
-    assert read_events(events, "mig-nlb", saved_state=True).blocking == []
-    assert len(read_events([json.dumps(MIXED[0])], "mig-nlb", saved_state=True).blocking) == 1
+def test_a_saved_state_is_judged_by_the_packs_its_last_event_names() -> None:
+    def closed(*events: dict[str, Any], packs: tuple[str, ...] = ("mig-nlb",)) -> list[str]:
+        end = {"summaryEvent": {"result": "succeeded", "PolicyPacks": dict.fromkeys(packs, "1.0.0")}}
+        lines = [json.dumps(event) for event in (*events, end)]
+        return read_events(lines, "mig-nlb", saved_state=True).blocking
+
+    assert closed(*MIXED[1:]) == []
+    assert len(closed(MIXED[0])) == 1
+    assert closed(packs=("another",)) == ["policy pack mig-nlb did not judge the stack as a whole"]
+    # A state without resources: the engine says so in words and writes no event.
+    assert len(read_events([], "mig-nlb", saved_state=True).blocking) == 1
+
+
+def test_a_preview_is_not_judged_by_naming_the_pack() -> None:
+    loaded = {"summaryEvent": {"result": "succeeded", "PolicyPacks": {"mig-nlb": "1.0.0"}}}
+    assert read_events([json.dumps(loaded)], "mig-nlb").blocking == [
+        "policy pack mig-nlb did not judge the stack as a whole"
+    ]
+
+
+def test_no_events_at_all_close_the_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--events", str(tmp_path / "none.jsonl"), "--brief"]) == 1
+    assert "did not judge the stack" in capsys.readouterr().out
 
 
 def test_outcomes_are_told_apart() -> None:

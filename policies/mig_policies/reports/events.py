@@ -66,18 +66,18 @@ class Run:
         if not self.judged:
             reasons.append(f"policy pack {self.pack} did not judge the stack as a whole")
         reasons += self.errors
-        if self.result not in {"", "succeeded"} and not reasons:
-            reasons.append(f"the engine's run {self.result}")
+        if self.result != "succeeded" and not reasons:
+            reasons.append(f"the engine's run {self.result or 'did not end'}")
         return reasons
 
 
 def read_events(lines: Iterable[str], pack: str, *, saved_state: bool = False) -> Run:
     """Read a stream of JSON events; lines that are none (the engine's other output) count as nothing.
 
-    `pulumi policy analyze` writes no summaries, so with `saved_state` their absence is not held against the run: whether the
-    pack was loaded, that command's own exit status tells.
+    A preview says of each pack that it judged the stack as a whole. `pulumi policy analyze` (`saved_state`) does not, but its last
+    event names the packs that were run over the state; a state without resources has no such event.
     """
-    run = Run(pack=pack, judged=saved_state)
+    run = Run(pack=pack)
     for line in lines:
         event = _parse(line)
         if event is None:
@@ -93,7 +93,9 @@ def read_events(lines: Iterable[str], pack: str, *, saved_state: bool = False) -
         elif "diagnosticEvent" in event:
             _take_diagnostic(run, event["diagnosticEvent"])
         elif "summaryEvent" in event:
-            run.result = str(event["summaryEvent"].get("result", ""))
+            summary = event["summaryEvent"]
+            run.result = str(summary.get("result", ""))
+            run.judged = run.judged or (saved_state and pack in summary.get("PolicyPacks", {}))
     return run
 
 

@@ -9,14 +9,19 @@ from mig_policies.verdict import Outcome
 
 if TYPE_CHECKING:
     from mig_policies.reports.events import Run
+    from mig_policies.reports.places import Places
 
 
-def junit(run: Run) -> str:
+def junit(run: Run, places: Places) -> str:
     """Return the run as XML: violations are failures (advisory ones too, and say so), undetermined are errors, exempt are skipped."""
     suites: dict[str, list[ET.Element]] = {}
 
     def case(rule: str, resource: str) -> ET.Element:
         element = ET.Element("testcase", {"classname": f"{run.pack}.{rule}", "name": resource or "the stack"})
+        for place in places.get(resource, ())[:1]:
+            element.set("file", place.file)
+            if place.line is not None:
+                element.set("line", str(place.line))
         suites.setdefault(rule, []).append(element)
         return element
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mig_policies.verdict import Outcome
 
 if TYPE_CHECKING:
     from mig_policies.reports.events import Finding, Run
+    from mig_policies.reports.places import Places
 
 # A comment on GitHub takes 65,536 characters.
 MOST_CHARACTERS: Final = 60_000
 
 
-def markdown(run: Run) -> str:
+def markdown(run: Run, places: Places) -> str:
     """Return the run as a comment: the verdict first, then what closes the gate, then the rest."""
     closed = run.blocking
     counts = ", ".join(
@@ -50,7 +52,7 @@ def markdown(run: Run) -> str:
                 "",
                 "| Rule | Resource | Finding |",
                 "| --- | --- | --- |",
-                *map(_row, chosen),
+                *map(partial(_row, places), chosen),
             ]
     text = "\n".join(lines) + "\n"
     if len(text) > MOST_CHARACTERS:
@@ -61,9 +63,10 @@ def markdown(run: Run) -> str:
     return text
 
 
-def _row(finding: Finding) -> str:
+def _row(places: Places, finding: Finding) -> str:
     told = "could not be determined: " if finding.outcome is Outcome.UNDETERMINED else ""
-    return f"| {finding.rule} | `{finding.resource}` | {told}{_line(finding.message)} |"
+    where = "".join(f", {place}" for place in places.get(finding.urn, ())[:1])
+    return f"| {finding.rule} | `{finding.resource}`{where} | {told}{_line(finding.message)} |"
 
 
 def _line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from pulumi_policy import EnforcementLevel
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mig_policies.reports.events import Finding, Run
+    from mig_policies.reports.places import Place, Places
     from mig_policies.rule import Rule
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -19,8 +21,8 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 _SCORES: Final = {"low": "3.0", "medium": "5.0", "high": "8.0", "critical": "9.5"}
 
 
-def sarif(run: Run, rules: Iterable[Rule]) -> dict[str, Any]:
-    """Return the run as a SARIF log. The engine does not say where a resource is declared, so locations are logical."""
+def sarif(run: Run, rules: Iterable[Rule], places: Places) -> dict[str, Any]:
+    """Return the run as a SARIF log; findings about resources without a known place have a logical location only."""
     catalogue = list(rules)
     known = {rule.id for rule in catalogue}
     others = sorted({finding.rule for finding in run.findings} - known)
@@ -41,7 +43,10 @@ def sarif(run: Run, rules: Iterable[Rule]) -> dict[str, Any]:
                         ],
                     }
                 ],
-                "results": [_result(finding, index[finding.rule]) for finding in run.findings],
+                "results": [
+                    _result(finding, index[finding.rule], places.get(finding.urn, ()))
+                    for finding in run.findings
+                ],
             }
         ],
     }
@@ -62,7 +67,7 @@ def _descriptor(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, index: int) -> dict[str, Any]:
+def _result(finding: Finding, index: int, places: tuple[Place, ...]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index,
@@ -78,13 +83,24 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
             {
                 "logicalLocations": [
                     {"name": finding.resource, "fullyQualifiedName": finding.urn, "kind": "resource"}
-                ]
+                ],
+                **({"physicalLocation": _physical(places[0])} if places else {}),
             }
         ],
         "partialFingerprints": {"ruleAndResource/v1": f"{finding.rule}|{finding.urn}"},
     }
+    if len(places) > 1:
+        frames = [{"location": {"physicalLocation": _physical(place)}} for place in places]
+        result["stacks"] = [{"message": {"text": "declared by"}, "frames": frames}]
     if finding.outcome is Outcome.EXEMPT:
         result["suppressions"] = [
             {"kind": "external", "status": "accepted", "justification": finding.message}
         ]
     return result
+
+
+def _physical(place: Place) -> dict[str, Any]:
+    location: dict[str, Any] = {"artifactLocation": {"uri": quote(place.file), "uriBaseId": "%SRCROOT%"}}
+    if place.line is not None:
+        location["region"] = {"startLine": place.line}
+    return location
