@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,8 @@ def deploy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploy]:
     """Return a function that makes a deployment (not yet up); all are stopped at the end."""
     made: list[Deployment] = []
 
-    def make(name: str, speed: float = 10) -> Deployment:
-        deployment = Deployment(Path(tmp_path_factory.mktemp(name)), speed)
+    def make(name: str, speed: float = 10, env: Mapping[str, str] | None = None) -> Deployment:
+        deployment = Deployment(Path(tmp_path_factory.mktemp(name)), speed, env)
         made.append(deployment)
         return deployment
 

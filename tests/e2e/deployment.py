@@ -32,7 +32,8 @@ class CommandFailedError(AssertionError):
 class Deployment:
     """One checkout and one cloud, in a folder of the test's."""
 
-    def __init__(self, folder: Path, speed: float) -> None:
+    def __init__(self, folder: Path, speed: float, env: Mapping[str, str] | None = None) -> None:
+        """`env` overrides what the test's own environment has."""
         self.root = folder / "checkout"
         self.home = folder / "cloud"
         self.speed = speed
@@ -55,6 +56,7 @@ class Deployment:
             },
             "LOCALCLOUD_HOME": str(self.home),
             "LOCALCLOUD_SPEED": f"{speed:g}",
+            **(env or {}),
         }
         self._exports: dict[str, str] | None = None
         self._endpoint: tuple[str, str] | None = None
