@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 
 def start(home: Home, given: argparse.Namespace) -> int:
-    """Start the daemon unless it runs; a given speed that is not the running one's is an error, not a surprise."""
+    """Start the daemon unless it runs; a speed or project that is not the running one's is an error, not a surprise."""
     if launch.running(home) is None:
-        reason = launch.start(home, given.speed)
+        reason = launch.start(home, given.speed, given.project)
         if reason:
             raise CloudError(reason)
+    else:
+        CloudConfig.load_or_create(home, given.project)
     report = Client.connect(home).call("GET", "/status")
     speed = report["clock"]["speed"]
     if given.speed is not None and given.speed != speed:

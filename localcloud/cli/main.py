@@ -34,6 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="let the cloud's clock run N times as fast as the wall's (0.1 to 100)",
     )
+    start.add_argument(
+        "--project", metavar="ID", help='the project of a new cloud ("local" unless said); it cannot change'
+    )
     add("stop", commands.stop, "stop the cloud and everything it runs; its state is kept")
     add("status", commands.status, "show the cloud, its groups and what hinders them")
     add("instances", commands.instances, "list instances with both health checks' verdicts")

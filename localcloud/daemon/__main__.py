@@ -17,6 +17,7 @@ def main() -> int:
     """Run until SIGTERM or SIGINT; `--report-fd` gets one line: ready, or why not."""
     parser = argparse.ArgumentParser(prog="python -m localcloud.daemon")
     parser.add_argument("--speed", type=float)
+    parser.add_argument("--project")
     parser.add_argument("--report-fd", type=int)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -25,7 +26,7 @@ def main() -> int:
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        asyncio.run(_run(home, given.speed, report))
+        asyncio.run(_run(home, given.speed, given.project, report))
     except (OSError, ValueError, RuntimeError) as error:
         logging.getLogger(__name__).exception("the cloud ended")
         report.say(" ".join(str(error).split()))
@@ -33,7 +34,7 @@ def main() -> int:
     return 0
 
 
-async def _run(home: Home, speed: float | None, report: _Report) -> None:
+async def _run(home: Home, speed: float | None, project: str | None, report: _Report) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -42,7 +43,7 @@ async def _run(home: Home, speed: float | None, report: _Report) -> None:
         launch.note(home)
         report.say("ready")
 
-    await cloud.run(home, speed, ready, stop)
+    await cloud.run(home, speed, ready, stop, project=project)
     launch.record_file(home).unlink(missing_ok=True)
 
 

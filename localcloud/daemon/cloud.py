@@ -36,8 +36,17 @@ if TYPE_CHECKING:
     from localcloud.home import Home
 
 
-async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: asyncio.Event) -> None:
+async def run(
+    home: Home,
+    speed: float | None,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    *,
+    project: str | None = None,
+) -> None:
     """Run the cloud in this folder until `stop` is set, then take down all it made; its state stays.
+
+    `project` is for a cloud that is not there yet; None is "local", or whatever the cloud's project is.
 
     Any other ending (an error, a kill) leaves the world and its instances as they are, for the next daemon to adopt.
 
@@ -45,7 +54,7 @@ async def run(home: Home, speed: float | None, ready: Callable[[], None], stop: 
         OSError: its port or address range is taken, or the machine lacks what it needs.
         ValueError: a setting is wrong.
     """
-    config = CloudConfig.load_or_create(home)
+    config = CloudConfig.load_or_create(home, project)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(config.hold_range()))
         listener = stack.enter_context(contextlib.closing(_listen(config)))

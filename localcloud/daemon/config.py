@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import socket
 from dataclasses import asdict, dataclass
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 # that they chose the same range.
 RANGE_LOCK_PORT = 40_254
 
+DEFAULT_PROJECT = "local"
+_PROJECT = re.compile(
+    r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{3,28}[a-z0-9]"
+)  # ids of domain-scoped projects begin with "example.com:"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CloudConfig:
@@ -29,7 +35,7 @@ class CloudConfig:
     provider_port: int
     external_prefix: str
     owner_token: str
-    project: str = "local"
+    project: str = DEFAULT_PROJECT
     project_number: str = "100000000001"
 
     @property
@@ -60,16 +66,33 @@ class CloudConfig:
             raise ValueError(msg) from error
 
     @classmethod
-    def load_or_create(cls, home: Home) -> CloudConfig:
-        """Read the configuration, making it first where there is none."""
+    def load_or_create(cls, home: Home, project: str | None = None) -> CloudConfig:
+        """Read the configuration, making it first where there is none: then for this project, "local" unless said.
+
+        Raises:
+            ValueError: the cloud was made for another project, or there is no such project id.
+        """
         if (found := cls.load(home)) is not None:
+            if project not in {None, found.project}:
+                msg = (
+                    f"--project {project}: this cloud's project is {found.project} for good, because its resources are named by it; "
+                    "set LOCALCLOUD_HOME to another folder for a cloud of another project"
+                )
+                raise ValueError(msg)
             return found
+        if project is not None and not _PROJECT.fullmatch(project):
+            msg = (
+                f"--project {project!r}: not a project id; 5 to 30 lowercase letters, digits and hyphens that begin with a letter and "
+                'do not end with a hyphen, for instance "example-web-prod"'
+            )
+            raise ValueError(msg)
         home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = cls(
             api_port=_free_port(),
             provider_port=_free_port(),
             external_prefix=next(prefix for prefix in _prefixes(home.path) if _is_free(prefix)),
             owner_token=secrets.token_urlsafe(32),
+            project=project or DEFAULT_PROJECT,
         )
         draft = home.config_file.with_suffix(".new")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

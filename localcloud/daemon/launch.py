@@ -55,7 +55,7 @@ def note(home: Home) -> None:
     draft.rename(record_file(home))
 
 
-def start(home: Home, speed: float | None) -> str:
+def start(home: Home, speed: float | None, project: str | None = None) -> str:
     """Start the daemon and wait until it serves; returns "" or the reason why it does not."""
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,6 +63,8 @@ def start(home: Home, speed: float | None) -> str:
     arguments = [sys.executable, "-m", "localcloud.daemon", "--report-fd", str(report)]
     if speed is not None:
         arguments += ["--speed", str(speed)]
+    if project is not None:
+        arguments += ["--project", project]
     with (home.logs / "daemon.log").open("ab") as log:
         subprocess.Popen(
             arguments,

@@ -23,6 +23,26 @@ def test_made_once_and_read_again(tmp_path: Path) -> None:
     assert made.external_range == f"{made.external_prefix}.0/24"
 
 
+def test_a_cloud_is_made_for_a_project_and_stays_with_it(tmp_path: Path) -> None:
+    home = Home(tmp_path / "cloud")
+    made = CloudConfig.load_or_create(home, "example-web-prod")
+    assert made.project == "example-web-prod"
+    assert CloudConfig.load_or_create(home) == CloudConfig.load_or_create(home, "example-web-prod") == made
+    with pytest.raises(
+        ValueError, match=r"--project other-web: this cloud's project is example-web-prod for good"
+    ):
+        CloudConfig.load_or_create(home, "other-web")
+    assert CloudConfig.load_or_create(Home(tmp_path / "other")).project == "local"
+
+
+@pytest.mark.parametrize("project", ["", "Web", "web-", "1web-prod", "a" * 31, "../../etc"])
+def test_what_is_no_project_id_is_refused_and_leaves_nothing(tmp_path: Path, project: str) -> None:
+    home = Home(tmp_path / "cloud")
+    with pytest.raises(ValueError, match="not a project id"):
+        CloudConfig.load_or_create(home, project)
+    assert not home.path.exists()
+
+
 def test_only_its_owner_can_read_the_token(tmp_path: Path) -> None:
     home = Home(tmp_path / "cloud")
     CloudConfig.load_or_create(home)
