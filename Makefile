@@ -1,6 +1,7 @@
 # Each target is one command of `python3 -m toolchain`, which holds the logic and needs nothing but Python's standard library.
 STACK ?= local
 ARGS ?=
+REPORTS ?=
 
 PYTHON := $(shell test -x /usr/bin/python3 && /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo /usr/bin/python3 || echo python3)
@@ -19,8 +20,8 @@ up: ## put the service on the stack and print where it answers (STACK=dev: on Go
 down: ## take the stack down; for the local stack, stop the local cloud too
 	@$(TOOLCHAIN) down --stack $(STACK)
 
-preview: ## show what `up` would change, judged by the policy pack
-	@$(TOOLCHAIN) preview --stack $(STACK)
+preview: ## show what `up` would change, judged by the policy pack (REPORTS=FOLDER: write SARIF, JUnit and Markdown there)
+	@$(TOOLCHAIN) preview --stack $(STACK) $(if $(REPORTS),--reports '$(REPORTS)')
 
 url: ## print where the service answers
 	@$(TOOLCHAIN) url --stack $(STACK)

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain import checks, engine, foreground, versions
@@ -34,6 +35,7 @@ class Session:
     checkout: Checkout
     cache: Cache
     progress: Progress
+    reports: Path | None = None
 
     def ready(self) -> ShellEnvironment:
         """Make sure of the machine, the engine and the environments, and return the stack's variables."""
@@ -45,7 +47,7 @@ class Session:
 
     def deployment(self) -> Deployment:
         """Return the stack, ready to be worked with."""
-        return Deployment(self.checkout, self.ready(), self.progress)
+        return Deployment(self.checkout, self.ready(), self.progress, reports=self.reports)
 
     def tests(self) -> Tests:
         """Return the test runs, with the machine made ready for them."""
@@ -170,10 +172,15 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m toolchain")
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--stack", default=LOCAL_STACK, help="the stack to work with (default: %(default)s)")
+    parser.add_argument(
+        "--reports", type=Path, metavar="FOLDER", help="where to write what the policy pack found"
+    )
     parser.add_argument("select", nargs="*", help="more arguments for pytest or the benchmarks, after --")
     given = parser.parse_args(arguments)
     try:
-        session = Session(given.stack, tuple(given.select), Checkout.here(), Cache.default(), Progress())
+        session = Session(
+            given.stack, tuple(given.select), Checkout.here(), Cache.default(), Progress(), given.reports
+        )
         return COMMANDS[given.command](session)
     except ToolchainError as error:
         print(f"make {given.command}: {error}", file=sys.stderr)

@@ -10,17 +10,18 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain import foreground
 from toolchain.checkout import Checkout
 from toolchain.errors import ToolchainError
+from toolchain.gate import Gate
 from toolchain.progress import Progress, duration
 from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment, local_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 ANSWER_WITHIN_SECONDS = 300.0
@@ -29,12 +30,21 @@ ANSWER_WITHIN_SECONDS = 300.0
 
 @dataclass
 class Deployment:
-    """One stack, and the commands that a person gives about it."""
+    """One stack, and the commands that a person gives about it.
+
+    Args:
+        checkout: the program and the policy pack.
+        shell: the variables for the stack.
+        progress: says what is waited for.
+        environ: the variables of whoever asks.
+        reports: the folder for the reports of a preview.
+    """
 
     checkout: Checkout
     shell: ShellEnvironment
     progress: Progress
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    reports: Path | None = None
     _env: dict[str, str] | None = None
 
     @property
@@ -51,7 +61,11 @@ class Deployment:
 
     def up(self) -> int:
         """Bring the stack up and say where it answers. Returns the exit status."""
-        status = self._deploy("up", *(["--yes"] if self.local else []))
+        status = self.preview()
+        if status == 0:
+            # The local stack is nobody's but the user's, and was previewed just now. For another one the engine looks again and asks.
+            agreed = ["--yes", "--skip-preview"] if self.local else []
+            status = self._pulumi("up", "--stack", self.shell.stack, *self._gate.options, *agreed)
         if status != 0 or not self.local:
             return status
         outputs = self._outputs()
@@ -68,8 +82,14 @@ class Deployment:
         return 0
 
     def preview(self) -> int:
-        """Show what `up` would do, judged by the policy pack."""
-        return self._deploy("preview")
+        """Show what `up` would do; the status is 0 only if the policy pack has nothing against it."""
+        if self.local:
+            self._start_cloud()
+            if not self._state_file().exists():
+                created = self._pulumi("stack", "init", self.shell.stack)
+                if created != 0:
+                    return created
+        return self._gate.preview(str(self.shell.engine.pulumi), env=self.env, interactive=self._interactive)
 
     def down(self) -> int:
         """Take the stack's resources down; for the local stack, then the local cloud."""
@@ -87,20 +107,13 @@ class Deployment:
         """Print where the service answers."""
         return self._pulumi("stack", "output", "url", "--stack", self.shell.stack)
 
-    def _deploy(self, verb: str, *options: str) -> int:
-        if self.local:
-            self._start_cloud()
-            if not self._state_file().exists():
-                created = self._pulumi("stack", "init", self.shell.stack)
-                if created != 0:
-                    return created
-        # The preview is never skipped: rules about the whole stack are judged at the end of a run, and that must be the preview's.
-        pack = ["--policy-pack", str(self.checkout.policies)]
-        # The pack refuses to judge a stack that has a configuration of its own without it.
-        config = self.checkout.policies / "config" / f"{self.shell.stack.rsplit('/', 1)[-1]}.json"
-        if config.is_file():
-            pack += ["--policy-pack-config", str(config)]
-        return self._pulumi(verb, "--stack", self.shell.stack, *pack, *options)
+    @property
+    def _gate(self) -> Gate:
+        return Gate(self.checkout, self.shell.stack, self.reports)
+
+    @property
+    def _interactive(self) -> bool:
+        return not self.local and sys.stdin is not None and sys.stdin.isatty()
 
     def _start_cloud(self) -> None:
         speed = self.environ.get("LOCALCLOUD_SPEED")
@@ -113,8 +126,7 @@ class Deployment:
 
     def _pulumi(self, *arguments: str) -> int:
         command = [str(self.shell.engine.pulumi), *arguments]
-        interactive = not self.local and sys.stdin is not None and sys.stdin.isatty()
-        return foreground.run(command, env=self.env, cwd=self.checkout.root, interactive=interactive)
+        return foreground.run(command, env=self.env, cwd=self.checkout.root, interactive=self._interactive)
 
     def _outputs(self) -> dict[str, object]:
         answer = subprocess.run(

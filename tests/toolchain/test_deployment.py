@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import json
 import os
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from toolchain.checkout import Checkout
 from toolchain.deployment import Deployment, await_answer
 from toolchain.errors import ToolchainError
+from toolchain.gate import Gate
 from toolchain.progress import Progress
 from toolchain.shell_environment import ShellEnvironment
 
@@ -25,20 +27,29 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import os, pulumi
+
+class Box(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("tiny:index:Box", name)
+
 for number in range(pulumi.Config().get_int("boxes") or 1):
-    pulumi.ComponentResource("tiny:index:Box", f"box{number}")
+    Box(f"box{number}")
 pulumi.export("url", %r)
 """
 
 PACK = """
 from pulumi_policy import EnforcementLevel, PolicyPack, StackValidationPolicy
+from pulumi_policy.proxy import UnknownValueError
 
 def few(args, report):
     boxes = [resource for resource in args.resources if resource.resource_type == "tiny:index:Box"]
     if len(boxes) > 4:
-        report("at most 4 boxes")
+        report("at most 4 boxes", max(box.urn for box in boxes))
+    if len(boxes) == 3:
+        raise UnknownValueError("04da6b54-80e4-46f7-96ec-b56ff0331ba9", ["third"])
 
-PolicyPack("tiny", enforcement_level=EnforcementLevel.MANDATORY, policies=[StackValidationPolicy("few", "Boxes are few.", few)])
+policy = StackValidationPolicy("few", "Boxes are few.", few, EnforcementLevel.MANDATORY)
+PolicyPack("mig-nlb", policies=[policy])
 """
 
 
@@ -82,6 +93,8 @@ class Stack:
             "runtime: {name: python, options: {virtualenv: .venv}}\n"
         )
         (self.checkout.policies / "__main__.py").write_text(PACK)
+        # The real gate, over the tiny pack's findings.
+        (self.checkout.policies / "mig_policies").symlink_to(Checkout.here().policies / "mig_policies")
         self.checkout.localcloud.parent.mkdir(parents=True)
         self.cloud("")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
@@ -99,6 +112,13 @@ class Stack:
         calls = self.calls.read_text().splitlines()
         self.calls.unlink()
         return calls
+
+    def boxes(self) -> int:
+        """Return how many boxes there are in the stack's state."""
+        folder = Path(self.deployment.environ["LOCALCLOUD_HOME"]) / "pulumi"
+        return sum(
+            file.read_text().count('"tiny:index:Box"') for file in folder.rglob("stacks/tiny/local.json")
+        )
 
     def config(self, **values: int) -> None:
         lines = [f"  tiny:{name}: {value}" for name, value in values.items()]
@@ -136,8 +156,65 @@ def test_the_pack_stops_up_before_anything_changes(stack: Stack, capfd: pytest.C
     assert stack.deployment.preview() != 0
     assert stack.deployment.up() != 0
     printed = capfd.readouterr().out
-    assert printed.count("at most 4 boxes") >= 2
+    assert printed.count("Closed by few violated: at most 4 boxes") == 2
     assert "Updating" not in printed
+    assert "1 violated, 0 undetermined, 0 exempt; the gate is closed" in printed
+    assert stack.boxes() == 1
+
+
+def test_a_policy_that_could_not_run_closes_the_gate(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+    stack.config(boxes=3)
+    assert stack.deployment.up() == 1
+    printed = capfd.readouterr().out
+    assert "+ 4 to create" in printed, "the engine itself has nothing against it"
+    assert "Closed by not run: can't run policy 'few'" in printed
+    assert stack.boxes() == 0
+
+
+def test_a_pack_that_judged_nothing_closes_the_gate(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+    pack = stack.checkout.policies / "__main__.py"
+    pack.write_text(PACK.replace('"mig-nlb"', '"another"'))
+    assert stack.deployment.up() == 1
+    assert "Closed by policy pack mig-nlb did not judge the stack as a whole" in capfd.readouterr().out
+    assert stack.boxes() == 0
+
+
+def test_a_program_that_fails_closes_the_gate(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+    (stack.checkout.root / "__main__.py").write_text("raise SystemExit('no such key')")
+    assert stack.deployment.up() != 0
+    assert "the gate is closed" in capfd.readouterr().out
+
+
+def test_the_reports_of_a_preview_name_the_line_a_resource_is_declared_in(
+    stack: Stack, tmp_path: Path
+) -> None:
+    stack.config(boxes=5)
+    stack.deployment.reports = tmp_path / "out" / "reports"
+    assert stack.deployment.preview() != 0
+    written = {path.name: path.read_text() for path in stack.deployment.reports.iterdir()}
+    assert sorted(written) == ["policies.md", "policies.sarif", "policies.xml"]
+    (result,) = json.loads(written["policies.sarif"])["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "__main__.py", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 9},
+    }
+    assert "| few | `box4`, __main__.py:9 | at most 4 boxes |" in written["policies.md"]
+    assert 'file="__main__.py" line="9"' in written["policies.xml"]
+
+
+def test_a_stacks_configuration_of_the_pack_is_found_by_its_last_name(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    file = checkout.policies / "config" / "prod.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    for stack in ("prod", "acme/web/prod"):
+        assert Gate(checkout, stack).options == [
+            "--policy-pack",
+            str(checkout.policies),
+            "--policy-pack-config",
+            str(file),
+        ]
+    assert Gate(checkout, "local").options == ["--policy-pack", str(checkout.policies)]
 
 
 def test_a_cloud_that_does_not_start_stops_up_at_once(
