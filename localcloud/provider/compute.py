@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localcloud.provider.session import Session
 
 _LINK = re.compile(
-    r"projects/(?P<project>[^/]+)/(?:global|regions/(?P<region>[^/]+))/[^/]+/(?P<name>[^/?]+)$"
+    r"projects/(?P<project>[^/]+)/(?:global|regions/(?P<region>[^/]+)|zones/(?P<zone>[^/]+))/[^/]+/(?P<name>[^/?]+)$"
 )
 
 
@@ -74,6 +74,11 @@ class ComputeResource(Resource):
         """Tell whether the type lives in a region."""
         return "{region}" in self.settings.collection
 
+    @property
+    def zonal(self) -> bool:
+        """Tell whether the type lives in a zone."""
+        return "{zone}" in self.settings.collection
+
     def plan(self, session: Session, inputs: Properties, prior: Properties | None = None) -> Properties:
         """Plan, with the project and region that the stack's configuration supplies, and labels."""
         planned = super().plan(session, inputs, prior)
@@ -81,6 +86,8 @@ class ComputeResource(Resource):
             planned["project"] = session.project_of({})
         if self.regional and planned["region"] is UNKNOWN and "region" not in inputs:
             planned["region"] = session.region_of({})
+        if self.zonal and planned["zone"] is UNKNOWN and "zone" not in inputs:
+            planned["zone"] = session.zone_of({})
         if self.settings.labels != "none" and planned.get("labels") is not UNKNOWN:
             plan_labels(session, planned, attributed=self.settings.labels == "attributed")
         return planned
@@ -88,32 +95,40 @@ class ComputeResource(Resource):
     def scope(self, session: Session, properties: Properties) -> Scope:
         """Return where a resource with these properties is."""
         region = session.region_of(properties) if self.regional else session.region
-        return Scope(session, session.project_of(properties), region, properties)
+        zone = session.zone_of(properties) if self.zonal else session.zone
+        return Scope(session, session.project_of(properties), region, properties, zone)
 
     def path(self, scope: Scope, name: str = "") -> str:
         """Return the relative link of the collection, or of a resource in it."""
-        base = f"projects/{scope.project}/{self.settings.collection.format(region=scope.region)}"
+        collection = self.settings.collection.format(region=scope.region, zone=scope.zone)
+        base = f"projects/{scope.project}/{collection}"
         return f"{base}/{name}" if name else base
 
-    def parse(self, session: Session, resource_id: str) -> tuple[str, str, str]:
-        """Return project, region and name of an id: a link, ``project/region/name``, ``region/name`` or ``name``."""
+    def parse(self, session: Session, resource_id: str, properties: Properties) -> tuple[Scope, str]:
+        """Return scope and name of an id: a link, ``project/place/name``, ``place/name`` or ``name``."""
         if match := _LINK.search(resource_id):
-            return match["project"], match["region"] or session.region, match["name"]
+            region, zone = match["region"] or session.region, match["zone"] or session.zone
+            return Scope(session, match["project"], region, properties, zone), match["name"]
         parts = resource_id.split("/")
-        wanted = 3 if self.regional else 2
-        if not all(parts) or len(parts) > wanted:
-            shape = "projects/PROJECT/" + self.settings.collection.format(region="REGION") + "/NAME"
+        placed = self.regional or self.zonal
+        if not all(parts) or len(parts) > (3 if placed else 2):
+            shape = f"projects/PROJECT/{self.settings.collection.format(region='REGION', zone='ZONE')}/NAME"
             raise ProviderError(
                 f"id {resource_id!r} of {self.type}: not in the form {shape}; import it by that"
             )
         name = parts.pop()
-        region = parts.pop() if self.regional and parts else session.region
-        return (parts.pop() if parts else session.project), region, name
+        place = parts.pop() if placed and parts else ""
+        return Scope(
+            session,
+            parts.pop() if parts else session.project,
+            (place if self.regional else "") or session.region,
+            properties,
+            (place if self.zonal else "") or session.zone,
+        ), name
 
     def full_id(self, session: Session, imported: str, state: Properties) -> str:
         """Return the relative link."""
-        project, region, name = self.parse(session, imported)
-        return self.path(Scope(session, project, region, state), name)
+        return self.path(*self.parse(session, imported, state))
 
     # -- bodies ------------------------------------------------------------------------------------------------------
 
@@ -130,6 +145,8 @@ class ComputeResource(Resource):
         state["project"] = scope.project
         if self.regional:
             state["region"] = scope.region
+        if self.zonal:
+            state["zone"] = scope.zone
         if self.settings.labels != "none":
             read_labels(state, look(body, "labels") or {}, prior)
         if "deletionPolicy" in state and not state["deletionPolicy"]:
@@ -195,8 +212,7 @@ class ComputeResource(Resource):
 
     async def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
         """Read by id."""
-        project, region, name = self.parse(session, resource_id)
-        scope = Scope(session, project, region, state)
+        scope, name = self.parse(session, resource_id, state)
         try:
             answer = await self.fetch(session, self.path(scope, name))
         except ApiError as error:
@@ -227,8 +243,8 @@ class ComputeResource(Resource):
         body = self._part(scope, request.planned, names, whole=names == tuple(self.schema.fields))
         if step.fingerprint:
             body["fingerprint"] = (await self.fetch(request.session, path)).get("fingerprint", "")
-        elif self.settings.sends_fingerprint:
-            body["fingerprint"] = request.prior.get("fingerprint")
+        elif self.settings.sends_fingerprint and request.prior.get("fingerprint"):
+            body["fingerprint"] = request.prior["fingerprint"]
         if step.collection:
             url = rest.endpoints.compute_url(
                 self.path(scope), f"&{_singular(self.settings.collection)}={request.planned['name']}"
@@ -251,8 +267,7 @@ class ComputeResource(Resource):
 
     async def delete(self, request: Request) -> None:
         """Delete and follow the operation; what is gone already is as wanted."""
-        project, region, name = self.parse(request.session, request.id)
-        path = self.path(Scope(request.session, project, region, request.prior), name)
+        path = self.path(*self.parse(request.session, request.id, request.prior))
         rest = request.session.rest
         try:
             operation = await rest.request("DELETE", rest.endpoints.compute_url(path))

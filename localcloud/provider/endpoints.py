@@ -37,12 +37,15 @@ def _is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Base URLs of the services, each ending in a slash."""
+    """Base URLs of the services, each ending in a slash; the last three may be empty: they are missed only when used."""
 
     compute: str
     storage: str
     iam: str
     resource_manager: str
+    service_usage: str = ""
+    secret_manager: str = ""
+    monitoring: str = ""
 
     def operation(self, operation: dict[str, Value]) -> str:
         """Return the URL at which a Compute operation is read."""
@@ -73,6 +76,27 @@ class Endpoints:
     def resource_manager_url(self, path: str) -> str:
         """Return the URL of a Resource Manager path such as ``projects/p:getIamPolicy``."""
         return f"{self.resource_manager}{path}?alt=json&prettyPrint=false"
+
+    def service_usage_url(self, path: str, query: str = "") -> str:
+        """Return the URL of a Service Usage path such as ``projects/p/services``."""
+        return f"{_set('serviceUsage', self.service_usage)}{path}?alt=json{query}&prettyPrint=false"
+
+    def secret_manager_url(self, path: str, query: str = "") -> str:
+        """Return the URL of a Secret Manager path such as ``projects/p/secrets/s``."""
+        return f"{_set('secretManager', self.secret_manager)}{path}?alt=json{query}"
+
+    def monitoring_url(self, path: str, query: str = "") -> str:
+        """Return the URL of a Cloud Monitoring path, version included: ``v3/projects/p/alertPolicies``."""
+        return f"{_set('monitoring', self.monitoring)}{path}?alt=json{query}"
+
+
+def _set(name: str, endpoint: str) -> str:
+    if not endpoint:
+        raise ProviderError(
+            f"gcp:{name}CustomEndpoint is not set, and a resource of that service is to be handled; "
+            f"run `localcloud env`, or set it to the local cloud's"
+        )
+    return endpoint
 
 
 def _origin(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,18 @@ def _scope(old: str, new: str) -> bool:
     return canonical_scope(old) == canonical_scope(new)
 
 
+def _dashboard(old: str, new: str) -> bool:
+    """Compare JSON, leaving aside what only Google says at the top: name and etag."""
+    try:
+        there, wanted = json.loads(old), json.loads(new)
+    except ValueError:
+        return False
+    if not isinstance(there, dict) or not isinstance(wanted, dict):
+        return False
+    added = {"name", "etag"} - set(wanted)
+    return bool(wanted == {key: value for key, value in there.items() if key not in added})
+
+
 _RULES: dict[str, Callable[[str, str], bool]] = {
     "link": _links,
     "link-or-name": _links_or_name,
@@ -85,6 +98,7 @@ _RULES: dict[str, Callable[[str, str], bool]] = {
     "port-range": _port_range,
     "address": _address,
     "scope": _scope,
+    "dashboard": _dashboard,
 }
 
 

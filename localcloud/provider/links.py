@@ -27,7 +27,7 @@ def resolve(text: str, collection: str, scope: Scope) -> str:
         return link
     if link.startswith(("regions/", "global/", "zones/")):
         return f"projects/{scope.project}/{link}"
-    place = collection.format(region=scope.region)
+    place = collection.format(region=scope.region, zone=scope.zone)
     return f"projects/{scope.project}/{place}/{last_segment(link)}"
 
 
@@ -45,6 +45,16 @@ def full_link(collection: str) -> Writer:
 def region_link(_: Value, scope: Scope) -> Value:
     """Write a region as the official provider does (its quirk of ``global/regions`` included; Google's API ignores it)."""
     return f"projects/{scope.project}/global/regions/{scope.region}"
+
+
+def zone_link(_: Value, scope: Scope) -> Value:
+    """Write a zone as the official provider does (with the same quirk)."""
+    return f"projects/{scope.project}/global/zones/{scope.zone}"
+
+
+def read_zone(body: Body, scope: Scope) -> Value:
+    """Read a zone's link as its name."""
+    return last_segment(str(body.get("zone") or scope.zone))
 
 
 def read_region(body: Body, scope: Scope) -> Value:

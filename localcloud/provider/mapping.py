@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from localcloud.provider.equality import is_empty
-from localcloud.provider.plan import in_order
+from localcloud.provider.plan import in_order, objects_in_order
 from localcloud.provider.session import Session
 from localcloud.provider.values import UNKNOWN, Properties, Value
 
@@ -27,12 +28,13 @@ _MISSING: Final = object()
 
 @dataclass(frozen=True)
 class Scope:
-    """The resource that is being written or read: its project, region (or empty), and all of its properties."""
+    """The resource that is being written or read: its project, region and zone (or empty), and all of its properties."""
 
     session: Session
     project: str
     region: str
     properties: Properties
+    zone: str = ""
 
 
 Writer = Callable[[Value, Scope], Value]
@@ -87,7 +89,14 @@ def _written(item: Field, value: Value, table: Table, scope: Scope, where: str) 
         return [expand(item.fields, element, table, scope, where + ".") for element in value]
     if item.kind == "single":
         return [value]
+    if item.kind == "list" and item.unordered:
+        return as_sent(value)
     return coerce(item.kind, value)
+
+
+def as_sent(values: list[Value], text: Callable[[Value], str] = str) -> list[Value]:
+    """Return a set in the order in which the official provider sends it: by its elements' hashes, as decimal texts."""
+    return sorted(values, key=lambda value: str(zlib.crc32(text(value).encode())))
 
 
 def coerce(kind: str, value: Value) -> Value:
@@ -155,6 +164,8 @@ def _read(
     api_path = table.names.get(where, name)
     value = _look(body, api_path)
     if value is _MISSING or value is None:
+        if name_is_self_link(where):
+            return None
         parent = api_path.rpartition(".")[0]
         return None if parent and _look(body, parent) is _MISSING else item.zero
     return _read_value(item, value, table, scope, prior=prior.get(name), where=where)
@@ -167,7 +178,7 @@ def _read_value(item: Field, value: Value, table: Table, scope: Scope, *, prior:
         return flatten(item.fields, value, table, scope, before, path=where + ".") if value else None
     if item.kind == "blocks":
         befores = prior if isinstance(prior, list) else []
-        return [
+        read = [
             flatten(
                 item.fields,
                 element,
@@ -178,6 +189,7 @@ def _read_value(item: Field, value: Value, table: Table, scope: Scope, *, prior:
             )
             for at, element in enumerate(value)
         ]
+        return objects_in_order(item.fields, read) if item.unordered else read
     if item.kind == "single":
         return value[0] if isinstance(value, list) and value else None
     if item.kind == "string" and name_is_self_link(where):

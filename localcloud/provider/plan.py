@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from localcloud.provider.equality import is_empty
+from localcloud.provider.schema import Field
 from localcloud.provider.values import UNKNOWN, Asset, Properties, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localcloud.provider.schema import Field
+_SNAKE: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
 def plan(
@@ -46,10 +48,11 @@ def _value(item: Field, given: Value, prior: Value, *, in_set: bool) -> Value:
             item.fields, given, prior if isinstance(prior, dict) else None, in_set=in_set or item.unordered
         )
     if item.kind == "blocks":
-        return [
+        elements = [
             _element(item, element, index, prior, in_set=in_set or item.unordered)
             for index, element in enumerate(given)
         ]
+        return objects_in_order(item.fields, elements) if item.unordered else elements
     if item.kind == "list" and item.unordered:
         return in_order(given)
     if item.same == f"empty:{given}" and (prior is _NEW or prior in (None, "")):
@@ -61,6 +64,30 @@ def _value(item: Field, given: Value, prior: Value, *, in_set: bool) -> Value:
 def in_order(values: list[Value]) -> list[Value]:
     """Return a set's values in the order that states have them in."""
     return sorted(values) if all(isinstance(value, str) for value in values) else values
+
+
+def objects_in_order(fields: Mapping[str, Field], elements: list[Value]) -> list[Value]:
+    """Return a set's objects in the order that states have them in: by their values, property by property."""
+    return sorted(elements, key=lambda element: _sort_key(Field("block", fields=fields), element))
+
+
+def _sort_key(item: Field, value: Value) -> str:
+    """Return a text that orders as the official provider's states do: unset after all texts and numbers, unknown between."""
+    if value is UNKNOWN:
+        return "?"
+    if value is None:
+        return "~"
+    if isinstance(value, dict):
+        if item.kind == "map":
+            return "{" + "".join(f'"{key}":"{value[key]}";' for key in sorted(value)) + "}"
+        named = sorted((_SNAKE.sub(r"_\1", name).lower(), name) for name in item.fields)
+        return "<" + "".join(_sort_key(item.fields[name], value.get(name)) + ";" for _, name in named) + ">"
+    if isinstance(value, list):
+        inner = Field("block", fields=item.fields) if item.kind == "blocks" else Field(item.element)
+        return "[" + "".join(_sort_key(inner, element) + ";" for element in value) + "]"
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _element(item: Field, given: Value, index: int, prior: Value, *, in_set: bool) -> Value:

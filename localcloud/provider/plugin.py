@@ -161,7 +161,9 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
                 provider_pb2.CheckFailure(property=problem.property, reason=problem.reason)
                 for problem in problems
             ]
-            return provider_pb2.CheckResponse(inputs=to_struct(_sealed(inputs, news)), failures=failures)
+            return provider_pb2.CheckResponse(
+                inputs=to_struct(_sealed(_secret(resource, inputs), news)), failures=failures
+            )
 
         return await _answer(context, answer())
 
@@ -226,7 +228,9 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             )
             properties = _outputs(resource, state, given, resource_id, meta=old.get("__meta"))
             return provider_pb2.ReadResponse(
-                id=resource_id, properties=to_struct(properties), inputs=to_struct(_sealed(inputs, given))
+                id=resource_id,
+                properties=to_struct(properties),
+                inputs=to_struct(_sealed(_secret(resource, inputs), given)),
             )
 
         return await _answer(context, answer())
@@ -337,10 +341,22 @@ def _stripped(value: Value) -> Value:
     return value
 
 
+def _secret(resource: Resource, inputs: Properties) -> Properties:
+    """Keep secret what the type says is."""
+    fields = resource.schema.fields
+    return {
+        name: Secret(value) if name in fields and fields[name].secret else value
+        for name, value in inputs.items()
+    }
+
+
 def _sealed(properties: Properties, given: Properties) -> Properties:
     """Keep secret what came as a secret."""
     secret = {name for name, value in given.items() if holds(value, Secret)}
-    return {name: Secret(value) if name in secret else value for name, value in properties.items()}
+    return {
+        name: Secret(value) if name in secret and not isinstance(value, Secret) else value
+        for name, value in properties.items()
+    }
 
 
 def _outputs(

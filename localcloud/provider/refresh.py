@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localcloud.provider.check import DEFAULTS
 from localcloud.provider.diff import same
 from localcloud.provider.equality import is_empty
-from localcloud.provider.values import Asset, Properties, Value
+from localcloud.provider.plan import plan
+from localcloud.provider.values import UNKNOWN, Asset, Properties, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,12 +46,15 @@ def _refreshed(item: Field, value: Value, now: Value) -> Value:
             else now
         )
     if item.kind == "blocks" and isinstance(now, list) and isinstance(value, list):
+        pairs = _matched(item, value, now) if item.unordered else _paired(value, now)
         return [
             refreshed_inputs(item.fields, before, after)
             if isinstance(before, dict)
             else imported_inputs(item.fields, after)
-            for before, after in _paired(value, now)
+            for before, after in pairs
         ]
+    if item.same == "dashboard" and same(item, now, value):
+        return value
     if (
         item.kind == "list"
         and item.same
@@ -68,6 +73,33 @@ def _keep_spelling(value: Value, now: Value) -> Value:
 
 def _paired(befores: list[Value], afters: list[Value]) -> list[tuple[Value, Value]]:
     return [(befores[at] if at < len(befores) else None, after) for at, after in enumerate(afters)]
+
+
+def _matched(item: Field, befores: list[Value], afters: list[Value]) -> list[tuple[Value, Value]]:
+    """Pair a set's elements in the program's order: equal ones with each other, then the others as they come."""
+    one = replace(item, kind="block", unordered=False)
+    left = list(afters)
+    found: list[Value] = []
+    for before in befores:
+        planned = plan(item.fields, before, in_set=True) if isinstance(before, dict) else before
+        equal = next((after for after in left if same(one, after, _unknowns_as(planned, after))), None)
+        if equal is not None:
+            left.remove(equal)
+        found.append(equal)
+    pairs = []
+    for before, after in zip(befores, found, strict=True):
+        if after is not None:
+            pairs.append((before, after))
+        elif left:
+            pairs.append((before, left.pop(0)))
+    return pairs + [(None, after) for after in left]
+
+
+def _unknowns_as(planned: Value, after: Value) -> Value:
+    """Return what was planned, with what the API fills in as it filled it in."""
+    if not isinstance(planned, dict) or not isinstance(after, dict):
+        return planned
+    return {name: after.get(name) if value is UNKNOWN else value for name, value in planned.items()}
 
 
 def imported_inputs(fields: Mapping[str, Field], state: Properties) -> Properties:

@@ -29,7 +29,21 @@ _ENDPOINTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT", "GOOGLE_CLOUD_RESOURCE_MANAGER_CUSTOM_ENDPOINT"),
         "crm/v1/",
     ),
+    "service_usage": (
+        ("serviceUsageCustomEndpoint",),
+        ("GOOGLE_SERVICE_USAGE_CUSTOM_ENDPOINT",),
+        "serviceusage/v1/",
+    ),
+    "secret_manager": (
+        ("secretManagerCustomEndpoint",),
+        ("GOOGLE_SECRET_MANAGER_CUSTOM_ENDPOINT",),
+        "secretmanager/v1/",
+    ),
+    "monitoring": (("monitoringCustomEndpoint",), ("GOOGLE_MONITORING_CUSTOM_ENDPOINT",), "monitoring/"),
 }
+
+# Services that a stack may leave unset: an endpoint that is missing is missed when it is used.
+_OPTIONAL = frozenset({"service_usage", "secret_manager", "monitoring"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,7 @@ class Defaults:
 
 @dataclass(frozen=True)
 class Session:
-    """What resources need to do their work. `region` may be empty; `labels` are put on every resource that has labels."""
+    """What resources need to do their work. `region`, `zone` may be empty; `labels` are put on every resource that has labels."""
 
     rest: RestClient
     project: str
@@ -51,6 +65,7 @@ class Session:
     labels: Mapping[str, str]
     attribution: Mapping[str, str]
     folder: Path | None = None
+    zone: str = ""
 
     def project_of(self, properties: Properties) -> str:
         """Return the resource's own project, else the stack's."""
@@ -74,6 +89,17 @@ class Session:
             )
         return self.region
 
+    def zone_of(self, properties: Properties) -> str:
+        """Return the resource's own zone, else the stack's."""
+        zone = properties.get("zone")
+        if isinstance(zone, str) and zone:
+            return zone.rsplit("/", 1)[-1]
+        if not self.zone:
+            raise ProviderError(
+                "zone is not set; run `pulumi config set gcp:zone ZONE`, or set it on the resource"
+            )
+        return self.zone
+
 
 def configure(arguments: Properties, defaults: Defaults, http: httpx.AsyncClient) -> Session:
     """Build a session from the provider's configuration; ProviderError for an endpoint that is not on this machine."""
@@ -86,6 +112,7 @@ def configure(arguments: Properties, defaults: Defaults, http: httpx.AsyncClient
         rest=RestClient(http, endpoints, _token(settings, defaults)),
         project=_text(settings, "project"),
         region=_text(settings, "region"),
+        zone=_text(settings, "zone"),
         labels=_labels(settings.get("defaultLabels")),
         attribution={} if settings.get("addPulumiAttributionLabel") in (False, "false") else _ATTRIBUTION,
     )
@@ -110,6 +137,8 @@ def _endpoint(name: str, settings: Mapping[str, Value], defaults: Defaults) -> s
             return require_loopback(variable, value)
     if defaults.endpoint:
         return require_loopback("--endpoint", defaults.endpoint) + path
+    if name in _OPTIONAL:
+        return ""
     raise ProviderError(
         f"gcp:{keys[0]} is not set, and this plugin was started without --endpoint; "
         f"run `localcloud env`, or set it to http://127.0.0.1:PORT/{path}"

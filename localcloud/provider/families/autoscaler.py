@@ -1,11 +1,19 @@
-"""Regional autoscalers."""
+"""Autoscalers, zonal and regional."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from localcloud.provider.compute import ComputeResource, Settings, Step
-from localcloud.provider.links import read_link, read_region, reference, region_link
+from localcloud.provider.links import (
+    full_link,
+    read_link,
+    read_region,
+    read_zone,
+    reference,
+    region_link,
+    zone_link,
+)
 from localcloud.provider.mapping import OMIT, Body, Scope, Table, coerce, look
 
 if TYPE_CHECKING:
@@ -81,38 +89,48 @@ def _read_schedules(body: Body, _: Scope) -> list[Properties]:
     ]
 
 
-_TABLE = Table(
-    names={
-        f"{_POLICY}.minReplicas": "minNumReplicas",
-        f"{_POLICY}.maxReplicas": "maxNumReplicas",
-        f"{_POLICY}.cooldownPeriod": "coolDownPeriodSec",
-        f"{_POLICY}.stabilizationPeriod": "stabilizationPeriodSec",
-        f"{_POLICY}.metrics": "customMetricUtilizations",
-        f"{_POLICY}.cpuUtilization.target": "utilizationTarget",
-        f"{_POLICY}.loadBalancingUtilization.target": "utilizationTarget",
-    },
-    kept=frozenset({f"{_POLICY}.minReplicas"}),
-    local=frozenset({"deletionPolicy", "project"}),
-    writers={
-        "region": region_link,
-        "target": reference("regions/{region}/instanceGroupManagers"),
-        f"{_POLICY}.metrics": _write_metrics,
-        f"{_POLICY}.scalingSchedules": _write_schedules,
-    },
-    readers={
-        "region": read_region,
-        "target": read_link("target"),
-        f"{_POLICY}.metrics": _read_metrics,
-        f"{_POLICY}.scalingSchedules": _read_schedules,
-    },
-)
+def _table(place: str) -> Table:
+    regional = place == "region"
+    writer = region_link if regional else zone_link
+    # The official provider sends the zonal one's target as a full link, the regional one's as a relative one.
+    target = (
+        reference("regions/{region}/instanceGroupManagers")
+        if regional
+        else full_link("zones/{zone}/instanceGroupManagers")
+    )
+    return Table(
+        names={
+            f"{_POLICY}.minReplicas": "minNumReplicas",
+            f"{_POLICY}.maxReplicas": "maxNumReplicas",
+            f"{_POLICY}.cooldownPeriod": "coolDownPeriodSec",
+            f"{_POLICY}.stabilizationPeriod": "stabilizationPeriodSec",
+            f"{_POLICY}.metrics": "customMetricUtilizations",
+            f"{_POLICY}.cpuUtilization.target": "utilizationTarget",
+            f"{_POLICY}.loadBalancingUtilization.target": "utilizationTarget",
+        },
+        kept=frozenset({f"{_POLICY}.minReplicas"}),
+        local=frozenset({"deletionPolicy", "project"}),
+        writers={
+            place: writer,
+            "target": target,
+            f"{_POLICY}.metrics": _write_metrics,
+            f"{_POLICY}.scalingSchedules": _write_schedules,
+        },
+        readers={
+            place: read_region if regional else read_zone,
+            "target": read_link("target"),
+            f"{_POLICY}.metrics": _read_metrics,
+            f"{_POLICY}.scalingSchedules": _read_schedules,
+        },
+    )
+
 
 # What Google does unless told otherwise, in cloud seconds.
 _STABILIZATION = 600
 
 
-class RegionAutoscaler(ComputeResource):
-    """An autoscaler of a regional group."""
+class Autoscaler(ComputeResource):
+    """An autoscaler of a group."""
 
     def changes(
         self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()
@@ -126,7 +144,17 @@ class RegionAutoscaler(ComputeResource):
         ]
 
 
-REGION_AUTOSCALER = RegionAutoscaler(
+AUTOSCALER = Autoscaler(
+    "gcp:compute/autoscaler:Autoscaler",
+    Settings(
+        collection="zones/{zone}/autoscalers", table=_table("zone"), steps=(Step("PUT", collection=True),)
+    ),
+)
+REGION_AUTOSCALER = Autoscaler(
     "gcp:compute/regionAutoscaler:RegionAutoscaler",
-    Settings(collection="regions/{region}/autoscalers", table=_TABLE, steps=(Step("PUT", collection=True),)),
+    Settings(
+        collection="regions/{region}/autoscalers",
+        table=_table("region"),
+        steps=(Step("PUT", collection=True),),
+    ),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.provider.compute import ComputeResource, Settings, Step
 from localcloud.provider.links import read_link, reference
-from localcloud.provider.mapping import OMIT, Body, Scope, Table
+from localcloud.provider.mapping import OMIT, Body, Scope, Table, as_sent
 
 if TYPE_CHECKING:
     from localcloud.provider.values import Value
@@ -16,6 +16,22 @@ def _write_log(value: Value, scope: Scope) -> Value:
     if isinstance(value, dict):
         return {"enable": True, "metadata": value.get("metadata")}
     return {"enable": bool(scope.properties.get("enableLogging") is True)}
+
+
+def _write_rules(value: Value, _: Scope) -> Value:
+    """Write what is allowed or denied, in the order of the official provider's hashes."""
+    rules = [
+        {
+            "IPProtocol": rule["protocol"],
+            **({"ports": [str(port) for port in rule["ports"]]} if rule.get("ports") else {}),
+        }
+        for rule in value or []
+    ]
+    return as_sent(rules, _hashed) if rules else OMIT
+
+
+def _hashed(rule: Body) -> str:
+    return "".join(f"{text}-" for text in (rule["IPProtocol"].lower(), *rule.get("ports", [])))
 
 
 def _read_log(body: Body, _: Scope) -> Value:
@@ -34,6 +50,8 @@ _TABLE = Table(
     local=frozenset({"deletionPolicy", "project"}),
     unread=frozenset({"params"}),
     writers={
+        "allows": _write_rules,
+        "denies": _write_rules,
         "network": reference("global/networks"),
         "logConfig": _write_log,
         "enableLogging": lambda _, __: OMIT,

@@ -1,11 +1,16 @@
-"""One member of one role in an IAM policy: of a project, of a bucket, of a service account. Additive: others' members stay."""
+"""One member of one role in the IAM policy of a project, bucket, service account or secret. Additive: others' members stay."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.provider.errors import ApiError, ProviderError
+from localcloud.provider.families.iam_holders import (
+    BucketPolicy,
+    ProjectPolicy,
+    SecretPolicy,
+    ServiceAccountPolicy,
+)
 from localcloud.provider.families.iam_policy import (
     Condition,
     PolicyHolder,
@@ -20,78 +25,9 @@ from localcloud.provider.values import Properties, Value
 
 if TYPE_CHECKING:
     from localcloud.provider.diff import Change
-    from localcloud.provider.rest import RestClient
     from localcloud.provider.session import Session
 
 Body = dict[str, Value]
-_OPTIONS = {"options": {"requestedPolicyVersion": 3}}
-
-
-@dataclass(frozen=True)
-class ProjectPolicy:
-    """A project's policy, at Resource Manager."""
-
-    project: str
-
-    @property
-    def key(self) -> str:
-        """Return the project."""
-        return f"projects/{self.project}"
-
-    async def get(self, rest: RestClient) -> Body:
-        """Return the policy."""
-        return await rest.request(
-            "POST", rest.endpoints.resource_manager_url(f"{self.key}:getIamPolicy"), _OPTIONS
-        )
-
-    async def set(self, rest: RestClient, policy: Body) -> None:
-        """Replace the policy."""
-        body = {"policy": policy, "updateMask": "bindings,etag,auditConfigs"}
-        await rest.request("POST", rest.endpoints.resource_manager_url(f"{self.key}:setIamPolicy"), body)
-
-
-@dataclass(frozen=True)
-class BucketPolicy:
-    """A bucket's policy, at Cloud Storage."""
-
-    bucket: str
-
-    @property
-    def key(self) -> str:
-        """Return the bucket."""
-        return f"b/{self.bucket}"
-
-    async def get(self, rest: RestClient) -> Body:
-        """Return the policy."""
-        return await rest.request(
-            "GET", rest.endpoints.storage_url(f"b/{self.bucket}/iam", "&optionsRequestedPolicyVersion=3")
-        )
-
-    async def set(self, rest: RestClient, policy: Body) -> None:
-        """Replace the policy."""
-        await rest.request("PUT", rest.endpoints.storage_url(f"b/{self.bucket}/iam", ""), policy)
-
-
-@dataclass(frozen=True)
-class ServiceAccountPolicy:
-    """A service account's policy (who may act as it), at IAM."""
-
-    name: str
-
-    @property
-    def key(self) -> str:
-        """Return the account's full name."""
-        return self.name
-
-    async def get(self, rest: RestClient) -> Body:
-        """Return the policy."""
-        return await rest.request(
-            "POST", rest.endpoints.iam_url(f"{self.name}:getIamPolicy", "&options.requestedPolicyVersion=3")
-        )
-
-    async def set(self, rest: RestClient, policy: Body) -> None:
-        """Replace the policy."""
-        await rest.request("POST", rest.endpoints.iam_url(f"{self.name}:setIamPolicy"), {"policy": policy})
 
 
 class IamMember(Resource):
@@ -115,6 +51,10 @@ class IamMember(Resource):
         if self.owner == "project":
             project = given.removeprefix("projects/")
             return ProjectPolicy(project), project, project
+        if self.owner == "secretId":
+            project, _, secret = given.removeprefix("projects/").replace("/secrets/", "/").rpartition("/")
+            name = f"projects/{project or session.project_of(properties)}/secrets/{secret}"
+            return SecretPolicy(name), name, name
         name = (
             given
             if given.startswith("projects/")
@@ -148,8 +88,10 @@ class IamMember(Resource):
 
     def _state(self, owner: str, policy: Body, properties: Properties) -> Properties:
         condition = properties.get("condition")
+        project = {"project": owner.split("/")[1]} if self.owner == "secretId" else {}
         return {
             self.owner: owner,
+            **project,
             "condition": {
                 "description": "",
                 **{name: value for name, value in condition.items() if value is not None},
@@ -235,6 +177,9 @@ def _condition(properties: Properties) -> Condition:
 
 BUCKET_IAM_MEMBER = IamMember("gcp:storage/bucketIAMMember:BucketIAMMember", "bucket", keeps_meta=True)
 PROJECT_IAM_MEMBER = IamMember("gcp:projects/iAMMember:IAMMember", "project", keeps_meta=False)
+SECRET_IAM_MEMBER = IamMember(
+    "gcp:secretmanager/secretIamMember:SecretIamMember", "secretId", keeps_meta=False
+)
 SERVICE_ACCOUNT_IAM_MEMBER = IamMember(
     "gcp:serviceaccount/iAMMember:IAMMember", "serviceAccountId", keeps_meta=False
 )

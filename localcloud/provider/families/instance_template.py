@@ -47,7 +47,7 @@ _NESTED = {
     "shieldedInstanceConfig": "shieldedInstanceConfig",
     "workloadIdentityConfig": "workloadIdentityConfig",
 }
-_TABLE = Table(
+TABLE = Table(
     names={name: (api if "." in name else f"{_PROPERTIES}.{api}") for name, api in _NESTED.items()},
     kept=frozenset(
         {
@@ -59,6 +59,7 @@ _TABLE = Table(
     ),
     local=frozenset(
         {
+            "deletionPolicy",
             "namePrefix",
             "project",
             "region",
@@ -79,7 +80,19 @@ _TABLE = Table(
         }
     ),
     unread=frozenset({"resourceManagerTags"}),
+    readers={"confidentialInstanceConfig": lambda body, _: _read_confidential(body)},
 )
+
+
+def _read_confidential(body: Body) -> Properties | None:
+    """Read confidential computing's settings, of which an empty object says that it is off."""
+    config = look(body, f"{_PROPERTIES}.confidentialInstanceConfig")
+    if config is None:
+        return None
+    return {
+        "confidentialInstanceType": config.get("confidentialInstanceType", ""),
+        "enableConfidentialCompute": bool(config.get("enableConfidentialCompute")),
+    }
 
 
 class InstanceTemplate(ComputeResource):
@@ -115,7 +128,7 @@ class InstanceTemplate(ComputeResource):
 
     def body(self, scope: Scope, planned: Properties) -> Body:
         """Write the template; `create` has asked the API about the disks' images."""
-        body = expand(self.schema.fields, planned, _TABLE, scope)
+        body = expand(self.schema.fields, planned, TABLE, scope)
         inner = body.setdefault(_PROPERTIES, {})
         body["name"] = planned["name"]
         disks = planned.get("disks") or []
@@ -142,7 +155,7 @@ class InstanceTemplate(ComputeResource):
                 {"email": account.get("email") or "default", "scopes": sorted(account.get("scopes") or [])}
             ]
         if planned.get("tags"):
-            inner["tags"] = {"items": planned["tags"]}
+            inner["tags"] = {"items": planned["tags"], **({"fingerprint": ""} if self.regional else {})}
         if has_labels(planned):
             inner["labels"] = planned["effectiveLabels"]
         self._write_rest(inner, planned)
@@ -166,7 +179,7 @@ class InstanceTemplate(ComputeResource):
 
     def state(self, scope: Scope, body: Body, prior: Properties) -> Properties:
         """Read the template."""
-        state = flatten(self.schema.fields, body, _TABLE, scope, prior)
+        state = flatten(self.schema.fields, body, TABLE, scope, prior)
         inner = body.get(_PROPERTIES) or {}
         before = prior.get("disks") or []
         state["disks"] = [
@@ -187,12 +200,15 @@ class InstanceTemplate(ComputeResource):
         state["tags"] = look(inner, "tags.items") or []
         state["tagsFingerprint"] = look(inner, "tags.fingerprint") or ""
         state["project"] = scope.project
-        state["region"] = scope.session.region or None
+        state["region"] = (scope.region if self.regional else scope.session.region) or None
         state["namePrefix"] = prior.get("namePrefix")
         state["numericId"] = str(body.get("id", ""))
         link = str(v1_link(body.get("selfLink", "")))
         state["selfLink"] = link
-        state["selfLinkUnique"] = f"{link}?uniqueId={body.get('id', '')}"
+        if not self.regional:
+            state["selfLinkUnique"] = f"{link}?uniqueId={body.get('id', '')}"
+        if "deletionPolicy" in state:
+            state["deletionPolicy"] = state["deletionPolicy"] or "DELETE"
         read_labels(state, inner.get("labels") or {}, prior)
         return state
 
@@ -201,7 +217,7 @@ class InstanceTemplate(ComputeResource):
         if prior.get("metadataStartupScript"):
             state["metadataStartupScript"] = metadata.pop("startup-script", "")
         state["metadata"] = metadata
-        state["metadataFingerprint"] = look(inner, "metadata.fingerprint") or ""
+        state["metadataFingerprint"] = look(inner, "metadata.fingerprint") or (None if self.regional else "")
         display = look(inner, "displayDevice.enableDisplay")
         state["enableDisplay"] = display if isinstance(display, bool) else None
         affinity = inner.get("reservationAffinity")
@@ -239,8 +255,8 @@ class InstanceTemplate(ComputeResource):
         """Read by the numeric id in the state; a template of the same name that came later is another one."""
         unique = str(state.get("selfLinkUnique") or "").partition("?uniqueId=")[2]
         if unique:
-            project, _, _ = self.parse(session, resource_id)
-            resource_id = f"projects/{project}/global/instanceTemplates/{unique}"
+            scope, _ = self.parse(session, resource_id, state)
+            resource_id = self.path(scope, unique)
         return await super().read(session, resource_id, state)
 
 
@@ -288,7 +304,7 @@ INSTANCE_TEMPLATE = InstanceTemplate(
     "gcp:compute/instanceTemplate:InstanceTemplate",
     Settings(
         collection="global/instanceTemplates",
-        table=_TABLE,
+        table=TABLE,
         labels="attributed",
         timeouts=Timeouts(create=240, update=None, delete=240),
         schema_version="1",

@@ -18,19 +18,22 @@ def _known(value: Value) -> Value:
     return None if value is UNKNOWN else value
 
 
-def write_update_policy(value: Value, _: Scope) -> Body:
+def write_update_policy(value: Value, scope: Scope) -> Body:
     """Write an update policy; of the fixed and the percent form, percent wins, and the other is sent as null."""
     if not isinstance(value, dict):
         return {}
+    regional = "distributionPolicyZones" in scope.properties
     body: Body = {
-        "instanceRedistributionType": _known(value.get("instanceRedistributionType")) or "",
         "minReadySec": coerce("integer", _known(value.get("minReadySec")) or 0),
         "minimalAction": value.get("minimalAction"),
         "mostDisruptiveAllowedAction": _known(value.get("mostDisruptiveAllowedAction")) or None,
         "type": value.get("type"),
     }
-    if _known(value.get("replacementMethod")):
-        body["replacementMethod"] = value["replacementMethod"]
+    method = _known(value.get("replacementMethod")) or ""
+    if regional:
+        body["instanceRedistributionType"] = _known(value.get("instanceRedistributionType")) or ""
+    if method or not regional:
+        body["replacementMethod"] = method
     for name, (fixed, percent) in _RANGES.items():
         share = coerce("integer", _known(value.get(percent)) or 0)
         count = coerce("integer", _known(value.get(fixed)) or 0)
@@ -38,14 +41,14 @@ def write_update_policy(value: Value, _: Scope) -> Body:
     return body
 
 
-def read_update_policy(policy: Value) -> Properties | None:
-    """Read an update policy; None if the API has none."""
+def read_update_policy(policy: Value, *, regional: bool) -> Properties | None:
+    """Read an update policy, redistribution included if the group is regional; None if the API has none."""
     if not policy:
         return None
     state: Properties = {
         name: policy.get(name) or ""
         for name in (
-            "instanceRedistributionType",
+            *(("instanceRedistributionType",) if regional else ()),
             "minimalAction",
             "mostDisruptiveAllowedAction",
             "replacementMethod",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from localcloud.discovery.json_value import JsonValue
 
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parents[1] / "recorded"
 STEPS = ("0-preview", "1-create", "2-unchanged", "3-refresh", "4-update", "5-destroy")
 _ID = re.compile(r"instanceTemplates/([0-9]+)")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
 import json
 import re
 from typing import TYPE_CHECKING
@@ -17,11 +16,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from localcloud.provider.values import Value
+from tests.localcloud.provider.stand_in_services import SmallServices
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 Body = dict[str, Value]
+_ID_NAMES = (
+    "numericId",
+    "networkId",
+    "subnetworkId",
+    "healthCheckId",
+    "addressId",
+    "instanceGroupManagerId",
+    "generatedId",
+    "forwardingRuleId",
+)
+_KEPT = ("blank", "confidentialInstanceConfig")
 _COMPUTE = re.compile(r"^/compute/beta/(.*)$")
 
 
@@ -33,8 +44,8 @@ class StandIn:
         self.documents: dict[str, Body] = {}
         self.objects: dict[str, Body] = {}
         self.policies: dict[str, Body] = {}
-        self.numbers = itertools.count(1000)
-        self.known_numbers: dict[str, str] = {}
+        self.recorded: dict[str, Body] = {}
+        self.services = SmallServices(self.documents)
         self.address = ""
         self.app = Starlette(
             routes=[Route("/{path:path}", self.handle, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])]
@@ -71,12 +82,16 @@ class StandIn:
         """Dispatch to the service."""
         if path.endswith(("/iam", ":getIamPolicy", ":setIamPolicy")):
             return self.policy(request.method, path, body)
+        if path == "/crm/v1/projects/p":
+            return {"projectId": "p"}
         if path.startswith("/v1/projects/"):
             return self.account(request.method, path, body)
         if path.startswith("/upload/storage/v1/"):
             return self.upload(request, body)
         if path.startswith("/storage/v1/"):
             return self.storage(request.method, path, body)
+        if service := self.services.service(path):
+            return service(request, path, body)
         match = _COMPUTE.match(path)
         assert match, path
         return self.compute(request, match[1], body)
@@ -157,6 +172,9 @@ class StandIn:
                 "archiveSizeBytes": "1",
             }
             return {**image, "creationTimestamp": "2026-01-01T00:00:00Z", "status": "READY"}
+        if path == "projects/p/zones":
+            region = f"{self.address}/compute/v1/projects/p/regions/europe-west1"
+            return {"items": [{"name": f"europe-west1-{letter}", "region": region} for letter in "bcd"]}
         if path == "projects/1":
             return {"name": "1"}
         if request.method == "GET":
@@ -171,7 +189,7 @@ class StandIn:
             return self.operation(path, "1")
         if request.method == "POST":
             path = f"{path}/{body['name']}"
-            number = self.known_numbers.get(path) or str(next(self.numbers))
+            number = self.number(path)
             self.documents[path] = self.document(path, number, body)
             return self.operation(path, number)
         if autoscaler := request.query_params.get("autoscaler"):
@@ -183,7 +201,12 @@ class StandIn:
             del self.documents[found]
             return self.operation(path, "1")
         self.documents[found] = self.by_name({**self.documents[found], **body})
-        return self.operation(path, str(self.documents[found]["id"]))
+        return self.operation(path, str(self.documents[found].get("id", "0")))
+
+    def number(self, path: str) -> str:
+        """Return the numeric id that the recording's server gave, "0" if it gave none."""
+        known = self.recorded.get(path, {})
+        return next((str(known[name]) for name in _ID_NAMES if known.get(name)), "0")
 
     def find(self, path: str) -> str | None:
         """Find a resource by name or by number."""
@@ -202,27 +225,39 @@ class StandIn:
     def by_name(self, body: Body) -> Body:
         """Turn templates' numeric links into links by name, as Google does."""
         for version in body.get("versions", []):
-            path = version["instanceTemplate"].partition("/compute/v1/")[2]
-            version["instanceTemplate"] = f"{self.address}/compute/v1/{self.find(path) or path}"
+            _, versioned, path = version["instanceTemplate"].partition("/compute/v1/")
+            if versioned:
+                version["instanceTemplate"] = f"{self.address}/compute/v1/{self.find(path) or path}"
         return body
 
     def document(self, path: str, number: str, body: Body) -> Body:
         """Return a new resource as it is read back."""
         link = f"{self.address}/compute/v1/{path}"
-        document = {
-            **body,
-            "id": number,
-            "selfLink": link,
-            "creationTimestamp": "2026-11-23T00:00:00.000-08:00",
-        }
+        known = self.recorded.get(path, {})
+        # The recording's server filled in what it did for a type: nothing for zonal ones.
+        document = {**body, "creationTimestamp": known.get("creationTimestamp", "")}
+        if number != "0":
+            document.update(id=number)
+        if known.get("selfLink"):
+            document.update(selfLink=link)
         kind = path.split("/")[-2]
         if kind == "addresses":
             document.setdefault("address", "203.0.113.5")
         if kind == "instanceGroupManagers":
             document["instanceGroup"] = link.replace("instanceGroupManagers", "instanceGroups")
             document["status"] = {"isStable": True, "versionTarget": {"isReached": True}}
+        if kind == "forwardingRules":
+            document.setdefault("IPAddress", "203.0.113.5")
+            if known.get("networkTier"):
+                document.setdefault("networkTier", known["networkTier"])
+        if kind == "instanceTemplates" and (model := known["scheduling"]["provisioningModel"]):
+            document["properties"]["scheduling"] = {
+                "automaticRestart": True,
+                "provisioningModel": model,
+                **document["properties"]["scheduling"],
+            }
         if kind in ("instanceGroupManagers", "backendServices"):
-            document["fingerprint"] = "AAAA"
+            document["fingerprint"] = known.get("fingerprint", "")
         if "backendService" in document:
             document["backendService"] = document["backendService"].replace("/compute/beta/", "/compute/v1/")
         return self.by_name(document)
@@ -243,7 +278,7 @@ def _clean(value: Value) -> Value:
     """Drop nulls and empty objects, as Google does."""
     if isinstance(value, dict):
         cleaned = {key: _clean(element) for key, element in value.items() if element is not None}
-        return {key: element for key, element in cleaned.items() if element != {}}
+        return {key: element for key, element in cleaned.items() if element != {} or key in _KEPT}
     if isinstance(value, list):
         return [_clean(element) for element in value if element is not None]
     return value

@@ -245,7 +245,7 @@ def test_an_import_asks_for_what_makes_no_difference() -> None:
 
 
 def test_every_served_type_has_fields_and_a_state_that_a_plan_fills() -> None:
-    assert len(RESOURCES) == 19
+    assert len(RESOURCES) == 29
     for resource in RESOURCES.values():
         assert resource.schema.fields
         assert set(resource.stable) <= set(resource.schema.fields)

@@ -1,23 +1,26 @@
 """The plugin against the official provider's recorded traffic: the same requests, the same answers, step by step.
 
-One test replays preview, create, unchanged preview, refresh, update and destroy of a 16-resource program through the plugin's gRPC
-service, and reports every call whose answer differs and every HTTP request too few or too many. What may differ is stated below.
+One test replays preview, create, unchanged preview, refresh, update and destroy of two programs (16 and 46 resources) through the
+plugin's gRPC service, and reports every call whose answer differs and every HTTP request too few or too many. What may differ is
+stated below.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
+import re
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from localcloud.provider.families.instance_template import INSTANCE_TEMPLATE
+from localcloud.provider.families.region_instance_template import REGION_INSTANCE_TEMPLATE
 from tests.localcloud.provider import recording
 from tests.localcloud.provider.driver import Driver, connected, plugin, served
+from tests.localcloud.provider.recording import Recording
 from tests.localcloud.provider.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -26,84 +29,72 @@ if TYPE_CHECKING:
     from localcloud.provider.values import Value
     from tests.localcloud.provider.recording import Call
 
-STEPS = ("0-preview", "1-create", "2-unchanged", "3-refresh", "4-update", "5-destroy")
-
 # One request is different on purpose: the official provider forgets the etag when it takes the last binding out of a bucket's policy,
 # and with it anybody else's change of the same moment.
-_WITHOUT_ETAG = 'PUT /storage/v1/b/p-scripts/iam?alt=json {"version": 3}'
-_WITH_ETAG = 'PUT /storage/v1/b/p-scripts/iam?alt=json {"etag": "ACAC", "version": 3}'
+_WITHOUT_ETAG = re.compile(r"^(PUT /storage/v1/b/[a-z-]+/iam\?alt=json) \{\"version\": 3\}$")
+_WITH_ETAG = r'\1 {"etag": "ACAC", "version": 3}'
 
 # Reads that only wait for something to become visible: the official provider reads policies four times over, for one.
 _POLLED = (
     "GET /v1/projects/p/serviceAccounts/",
-    "GET /storage/v1/b/p-scripts",
+    "GET /storage/v1/b/p-",
+    "GET /secretmanager/v1/projects/p/secrets/app-token:getIamPolicy",
+    "POST /v1/projects/p/serviceAccounts/app-sa@p.iam.gserviceaccount.com:getIamPolicy",
     "POST /crm/v1/projects/p:getIamPolicy",
 )
 
-
-@pytest.fixture
-def recorded_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make rotating names the recorded ones."""
-    moments = iter(
-        [datetime(2026, 11, 23, 4, 15, 44, 993600, UTC), datetime(2026, 11, 23, 4, 16, 10, 667800, UTC)]
-    )
-    monkeypatch.setattr(INSTANCE_TEMPLATE, "_now", lambda: next(moments))
-    monkeypatch.setattr(INSTANCE_TEMPLATE, "_count", itertools.count(4))
+_LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+(?=/)")
 
 
-def _recorded_numbers() -> dict[str, str]:
-    """Return the numeric ids that the recording's server gave, by path."""
-    numbers = {}
-    for step in ("1-create", "4-update"):
-        for call in recording.calls(step):
-            properties = call.response.get("properties", {}) if call.method == "Create" else {}
-            link = str(properties.get("selfLink", ""))
-            ids = [properties[name] for name in _ID_NAMES if properties.get(name)]
-            if "/compute/v1/" in link and ids:
-                numbers[link.partition("/compute/v1/")[2]] = str(ids[0])
-    return numbers
+@pytest.fixture(params=recording.PROGRAMS)
+def recorded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Recording:
+    """Return each recording, with rotating names made the recorded ones."""
+    chosen = Recording(request.param)
+    for template, place in (
+        (INSTANCE_TEMPLATE, "global"),
+        (REGION_INSTANCE_TEMPLATE, "regions/europe-west1"),
+    ):
+        rotations = chosen.rotations(f"{place}/instanceTemplates")
+        moments = iter([moment for moment, _ in rotations])
+        monkeypatch.setattr(template, "_now", lambda moments=moments: next(moments))
+        monkeypatch.setattr(template, "_count", iter([count for _, count in rotations]))
+    return chosen
 
 
-_ID_NAMES = (
-    "numericId",
-    "networkId",
-    "subnetworkId",
-    "healthCheckId",
-    "addressId",
-    "instanceGroupManagerId",
-    "generatedId",
-    "forwardingRuleId",
-)
-
-
-@pytest.mark.usefixtures("recorded_names")
-def test_every_step_makes_the_recorded_requests_and_gives_the_recorded_answers() -> None:
+def test_every_step_makes_the_recorded_requests_and_gives_the_recorded_answers(recorded: Recording) -> None:
     stand_in = StandIn()
-    stand_in.known_numbers = _recorded_numbers()
-    differences = asyncio.run(_replay(stand_in))
+    stand_in.recorded = recorded.created()
+    differences = asyncio.run(_replay(recorded, stand_in))
     assert not differences, "\n".join(differences)
 
 
-async def _replay(stand_in: StandIn) -> list[str]:
+async def _replay(recorded: Recording, stand_in: StandIn) -> list[str]:
     differences = []
     async with served(stand_in.app) as cloud, plugin() as address:
         stand_in.address = cloud
-        for step in STEPS:
+        for step in recording.STEPS:
             stand_in.requests.clear()
             async with connected(address) as driver:
-                for call in recording.calls(step):
+                for call in recorded.calls(step):
                     differences += [
-                        f"{step}: {call.label}: {text}" for text in await _compare(driver, call, cloud)
+                        f"{step}: {call.label}: {text}"
+                        for text in await _compare(driver, call, (recorded.host, cloud))
                     ]
             differences += [
-                f"{step}: {text}" for text in _compare_requests(recording.exchanges(step), stand_in.requests)
+                f"{step}: {text}"
+                for text in _compare_requests(recorded.exchanges(step), stand_in.requests, recorded.host)
             ]
     return differences
 
 
-async def _compare(driver: Driver, call: Call, cloud: str) -> list[str]:
-    request = json.loads(json.dumps(call.request).replace(recording.HOST, cloud))
-    answer = json.loads(json.dumps(await driver.call(call.method, request)).replace(cloud, recording.HOST))
+async def _compare(driver: Driver, call: Call, hosts: tuple[str, str]) -> list[str]:
+    recorded, cloud = hosts
+    request = json.loads(json.dumps(call.request).replace(recorded, cloud))
+    try:
+        answer = await driver.call(call.method, request)
+    except grpc.aio.AioRpcError as error:
+        return [str(error.details())]
+    answer = json.loads(json.dumps(answer).replace(cloud, recorded))
     return list(_differences(_expected(call), _comparable(answer), ""))
 
 
@@ -138,10 +129,10 @@ def _differences(expected: Value, actual: Value, path: str) -> Iterator[str]:
 
 
 def _compare_requests(
-    expected: list[tuple[str, str, Value]], actual: list[tuple[str, str, Value]]
+    expected: list[tuple[str, str, Value]], actual: list[tuple[str, str, Value]], host: str
 ) -> Iterator[str]:
-    wanted, got = _counted(expected, recording.HOST), _counted(actual, "")
-    wanted = Counter({_WITH_ETAG if key == _WITHOUT_ETAG else key: count for key, count in wanted.items()})
+    wanted, got = _counted(expected, host), _counted(actual, host)
+    wanted = Counter({_WITHOUT_ETAG.sub(_WITH_ETAG, key): count for key, count in wanted.items()})
     for key in wanted.keys() | got.keys():
         polled = key.startswith(_POLLED) or ("GET" in key and "/instanceGroupManagers/" in key)
         if (
@@ -153,13 +144,7 @@ def _compare_requests(
 
 
 def _counted(requests: list[tuple[str, str, Value]], host: str) -> Counter[str]:
-    def strip(value: Value) -> Value:
-        text = json.dumps(value)
-        start = text.find("http://127.0.0.1:")
-        while not host and start >= 0:
-            end = text.index("/", start + len("http://"))
-            text = text[:start] + recording.HOST + text[end:]
-            start = text.find("http://127.0.0.1:", start + len(recording.HOST) + 1)
-        return json.loads(text)
+    def at_host(body: Value) -> Value:
+        return json.loads(_LOOPBACK.sub(host, json.dumps(body)))
 
-    return Counter(recording.request_key(method, path, strip(body)) for method, path, body in requests)
+    return Counter(recording.request_key(method, path, at_host(body)) for method, path, body in requests)
