@@ -103,7 +103,9 @@ async def run(
         stopped.cancel()
         if controllers.done():
             controllers.result()
-        controllers.cancel()
+        # Nobody may take the end of the instances for a crash of theirs: whoever watches them stops before they do.
+        await _cancelled(controllers)
+        await sandboxes.release()
         _tell(store, clock, "cloud.stopped", "its instances are gone; its state is kept")
         clockwork.suspend(store, clock)
         await world.stop()

@@ -69,8 +69,16 @@ def test_the_service_lives_on_without_its_daemon_and_is_adopted_by_the_next(serv
 
 def test_a_stopped_cloud_keeps_its_state_and_the_group_comes_back(service: Deployment) -> None:
     before = {item["name"] for item in service.wait_until_healthy(3)}
+    start = service.last_event()
     service.localcloud("stop")
     service.localcloud("start")
     assert {item["name"] for item in service.wait_until_healthy(3)} == before
+    story = [(event["kind"], event["subject"]) for event in service.events(start)]
+    assert {subject for kind, subject in story if kind == "instance.restarted"} == before, (
+        "booted again, as after a host's reboot"
+    )
+    assert "autohealing.recreate" not in {kind for kind, _ in story}, (
+        "nobody had to find out that they were gone"
+    )
     assert service.get()["instance"] in before
     service.pulumi("preview", "-s", "local", "--expect-no-changes")
