@@ -13,6 +13,8 @@ pytestmark = pytest.mark.e2e
 # The balancer's and autohealing's checks of Pulumi.local.yaml are read from the stack's outputs, never repeated here.
 # A verdict is written when the daemon gets the last probe's outcome: real milliseconds, which the cloud's clock multiplies.
 SLACK_REAL_SECONDS = 0.4
+# From the verdict until the kernel's tables follow; measured at 0.03 to 0.45 s on two busy cores.
+PROPAGATION_REAL_SECONDS = 1.0
 
 
 def _bounds(check: dict[str, Any], deployment: Deployment) -> tuple[float, float]:
@@ -81,7 +83,7 @@ def test_a_killed_instance_leaves_the_balancer_and_is_recreated_by_autohealing(s
     recreated = at("autohealing.recreate")
     low, high = _bounds(checks["balancer"], service)
     assert low <= unhealthy - killed <= high
-    assert removed - unhealthy <= SLACK_REAL_SECONDS * service.speed
+    assert 0 <= removed - unhealthy <= PROPAGATION_REAL_SECONDS * service.speed
     low, high = _bounds(checks["autohealing"], service)
     assert low <= recreated - killed <= high
     after = {item["name"]: item["id"] for item in service.wait_until_healthy(3)}
