@@ -74,6 +74,9 @@ def instances(home: Home, given: argparse.Namespace) -> int:
 def ssh(home: Home, given: argparse.Namespace) -> int:
     """Run a command, or a login shell, on an instance. The exit status is the command's own."""
     instance = _instance(home, given.instance)
+    if instance["status"] != "RUNNING":
+        msg = f"instance {instance['name']} is {instance['status']}: wait until it is RUNNING (localcloud events --follow)"
+        raise CloudError(msg)
     session = GuestSession(home.instance(instance["id"]))
     argv = given.argv or ["/bin/bash", "-l"]
     if not given.json:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from localcloud.cli import commands
 from localcloud.cli.client import CloudError
+from localcloud.guest.session import SessionError
 from localcloud.home import Home
 
 Command = Callable[[Home, argparse.Namespace], int]
@@ -70,11 +71,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (1: it failed, with the reason on standard error)."""
-    given = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # What stands behind -- is somebody else's command line: options in it are not ours.
+    own, command = (
+        (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    )
+    given = _parser().parse_args(own)
+    given.argv = [*getattr(given, "argv", []), *command]
     run: Command = given.run
     try:
         return run(Home.default(), given)
-    except (CloudError, ValueError, OSError) as error:
+    except (CloudError, SessionError, ValueError, OSError) as error:
         if given.json:
             print(json.dumps({"error": {"message": str(error)}}))
         else:

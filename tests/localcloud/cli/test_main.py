@@ -1,0 +1,84 @@
+"""The command line: what is ours, what is the instance's, and what a person is told when nothing runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localcloud.cli import commands, main
+from localcloud.guest.session import SessionError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from localcloud.home import Home
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALCLOUD_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["instances"],
+        ["events"],
+        ["ssh", "web-x"],
+        ["logs", "web-x"],
+        ["kill", "web-x"],
+        ["hang", "web-x", "--seconds", "3"],
+    ],
+)
+def test_without_a_cloud_every_command_says_how_to_start_one(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(words) == 1
+    assert "start it with: localcloud start" in capsys.readouterr().err
+    assert main.main([*words, "--json"]) == 1
+    assert "start it with: localcloud start" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_env_without_a_cloud_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["env"]) == 1
+    assert "no local cloud was ever started" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "argv", "as_json"),
+    [
+        (["ssh", "web-x", "--", "ls", "--json", "-l"], ["ls", "--json", "-l"], False),
+        (["ssh", "web-x", "--json", "--", "false"], ["false"], True),
+        (["ssh", "web-x", "--", "sh", "-c", "a -- b"], ["sh", "-c", "a -- b"], False),
+        (["ssh", "web-x", "--", "env", "--", "x"], ["env", "--", "x"], False),
+        (["ssh", "web-x"], [], False),
+    ],
+)
+def test_what_stands_behind_two_dashes_is_the_instances(
+    words: list[str], argv: list[str], as_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], bool]] = []
+
+    def ssh(_: Home, given: argparse.Namespace) -> int:
+        seen.append((given.argv, given.json))
+        return 0
+
+    monkeypatch.setattr(commands, "ssh", ssh)
+    assert main.main(words) == 0
+    assert seen == [(argv, as_json)]
+
+
+def test_an_instance_that_cannot_be_reached_is_a_message_not_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ssh(_: Home, __: argparse.Namespace) -> int:
+        msg = "instance 7 is not running"
+        raise SessionError(msg)
+
+    monkeypatch.setattr(commands, "ssh", ssh)
+    assert main.main(["ssh", "web-x"]) == 1
+    assert capsys.readouterr().err == "localcloud: instance 7 is not running\n"
