@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pulumi
 
 from components.autoscaler import Autoscaler, AutoscalerArgs
 from components.instance_template import InstanceTemplate, InstanceTemplateArgs
-from components.managed_instance_group import ManagedInstanceGroup, ManagedInstanceGroupArgs
+from components.managed_instance_group import ManagedInstanceGroup
 from components.network import Network, NetworkArgs
 from components.network_load_balancer import NetworkLoadBalancer, NetworkLoadBalancerArgs
 from components.service_identity import ServiceIdentity, ServiceIdentityArgs
 from components.startup_script import StartupScript, StartupScriptArgs
 from settings import Settings
+
+if TYPE_CHECKING:
+    from components.machine import Machine
 
 settings = Settings.from_stack()
 name, region, checks = settings.service, settings.region, settings.health_checks
@@ -34,29 +39,44 @@ network = Network(
         service_account=identity.email,
     ),
 )
-template = InstanceTemplate(
-    name,
-    InstanceTemplateArgs(
-        machine=settings.machine,
-        subnetwork=network.subnetwork,
-        service_account=identity.email,
-        startup_metadata=script.metadata,
-        wait_for=(*identity.bindings, *script.objects, *network.firewalls),
-    ),
-)
+
+
+def make_template(suffix: str, machine: Machine, startup: StartupScript) -> InstanceTemplate:
+    """Return a template of these instances; they boot when they may fetch their script and be probed."""
+    return InstanceTemplate(
+        f"{name}{suffix}",
+        InstanceTemplateArgs(
+            machine=machine,
+            subnetwork=network.subnetwork,
+            service_account=identity.email,
+            startup_metadata=startup.metadata,
+            wait_for=(*identity.bindings, *startup.objects, *network.firewalls),
+            region=region if settings.template_scope == "REGIONAL" else None,
+        ),
+    )
+
+
+template = make_template("", settings.machine, script)
+canary: InstanceTemplate | None = None
+if settings.canary is not None:
+    other = settings.canary.startup
+    canary = make_template(
+        "-canary",
+        settings.canary.machine or settings.machine,
+        StartupScript(f"{name}-canary", StartupScriptArgs(source=other, region=region)) if other else script,
+    )
 group = ManagedInstanceGroup(
     name,
-    ManagedInstanceGroupArgs(
-        region=region,
+    settings.group_arguments(
         instance_template=template.self_link_unique,
-        shape=settings.group,
-        health_checks=checks,
-        update=settings.update,
-        repair=settings.repair,
-        smallest_size=settings.autoscaler.min_replicas,
+        canary_template=canary.self_link_unique if canary else None,
     ),
 )
-autoscaler = Autoscaler(name, AutoscalerArgs(region=region, target=group.id, policy=settings.autoscaler))
+if settings.autoscaler is not None:
+    Autoscaler(
+        name,
+        AutoscalerArgs(region=region, zone=settings.group.zone, target=group.id, policy=settings.autoscaler),
+    )
 balancer = NetworkLoadBalancer(
     name,
     NetworkLoadBalancerArgs(
@@ -65,6 +85,7 @@ balancer = NetworkLoadBalancer(
         health_checks=checks,
         balancing=settings.load_balancer,
         address=settings.address,
+        health_check=settings.balancer_check_id,
     ),
 )
 

@@ -35,7 +35,7 @@ def decode(annotation: Any, value: Any, path: str, base: Any = None) -> Any:  # 
     if dataclasses.is_dataclass(annotation):
         return _decode_dataclass(annotation, value, path, base)
     if parts_of(annotation) != (annotation,):
-        return _decode_union(get_args(annotation), value, path)
+        return _decode_union(get_args(annotation), value, path, base)
     if origin is Literal:
         if value not in get_args(annotation) or isinstance(value, bool):
             raise InvalidArgumentError(
@@ -81,7 +81,7 @@ def _decode_mapping(annotation: Any, value: Any, path: str) -> dict[str, Any]:  
     return {key: decode(annotation, item, f"{path}.{key}") for key, item in value.items()}
 
 
-def _decode_union(choices: tuple[Any, ...], value: Any, path: str) -> Any:  # noqa: ANN401 - as decode
+def _decode_union(choices: tuple[Any, ...], value: Any, path: str, base: Any) -> Any:  # noqa: ANN401 - as decode
     if value is None and type(None) in choices:
         return None
     choices = tuple(choice for choice in choices if plain(choice))  # of pulumi.Input[str], the str
@@ -89,7 +89,7 @@ def _decode_union(choices: tuple[Any, ...], value: Any, path: str) -> Any:  # no
     if isinstance(value, dict) and len(records) > 1:
         return _decode_dataclass(_record_of_keys(records, value, path), value, path, None)
     if isinstance(value, dict) and records:
-        return _decode_dataclass(records[0], value, path, None)
+        return _decode_dataclass(records[0], value, path, base)
     others = [choice for choice in choices if not dataclasses.is_dataclass(choice)]
     failures = []
     for choice in others:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from components.balancing import Balancing
 from components.machine import Machine
 from components.network import FirewallPolicy
-from components.network_load_balancer import Balancing
 from components.repair_policy import RepairPolicy
 from components.scaling_policy import ScaleInControl, ScalingPolicy
 from components.update_policy import UpdatePolicy

@@ -8,30 +8,37 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 from pulumi.runtime import config as pulumi_config
 
+from components.balancing import Balancing
+from components.canary import Canary
+from components.group_shape import UNREDISTRIBUTED_SHAPES, GroupShape
 from components.health_check_pair import DEFAULT_MIN_RATIO, HealthCheckPair
 from components.health_probe import AUTOHEALING_DEFAULT, BALANCER_DEFAULT, HealthProbe
 from components.iam_bindings import IamBindings
+from components.instance_flexibility import InstanceSelection
 from components.invalid_argument import InvalidArgumentError, within
 from components.machine import Machine
-from components.managed_instance_group import GroupShape
+from components.managed_instance_group import ManagedInstanceGroupArgs
 from components.network import ExistingVpc, FirewallPolicy, NewVpc
-from components.network_load_balancer import Balancing
 from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
 from components.scaling_policy import ScalingPolicy
-from components.service_identity import ExistingServiceAccount, NewServiceAccount
+from components.service_identity import ExistingServiceAccount, NewServiceAccount, ServiceIdentityArgs
 from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
+from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
 from config_decoder import decode, hints_of, parts_of, unknown_key
 from environments import ENVIRONMENTS, EnvironmentName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    import pulumi
 
 NAMESPACE = "mig-nlb"
 PROVIDER_SETTINGS = ("project", "region")  # fields of `Settings` that are keys of `gcp:`, not ours
@@ -46,6 +53,7 @@ class Settings:
         region: `gcp:region`.
         service: name of the service; every resource is named after it. At most 27 characters.
         startup: the start-up script: files to upload, a gs:// URL, or text.
+        canary: what a few instances have different.
         group: zones, named ports, names.
         environment: local, dev, staging or prod: whose defaults hold where this file says nothing (environments.py); the components' own
             unless said.
@@ -54,13 +62,18 @@ class Settings:
         identity: a new service account, or an existing one.
         iam: bindings, keyed by role.
         machine: what instances are made of.
+        template_scope: GLOBAL, or REGIONAL for a template that does not depend on other regions.
+        flexibility: machine types the group may choose among where the machine's own is not to be had, by name.
+        stateful: what recreated instances keep; needs `group.target_size`.
         update: how a new template reaches the instances.
         repair: when an instance may be condemned.
-        autoscaler: limits and signals.
+        autoscaler: limits and signals; a group with `group.target_size` has none.
         load_balancer: frontends and behaviour.
         address: an address reserved elsewhere, in place of one of this stack's own.
         autohealing_check: the check that has instances recreated.
+        autohealing_check_id: a check that somebody else keeps, used as that one; `autohealing_check` has to describe it.
         balancer_check: the check that stops new connections.
+        balancer_check_id: a regional check that somebody else keeps, used as that one; `balancer_check` has to describe it.
         health_check_min_ratio: how many times longer autohealing must see an instance fail than the balancer.
         health_check_guard: "off" deploys a weak pair of checks with a warning, for experiments.
 
@@ -74,18 +87,24 @@ class Settings:
     startup: ScriptFiles | ScriptUrl | InlineScript
     group: GroupShape
     environment: EnvironmentName | None = None
+    canary: Canary | None = None
     network: NewVpc | ExistingVpc = field(default_factory=NewVpc)
     firewall: FirewallPolicy = field(default_factory=FirewallPolicy)
     identity: NewServiceAccount | ExistingServiceAccount = field(default_factory=NewServiceAccount)
     iam: IamBindings = field(default_factory=IamBindings)
     machine: Machine = field(default_factory=Machine)
+    template_scope: Literal["GLOBAL", "REGIONAL"] = "GLOBAL"
+    flexibility: Mapping[str, InstanceSelection] = field(default_factory=dict)
+    stateful: StatefulPolicy = field(default_factory=StatefulPolicy)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
     repair: RepairPolicy = field(default_factory=RepairPolicy)
-    autoscaler: ScalingPolicy = field(default_factory=ScalingPolicy)
+    autoscaler: ScalingPolicy | None = field(default_factory=ScalingPolicy)
     load_balancer: Balancing = field(default_factory=Balancing)
     address: str | None = None
     autohealing_check: HealthProbe = AUTOHEALING_DEFAULT
+    autohealing_check_id: str | None = None
     balancer_check: HealthProbe = BALANCER_DEFAULT
+    balancer_check_id: str | None = None
     health_check_min_ratio: float = DEFAULT_MIN_RATIO
     health_check_guard: Literal["on", "off"] = "on"
 
@@ -98,10 +117,37 @@ class Settings:
         require_resource_name("service", self.service, suffix="-vm", limit=30)
         with within("group"):
             self.group.require_region(self.region)
+            self.group.base_name(self.service)
         with within("update"):
-            self.update.validate_for(zones=len(self.group.zones), smallest_size=self.autoscaler.min_replicas)
+            self.update.validate_for(zones=len(self.group.zones), smallest_size=self.smallest_size)
+        if self.canary is not None:
+            with within("canary"):
+                self.canary.validate_for(smallest_size=self.smallest_size, shape=self.group.target_shape)
+        with within("load_balancer"):
+            self.load_balancer.require_names(self.service)
+            self.load_balancer.require_check(self.balancer_check.protocol)
+        if isinstance(self.identity, NewServiceAccount):
+            with within("identity"):
+                self.identity.id_for(self.service)
+        self._validate_size()
+        # What the components refuse of their arguments is refused here, where no other component has made anything yet.
+        self.group_arguments(instance_template="", canary_template="" if self.canary else None)
+        script_bucket = None if isinstance(self.startup, InlineScript) else ""
+        ServiceIdentityArgs(
+            project=self.project, account=self.identity, bindings=self.iam, bucket=script_bucket
+        )
+
+    def _validate_size(self) -> None:
+        if (self.autoscaler is None) == (self.group.target_size is None):
+            raise InvalidArgumentError(
+                "group.target_size", self.group.target_size,
+                "the autoscaler owns the size of a group that has one, and would be undone by every deployment",
+                "keep one of group.target_size and the section mig-nlb:autoscaler",
+            )  # fmt: skip
+        if self.autoscaler is None:
+            return
         if (
-            self.group.target_shape in {"BALANCED", "ANY_SINGLE_ZONE"}
+            self.group.target_shape in UNREDISTRIBUTED_SHAPES
             or self.update.instance_redistribution_type == "NONE"
         ):
             raise InvalidArgumentError(
@@ -114,7 +160,38 @@ class Settings:
                 f"instances take up to {self.repair.boot_sec} s to serve (repair.boot_sec); their boot's CPU would be taken for load",
                 f"set it to {self.repair.boot_sec} or more, or correct repair.boot_sec",
             )  # fmt: skip
-        _ = self.health_checks
+
+    @property
+    def smallest_size(self) -> int:
+        """The fewest instances the group may have."""
+        return self.autoscaler.min_replicas if self.autoscaler else self.group.target_size or 0
+
+    def group_arguments(
+        self, *, instance_template: pulumi.Input[str], canary_template: pulumi.Input[str] | None
+    ) -> ManagedInstanceGroupArgs:
+        """Return the group's arguments.
+
+        Args:
+            instance_template: `self_link_unique` of the template.
+            canary_template: of the canary's, where there is a canary.
+
+        Raises:
+            InvalidArgumentError: settings that do not go together.
+        """
+        return ManagedInstanceGroupArgs(
+            region=self.region,
+            instance_template=instance_template,
+            shape=self.group,
+            health_checks=self.health_checks,
+            update=self.update,
+            repair=self.repair,
+            smallest_size=self.smallest_size,
+            canary_template=canary_template,
+            canary_size=self.canary.size_arguments() if self.canary else None,
+            health_check=self.autohealing_check_id,
+            stateful=self.stateful,
+            flexibility=self.flexibility,
+        )
 
     @property
     def health_checks(self) -> HealthCheckPair:
@@ -166,6 +243,8 @@ class Settings:
                     "this setting has no default",
                     f"add {NAMESPACE}:{name} to the stack's file",
                 )
+        if "autoscaler" not in found and found["group"].target_size is not None:
+            found["autoscaler"] = None
         return cls(**{**bases, **found})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -13,15 +14,16 @@ from components.scaling_policy import ScalingPolicy
 
 @dataclass(frozen=True, kw_only=True)
 class AutoscalerArgs:
-    """The group manager's id, and the policy."""
+    """The group manager's id, the policy, and where the group is: `zone` for a zonal one."""
 
     region: str
     target: pulumi.Input[str]
     policy: ScalingPolicy
+    zone: str | None = None
 
 
 class Autoscaler(pulumi.ComponentResource):
-    """A regional autoscaler.
+    """A regional or zonal autoscaler, as its group is.
 
     Attributes:
         id: the autoscaler's id.
@@ -32,18 +34,19 @@ class Autoscaler(pulumi.ComponentResource):
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         require_resource_name("service", name)
         super().__init__("mig-nlb:compute:Autoscaler", name, None, opts)
-        autoscaler = gcp.compute.RegionAutoscaler(
-            f"{name}-autoscaler",
-            name=name,
-            region=args.region,
-            target=args.target,
-            autoscaling_policy=gcp.compute.RegionAutoscalerAutoscalingPolicyArgs(
-                **args.policy.resource_arguments()
-            ),
-            # A group has one autoscaler, and an autoscaler keeps its group: with a new group, the old pair's goes first.
-            opts=pulumi.ResourceOptions(
-                parent=self, replace_on_changes=["target"], delete_before_replace=True
-            ),
-        )
+        # A group has one autoscaler, and an autoscaler keeps its group: with a new group, the old pair's goes first.
+        child = pulumi.ResourceOptions(parent=self, replace_on_changes=["target"], delete_before_replace=True)
+        common: dict[str, Any] = {
+            "name": name,
+            "target": args.target,
+            "autoscaling_policy": args.policy.resource_arguments(),
+        }
+        autoscaler: gcp.compute.Autoscaler | gcp.compute.RegionAutoscaler
+        if args.zone is not None:
+            autoscaler = gcp.compute.Autoscaler(f"{name}-autoscaler", zone=args.zone, **common, opts=child)
+        else:
+            autoscaler = gcp.compute.RegionAutoscaler(
+                f"{name}-autoscaler", region=args.region, **common, opts=child
+            )
         self.id = autoscaler.id
         self.register_outputs({"id": self.id})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -28,6 +29,7 @@ class InstanceTemplateArgs:
         service_account: e-mail of the instances' identity.
         startup_metadata: the metadata that has the start-up script run, digest included.
         wait_for: what must exist before an instance boots.
+        region: where a regional template is kept, which does not depend on other regions; a global one unless said.
     """
 
     machine: Machine
@@ -35,13 +37,15 @@ class InstanceTemplateArgs:
     service_account: pulumi.Input[str]
     startup_metadata: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     wait_for: Sequence[pulumi.Resource] = ()
+    region: str | None = None
 
 
 class InstanceTemplate(pulumi.ComponentResource):
     """An instance template.
 
     Attributes:
-        self_link_unique: the template's address with its numeric id: a new template of the same name is another one.
+        self_link_unique: the template's address with its numeric id: a new template of the same name is another one. (A regional
+            template's address is its name's only; no two have the same.)
     """
 
     self_link_unique: pulumi.Output[str]
@@ -52,11 +56,10 @@ class InstanceTemplate(pulumi.ComponentResource):
         prefix = require_resource_name("service", name, limit=MAX_PREFIX - 1) + "-"
         super().__init__("mig-nlb:compute:InstanceTemplate", name, None, opts)
         machine = args.machine
-        template = gcp.compute.InstanceTemplate(
-            f"{name}-template",
-            name_prefix=prefix,
-            metadata={**machine.all_metadata(), **args.startup_metadata},
-            disks=[
+        common: dict[str, Any] = {
+            "name_prefix": prefix,
+            "metadata": {**machine.all_metadata(), **args.startup_metadata},
+            "disks": [
                 {
                     "boot": True,
                     "auto_delete": True,
@@ -70,17 +73,24 @@ class InstanceTemplate(pulumi.ComponentResource):
                     ),
                 }
             ],
-            network_interfaces=[
+            "network_interfaces": [
                 {
                     "subnetwork": args.subnetwork,
                     **({"access_configs": [{}]} if machine.external_address else {}),
                 },
             ],
-            service_account={"email": args.service_account, "scopes": list(machine.scopes)},
+            "service_account": {"email": args.service_account, "scopes": list(machine.scopes)},
             **machine.resource_arguments(),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.wait_for)),
-        )
-        self.self_link_unique = template.self_link_unique
+        }
+        child = pulumi.ResourceOptions(parent=self, depends_on=list(args.wait_for))
+        if args.region is not None:
+            self.self_link_unique = gcp.compute.RegionInstanceTemplate(
+                f"{name}-template", region=args.region, **common, opts=child
+            ).self_link
+        else:
+            self.self_link_unique = gcp.compute.InstanceTemplate(
+                f"{name}-template", **common, opts=child
+            ).self_link_unique
         self.register_outputs({"self_link_unique": self.self_link_unique})
 
     def _image(self, image: ImageFamily | str) -> pulumi.Input[str]:

@@ -31,6 +31,20 @@ class NewServiceAccount:
     account_id: str | None = None
     display_name: str | None = None
 
+    def id_for(self, service: str) -> str:
+        """Return the account's id.
+
+        Raises:
+            InvalidArgumentError: Google would refuse it.
+        """
+        account_id = self.account_id or f"{service}-vm"
+        require_resource_name("account_id", account_id, limit=30)
+        if len(account_id) < 6:
+            raise InvalidArgumentError(
+                "account_id", account_id, "Google takes 6 to 30 characters", "set mig-nlb:identity account_id"
+            )
+        return account_id
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingServiceAccount:
@@ -99,7 +113,7 @@ class ServiceIdentity(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ServiceIdentityArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        account_id = _account_id(name, args.account)
+        account_id = args.account.id_for(name) if isinstance(args.account, NewServiceAccount) else None
         super().__init__("mig-nlb:compute:ServiceIdentity", name, None, opts)
         parent = pulumi.ResourceOptions(parent=self)
         if isinstance(args.account, ExistingServiceAccount):
@@ -173,15 +187,3 @@ class ServiceIdentity(pulumi.ComponentResource):
             for role, binding in sorted(args.bindings.service_account.items())
             for member in sorted(binding.members)
         ]
-
-
-def _account_id(name: str, account: NewServiceAccount | ExistingServiceAccount) -> str | None:
-    if isinstance(account, ExistingServiceAccount):
-        return None
-    account_id = account.account_id or f"{name}-vm"
-    require_resource_name("account_id", account_id, limit=30)
-    if len(account_id) < 6:
-        raise InvalidArgumentError(
-            "account_id", account_id, "Google takes 6 to 30 characters", "set mig-nlb:identity account_id"
-        )
-    return account_id

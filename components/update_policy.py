@@ -114,15 +114,15 @@ class UpdatePolicy:
             else self.max_surge
         )
 
-    def resource_arguments(self, zones: int) -> dict[str, Any]:
-        """Return the group's `update_policy`."""
+    def resource_arguments(self, zones: int, *, zonal: bool = False) -> dict[str, Any]:
+        """Return the group's `update_policy`. `zonal`: the group has one zone and nothing to redistribute."""
         surge = zones if self.max_surge is None else self.max_surge
         return {
             "type": self.type,
             "minimal_action": self.minimal_action,
             "most_disruptive_allowed_action": self.most_disruptive_allowed_action,
             "replacement_method": self.replacement_method,
-            "instance_redistribution_type": self.instance_redistribution_type,
+            **({} if zonal else {"instance_redistribution_type": self.instance_redistribution_type}),
             **_fixed_or_percent("max_surge", surge),
             **_fixed_or_percent("max_unavailable", self.max_unavailable),
             "min_ready_sec": self.min_ready_sec,

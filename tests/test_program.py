@@ -121,6 +121,58 @@ def test_without_the_bucket_binding_everything_else_stays() -> None:
     assert len(made.of("InstanceTemplate")) == 1
 
 
+def test_a_canary_is_a_second_version_from_a_template_of_its_own() -> None:
+    config = read_config("dev")
+    config["mig-nlb:canary"] = {
+        "size": 1,
+        "machine": {"machine_type": "e2-medium"},
+        "startup": {"text": "#!/bin/sh\n"},
+    }
+    made = run(config)
+    usual, canary = made.named("web-template"), made.named("web-canary-template")
+    assert canary.inputs["machineType"] == "e2-medium"
+    assert canary.inputs["metadata"]["startup-script"] == "#!/bin/sh\n"
+    assert "startup-script" not in usual.inputs["metadata"]
+    assert canary.depends_on >= {"web-bucket-storage.objectViewer", "web-probes"}
+    assert made.one("RegionInstanceGroupManager").inputs["versions"] == [
+        {
+            "name": "stable",
+            "instanceTemplate": "projects/p/global/instanceTemplates/web-template-1a2b3c4?uniqueId=1",
+        },
+        {
+            "name": "canary",
+            "instanceTemplate": "projects/p/global/instanceTemplates/web-canary-template-1a2b3c4?uniqueId=1",
+            "targetSize": {"fixed": 1},
+        },
+    ]
+
+
+def test_a_zonal_group_of_a_fixed_size_with_a_regional_template() -> None:
+    config = read_config("dev") | {
+        "mig-nlb:group": {"zones": ["europe-west1-b"], "scope": "ZONAL", "target_size": 2},
+        "mig-nlb:template_scope": "REGIONAL",
+        "mig-nlb:autohealing_check_id": "their-check",
+        "mig-nlb:balancer_check_id": "their-other-check",
+    }
+    made = run(config)
+    group = made.one("InstanceGroupManager")
+    assert (group.inputs["zone"], group.inputs["targetSize"]) == ("europe-west1-b", 2)
+    assert group.inputs["autoHealingPolicies"]["healthCheck"] == "their-check"
+    template = "projects/p/regions/europe-west1/instanceTemplates/web-template-1a2b3c4"
+    assert group.inputs["versions"] == [{"instanceTemplate": template}]
+    assert made.of("Autoscaler") == made.of("RegionAutoscaler") == []
+    (backend,) = made.one("RegionBackendService").inputs["backends"]
+    assert backend["group"].endswith("/zones/europe-west1-b/instanceGroups/web-group-1a2b3c4")
+    assert made.of("HealthCheck") == made.of("RegionHealthCheck") == []
+
+
+def test_a_zonal_group_has_a_zonal_autoscaler() -> None:
+    config = read_config("dev") | {
+        "mig-nlb:group": {"zones": ["europe-west1-b"], "scope": "ZONAL"},
+    }
+    assert run(config).one("Autoscaler").inputs["zone"] == "europe-west1-b"
+
+
 def test_an_existing_project_is_used_instead_of_making_things_again() -> None:
     config = read_config("dev") | {
         "mig-nlb:network": {"network": "their-network", "subnetwork": "their-subnetwork"},

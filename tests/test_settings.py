@@ -11,7 +11,7 @@ import pytest
 from components.invalid_argument import InvalidArgumentError
 from components.machine import ImageFamily
 from components.network import ExistingVpc
-from components.scaling_policy import ScaleInControl
+from components.scaling_policy import ScaleInControl, ScalingPolicy
 from components.startup_script import InlineScript, ScriptUrl
 from environments import ENVIRONMENTS
 from settings import Settings
@@ -39,6 +39,7 @@ def test_four_lines_are_a_stack_and_the_rest_has_defaults_for_production() -> No
     least = settings()
     assert least.machine.image == ImageFamily(family="debian-12", project="debian-cloud")
     assert not least.machine.external_address
+    assert least.autoscaler is not None
     assert (least.autoscaler.min_replicas, least.autoscaler.cpu_target) == (3, 0.6)
     assert least.health_checks.ratio == 15
     assert least.firewall.client_ranges == ()
@@ -52,10 +53,11 @@ def test_every_committed_stack_parses(stack: str) -> None:
 
 def test_an_environments_defaults_stand_where_the_file_says_nothing_and_the_file_goes_before_them() -> None:
     dev = settings(environment="dev", autoscaler={"min_replicas": 4})
+    assert dev.autoscaler is not None
     assert (dev.autoscaler.min_replicas, dev.autoscaler.max_replicas) == (4, 6)
     assert dev.autoscaler.scale_in_control == ScaleInControl(time_window_sec=600, max_scaled_in_replicas=1)
     assert settings(environment="prod").machine.machine_type == "e2-standard-2"
-    assert settings(autoscaler={"min_replicas": 4}).autoscaler.max_replicas == 10
+    assert settings(autoscaler={"min_replicas": 4}).autoscaler == ScalingPolicy(min_replicas=4)
 
 
 def test_every_environment_works_as_it_is_and_has_a_committed_stack() -> None:
@@ -72,7 +74,7 @@ def test_production_is_nowhere_laxer_than_staging_nor_staging_than_development()
     for laxer, stricter in ((dev, staging), (staging, prod)):
         assert stricter.health_checks.ratio >= laxer.health_checks.ratio
         assert stricter.autohealing_check.window_sec >= laxer.autohealing_check.window_sec
-        assert stricter.autoscaler.min_replicas >= laxer.autoscaler.min_replicas
+        assert stricter.smallest_size >= laxer.smallest_size
         assert stricter.update.min_ready_sec >= laxer.update.min_ready_sec
         assert stricter.load_balancer.draining_sec >= laxer.load_balancer.draining_sec
         assert len(stricter.group.zones) >= len(laxer.group.zones)
@@ -107,6 +109,11 @@ def test_alternatives_are_told_apart_by_their_keys() -> None:
     assert settings(machine={"image": {"family": "f", "project": "p"}}).machine.image == ImageFamily(
         family="f", project="p"
     )
+
+
+def test_a_group_of_a_fixed_size_has_no_autoscaler_even_where_the_environment_has_one() -> None:
+    fixed = settings(environment="dev", group=LEAST["mig-nlb:group"] | {"target_size": 4})
+    assert (fixed.autoscaler, fixed.smallest_size) == (None, 4)
 
 
 def test_numbers_may_be_whole_and_nested_ones_are_typed() -> None:
@@ -183,8 +190,49 @@ def test_numbers_may_be_whole_and_nested_ones_are_typed() -> None:
             "refused. Fix: a passthrough load balancer reports no utilisation",
         ),
         (
-            {"group": {"target_size": 3}},
-            "mig-nlb:group.target_size = 3: refused. Fix: the autoscaler owns the size",
+            {"group": LEAST["mig-nlb:group"] | {"target_size": 3}, "autoscaler": {"max_replicas": 5}},
+            "mig-nlb:group.target_size = 3: the autoscaler owns the size.*keep one of",
+        ),
+        (
+            {"group": LEAST["mig-nlb:group"] | {"targetSize": 3}},
+            "mig-nlb:group.targetSize = 3: refused. Fix: it is called target_size",
+        ),
+        (
+            {"load_balancer": {"protocol": "TCP", "frontends": {"a": {"protocol": "L3_DEFAULT"}}}},
+            r"mig-nlb:load_balancer.protocol = 'TCP': refused. Fix: .*L3_DEFAULT needs UNSPECIFIED, never TCP",
+        ),
+        (
+            {"load_balancer": {"draining_sec": 20}},
+            "mig-nlb:load_balancer.draining_sec = 20: requests may take 30 s .*set draining_sec to 30",
+        ),
+        (
+            {"load_balancer": {"frontends": {"f" * 60: {}}}},
+            "mig-nlb:load_balancer.frontends = .* would have 64 characters, and Google takes 63",
+        ),
+        (
+            {"group": LEAST["mig-nlb:group"] | {"base_instance_name": "b" * 59}},
+            "mig-nlb:group.base_instance_name = .*would have 59 characters, and Google takes 58",
+        ),
+        ({"service": "ab"}, "mig-nlb:identity.account_id = 'ab-vm': Google takes 6 to 30 characters"),
+        (
+            {"load_balancer": {"weighted": True}, "balancer_check": {"protocol": "TCP"}},
+            "mig-nlb:load_balancer.weighted = True: weights come in the answers of an HTTP check",
+        ),
+        (
+            {"startup": {"text": "#!/bin/sh"}, "iam": {"bucket": {"roles/storage.objectViewer": {}}}},
+            "mig-nlb:iam.bucket = .*in no bucket that this stack knows",
+        ),
+        (
+            {"canary": {"size": "10%", "machine": {"machine_type": "e2-medium"}}},
+            "mig-nlb:canary.size = '10%': percentages need a group of 10 or more",
+        ),
+        (
+            {"stateful": {"disks": {"persistent-disk-0": "NEVER"}}},
+            "mig-nlb:stateful = .*in place of the autoscaler",
+        ),
+        (
+            {"flexibility": {"a": {"machine_types": ["e2-small"]}}},
+            "mig-nlb:flexibility = 'a': .*use target_shape ANY",
         ),
         ({"machine": {"startup_script": "x"}}, "refused. Fix: the script is the section mig-nlb:startup"),
         (

@@ -57,7 +57,7 @@ def test_what_the_program_takes_is_valid(changes: dict[str, Any]) -> None:
         {"servise": "web"},
         {"group": {"zones": ["b"], "zone": "b"}},
         {"group": {}},
-        {"group": {"zones": ["b"], "target_size": 3}},
+        {"group": {"zones": ["b"], "targetSize": 3}},
         {"environment": "production"},
         {"machine": {"disk_size_gb": "20"}},
         {"machine": {"spot": "yes"}},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from components.balancing import Balancing
 from components.frontend import Frontend
+from components.group_shape import GroupShape
 from components.health_check_pair import HealthCheckPair
-from components.managed_instance_group import GroupShape, ManagedInstanceGroup, ManagedInstanceGroupArgs
+from components.managed_instance_group import ManagedInstanceGroup, ManagedInstanceGroupArgs
 from components.network import FirewallPolicy, Network, NetworkArgs, NewVpc
-from components.network_load_balancer import Balancing, NetworkLoadBalancer, NetworkLoadBalancerArgs
+from components.network_load_balancer import NetworkLoadBalancer, NetworkLoadBalancerArgs
 from components.repair_policy import RepairPolicy
 from components.update_policy import UpdatePolicy
 from tests.components.recording import REGION, Recording, record

@@ -105,6 +105,10 @@ class _Cloud(pulumi.runtime.Mocks):
                 state["address"] = "203.0.113.5"
             case "gcp:compute/instanceTemplate:InstanceTemplate":
                 state["selfLinkUnique"] = f"projects/{PROJECT}/global/instanceTemplates/{name}?uniqueId=1"
+            case "gcp:compute/regionInstanceTemplate:RegionInstanceTemplate":
+                state["selfLink"] = f"projects/{PROJECT}/regions/{REGION}/instanceTemplates/{name}"
+            case "gcp:compute/instanceGroupManager:InstanceGroupManager":
+                state["instanceGroup"] = f"projects/{PROJECT}/zones/{state['zone']}/instanceGroups/{name}"
             case "gcp:compute/regionInstanceGroupManager:RegionInstanceGroupManager":
                 state["instanceGroup"] = f"projects/{PROJECT}/regions/{REGION}/instanceGroups/{name}"
             case _:

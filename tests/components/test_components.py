@@ -9,16 +9,17 @@ import pulumi
 import pytest
 
 from components.autoscaler import Autoscaler, AutoscalerArgs
+from components.balancing import Balancing, Failover
 from components.frontend import Frontend
+from components.group_shape import GroupShape
 from components.health_check_pair import HealthCheckPair
 from components.health_probe import BALANCER_DEFAULT, HealthProbe
 from components.iam_bindings import Binding, Condition, IamBindings, MembersBinding
+from components.instance_flexibility import InstanceSelection
 from components.instance_template import InstanceTemplate, InstanceTemplateArgs
 from components.invalid_argument import InvalidArgumentError
 from components.machine import Machine
-from components.managed_instance_group import GroupShape
 from components.network import ExistingVpc, FirewallPolicy, NewVpc
-from components.network_load_balancer import Balancing, Failover
 from components.repair_policy import RepairPolicy
 from components.scaling_policy import ScalingPolicy
 from components.service_identity import (
@@ -28,6 +29,7 @@ from components.service_identity import (
     ServiceIdentityArgs,
 )
 from components.startup_script import InlineScript, ScriptFiles, ScriptUrl, StartupScript, StartupScriptArgs
+from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
 from tests.components.parts import ZONES, make_balancer, make_group, make_network
 from tests.components.recording import REGION, Recording, record
@@ -40,21 +42,23 @@ if TYPE_CHECKING:
 VIEWER = "roles/storage.objectViewer"
 
 
-def make_template(machine: Machine) -> Recording:
+def make_template(machine: Machine, region: str | None = None) -> Recording:
     return record(
         lambda: InstanceTemplate(
             "web",
             InstanceTemplateArgs(
-                machine=machine, subnetwork="subnet", service_account="vm@p.iam.gserviceaccount.com"
+                machine=machine,
+                subnetwork="subnet",
+                service_account="vm@p.iam.gserviceaccount.com",
+                region=region,
             ),
         )
     )
 
 
-def make_autoscaler() -> Recording:
-    return record(
-        lambda: Autoscaler("web", AutoscalerArgs(region=REGION, target="group", policy=ScalingPolicy()))
-    )
+def make_autoscaler(zone: str | None = None) -> Recording:
+    args = AutoscalerArgs(region=REGION, zone=zone, target="group", policy=ScalingPolicy())
+    return record(lambda: Autoscaler("web", args))
 
 
 BRANCHES: dict[str, Callable[[], Recording]] = {
@@ -104,6 +108,31 @@ BRANCHES: dict[str, Callable[[], Recording]] = {
             instance_labels={"l": "w"},
         ),
     ),
+    "group-zonal": lambda: make_group(
+        shape=GroupShape(zones=ZONES[:1], scope="ZONAL"), smallest_size=1, update=UpdatePolicy(max_surge=1)
+    ),
+    "group-stateful": lambda: make_group(
+        shape=GroupShape(zones=ZONES, target_size=3),
+        update=UpdatePolicy(replacement_method="RECREATE", max_surge=0, max_unavailable=3),
+        stateful=StatefulPolicy(
+            disks={"persistent-disk-0": "NEVER"},
+            internal_ips={"nic0": "ON_PERMANENT_INSTANCE_DELETION"},
+            external_ips={"nic0": "NEVER"},
+        ),
+    ),
+    "group-flexible": lambda: make_group(
+        shape=GroupShape(zones=ZONES, target_shape="ANY"),
+        flexibility={
+            "usual": InstanceSelection(machine_types=("e2-standard-2", "n2-standard-2")),
+            "large": InstanceSelection(machine_types=("e2-standard-4",), rank=1),
+        },
+    ),
+    "group-canary": lambda: make_group(
+        canary_template="template-2", canary_size={"fixed": 1}, health_check="their-check"
+    ),
+    "template-regional": lambda: make_template(Machine(), region=REGION),
+    "autoscaler-zonal": lambda: make_autoscaler(zone=ZONES[0]),
+    "balancer-existing-check": lambda: make_balancer(health_check="their-check"),
     "autoscaler-default": make_autoscaler,
     "balancer-default": make_balancer,
     "balancer-udp": lambda: make_balancer(
@@ -125,9 +154,8 @@ BRANCHES: dict[str, Callable[[], Recording]] = {
     "balancer-failover": lambda: make_balancer(
         Balancing(
             frontends={"main": Frontend(), "admin": Frontend(port_range="9000-9010")},
-            failover=Failover(ratio=0.5, drop_traffic_if_unhealthy=True),
+            failover=Failover(ratio=0.5, drop_traffic_if_unhealthy=True, groups=("group-2",)),
         ),
-        failover_groups=("group-2",),
         address="203.0.113.9",
     ),
 }
@@ -161,6 +189,14 @@ def test_nobody_is_let_in_who_was_not_named() -> None:
 
 def test_the_group_has_no_target_size_of_its_own() -> None:
     assert "targetSize" not in make_group().one("RegionInstanceGroupManager").inputs
+
+
+def test_a_check_that_somebody_else_keeps_is_used_and_none_is_made() -> None:
+    group, balancer = make_group(health_check="theirs"), make_balancer(health_check="theirs-2")
+    assert group.of("HealthCheck") == balancer.of("RegionHealthCheck") == []
+    manager = group.one("RegionInstanceGroupManager").inputs
+    assert manager["autoHealingPolicies"]["healthCheck"] == "theirs"
+    assert balancer.one("RegionBackendService").inputs["healthChecks"] == "theirs-2"
 
 
 def test_the_two_health_checks_are_two_resources_and_each_is_used_by_its_own() -> None:
@@ -210,6 +246,17 @@ def test_combinations_of_arguments_that_the_api_refuses_are_refused_before_anyth
         make_group(shape=GroupShape(zones=ZONES, target_shape="BALANCED"))
     with pytest.raises(InvalidArgumentError, match="not a zone of the region europe-west1"):
         make_group(shape=GroupShape(zones=("us-east1-b",)))
+    some = {"x": InstanceSelection(machine_types=("e2-small",))}
+    with pytest.raises(
+        InvalidArgumentError, match="flexibility = 'x': only a regional group that need not be even"
+    ):
+        make_group(flexibility=some)
+    with pytest.raises(
+        InvalidArgumentError, match=r"no autoscaler may choose whose state goes. Fix: set group.target_size"
+    ):
+        make_group(stateful=StatefulPolicy(disks={"persistent-disk-0": "NEVER"}))
+    with pytest.raises(InvalidArgumentError, match="one version without a size only"):
+        make_group(canary_template="template-2")
     with pytest.raises(InvalidArgumentError, match="weights come in the answers of an HTTP check"):
         make_balancer(
             Balancing(weighted=True),

@@ -6,18 +6,21 @@ from typing import Any
 
 import pytest
 
+from components.balancing import Balancing, Failover
+from components.canary import Canary
 from components.frontend import Frontend
+from components.group_shape import GroupShape
 from components.iam_bindings import Binding, IamBindings, MembersBinding
+from components.instance_flexibility import InstanceSelection
 from components.invalid_argument import InvalidArgumentError
 from components.machine import Machine
-from components.managed_instance_group import GroupShape
 from components.network import FirewallPolicy, NewVpc
-from components.network_load_balancer import Balancing
 from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
 from components.scaling_policy import MetricSignal, ScaleInControl, ScalingPolicy, Schedule
 from components.service_identity import ExistingServiceAccount
 from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
+from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
@@ -66,6 +69,16 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (IamBindings, {"service_account": {"roles/owner": MembersBinding(members=())}}, "a basic role"),
     (IamBindings, {"bucket": {"objectViewer": Binding()}}, "write roles/NAME"),
     (MembersBinding, {"members": ("allUsers",)}, "someone in particular"),
+    (GroupShape, {"zones": ("z-b", "z-c"), "scope": "ZONAL"}, "stands in one zone"),
+    (GroupShape, {"zones": ("z-b",), "scope": "ZONAL", "target_shape": "ANY"}, "no zones to choose from"),
+    (GroupShape, {"zones": ("z-b",), "target_size": -1}, "takes 0 to 2000"),
+    (StatefulPolicy, {"disks": {"d": "ALWAYS"}}, "disks.d = 'ALWAYS': .*use one of NEVER"),
+    (StatefulPolicy, {"internal_ips": {"nic1": "NEVER"}}, "call it nic0"),
+    (InstanceSelection, {"machine_types": ()}, "at least one machine type"),
+    (Canary, {"size": 1}, "say its machine or its startup"),
+    (Canary, {"size": 0, "machine": Machine()}, "takes 1 to 2000"),
+    (Canary, {"size": "100%", "machine": Machine()}, "a percentage below 100"),
+    (Failover, {"ratio": 0.5}, "nothing to fail over to"),
     (GroupShape, {"zones": ()}, "at least one zone"),
     (GroupShape, {"zones": ("z-b", "z-b")}, "each once"),
     (NewVpc, {"cidr": "10.0.0.1/20"}, "not a range in CIDR notation"),
@@ -153,6 +166,20 @@ def test_surge_and_unavailability_that_a_regional_group_refuses(
         UpdatePolicy(max_surge=value).validate_for(zones=zones, smallest_size=size)
     with pytest.raises(InvalidArgumentError, match=f"max_unavailable = {value!r}"):
         UpdatePolicy(max_unavailable=value).validate_for(zones=zones, smallest_size=size)
+
+
+@pytest.mark.parametrize(
+    ("size", "smallest", "shape", "words"),
+    [
+        (1, 3, "ANY", "takes one version only"),
+        ("10%", 3, "EVEN", "percentages need a group of 10 or more"),
+        (3, 3, "EVEN", "all of them would be canaries"),
+    ],
+)
+def test_a_canary_that_the_group_cannot_have(size: int | str, smallest: int, shape: str, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        Canary(size=size, machine=Machine()).validate_for(smallest_size=smallest, shape=shape)
+    Canary(size="10%", machine=Machine()).validate_for(smallest_size=10, shape="EVEN")
 
 
 def test_surge_is_the_number_of_zones_unless_said() -> None:

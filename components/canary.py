@@ -1,0 +1,111 @@
+"""A second version of the instances, for a few of them: what is tried before it becomes what everyone gets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from components.invalid_argument import InvalidArgumentError, require_range
+from components.machine import Machine
+from components.startup_script import InlineScript, ScriptUrl
+from components.update_policy import PERCENT_FROM_SIZE
+
+if TYPE_CHECKING:
+    import pulumi
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """What some instances have different. To promote it, move it to `machine` or `startup` and remove this section.
+
+    Attributes:
+        size: how many instances, as a number or "20%"; the rest keep the other version.
+        machine: their machine, whole: what is not said is the default, not the other version's.
+        startup: their start-up script: a gs:// URL, or text.
+
+    Raises:
+        InvalidArgumentError: nothing is different, or the size is none.
+    """
+
+    size: int | str
+    machine: Machine | None = None
+    startup: ScriptUrl | InlineScript | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a canary that is none."""
+        if self.machine is None and self.startup is None:
+            raise InvalidArgumentError(
+                "size",
+                self.size,
+                "the canary's instances would be like the others",
+                "say its machine or its startup",
+            )
+        self.size_arguments()
+
+    def size_arguments(self) -> dict[str, int]:
+        """Return the version's `target_size`.
+
+        Raises:
+            InvalidArgumentError: neither a number nor a percentage.
+        """
+        if isinstance(self.size, int):
+            require_range("size", self.size, 1, 2000)
+            return {"fixed": self.size}
+        match = re.fullmatch(r"(\d{1,2})%", self.size)
+        if match is None or int(match[1]) == 0:
+            raise InvalidArgumentError(
+                "size",
+                self.size,
+                "neither a number of instances nor a percentage below 100",
+                "write 1 or 10%",
+            )
+        return {"percent": int(match[1])}
+
+    def validate_for(self, *, smallest_size: int, shape: str) -> None:
+        """Refuse what the API refuses of a group.
+
+        Args:
+            smallest_size: the fewest instances it may have.
+            shape: its target shape.
+
+        Raises:
+            InvalidArgumentError: naming the field, the rule and the fix.
+        """
+        if shape != "EVEN":
+            raise InvalidArgumentError(
+                "size",
+                self.size,
+                f"a group of shape {shape} takes one version only",
+                "use group.target_shape EVEN",
+            )
+        if isinstance(self.size, str) and smallest_size < PERCENT_FROM_SIZE:
+            raise InvalidArgumentError(
+                "size", self.size, f"percentages need a group of {PERCENT_FROM_SIZE} or more; this one may have {smallest_size}",
+                "use a number of instances, or raise min_replicas",
+            )  # fmt: skip
+        if isinstance(self.size, int) and self.size >= max(smallest_size, 1):
+            raise InvalidArgumentError(
+                "size", self.size, f"the group may have {smallest_size}, and then all of them would be canaries",
+                "use fewer, or raise min_replicas",
+            )  # fmt: skip
+
+
+def version_arguments(
+    stable: pulumi.Input[str],
+    canary: pulumi.Input[str] | None = None,
+    size: dict[str, int] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the group's `versions`: the one of all the rest first, as the API has it.
+
+    Args:
+        stable: the template of all instances but the canary's.
+        canary: the canary's template.
+        size: the canary's `target_size`.
+    """
+    if canary is None:
+        return [{"instance_template": stable}]
+    return [
+        {"name": "stable", "instance_template": stable},
+        {"name": "canary", "instance_template": canary, "target_size": size},
+    ]
