@@ -2,26 +2,35 @@
 STACK ?= local
 ARGS ?=
 REPORTS ?=
+OFFLINE =
+BASE =
+YES =
 
 PYTHON := $(shell test -x /usr/bin/python3 && /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo /usr/bin/python3 || echo python3)
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview url env settings test check bench campaign clean engine preflight
+.PHONY: help up down preview comment drift url env settings test check bench campaign clean engine preflight
 
 help: ## list the targets
 	@echo 'make TARGET [STACK=local]'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | sed 's/\$$\$$/$$/g' | expand -t 14
 
 up: ## put the service on the stack and print where it answers (STACK=dev: on Google Cloud)
-	@$(TOOLCHAIN) up --stack $(STACK)
+	@$(TOOLCHAIN) up --stack $(STACK) $(if $(YES),--yes)
 
 down: ## take the stack down; for the local stack, stop the local cloud too
-	@$(TOOLCHAIN) down --stack $(STACK)
+	@$(TOOLCHAIN) down --stack $(STACK) $(if $(YES),--yes)
 
-preview: ## show what `up` would change, judged by the policy pack (REPORTS=FOLDER: write SARIF, JUnit and Markdown there)
-	@$(TOOLCHAIN) preview --stack $(STACK) $(if $(REPORTS),--reports '$(REPORTS)')
+preview: ## show what `up` would change, judged by the policy pack (REPORTS=FOLDER: write SARIF, JUnit and Markdown there; OFFLINE=1: without account or state)
+	@$(TOOLCHAIN) preview --stack $(STACK) $(if $(REPORTS),--reports '$(REPORTS)') $(if $(OFFLINE),--offline) $(if $(BASE),--base '$(BASE)')
+
+comment: ## write the comment on a pull request from its previews' reports (REPORTS=FOLDER)
+	@$(TOOLCHAIN) comment $(if $(REPORTS),--reports '$(REPORTS)')
+
+drift: ## fail if the cloud has something else than the stack's state says
+	@$(TOOLCHAIN) drift --stack $(STACK)
 
 url: ## print where the service answers
 	@$(TOOLCHAIN) url --stack $(STACK)

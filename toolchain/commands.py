@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import checks, engine, foreground, versions
+from toolchain import checks, engine, foreground, pr_comment, versions
 from toolchain.cache import Cache
 from toolchain.checkout import Checkout
 from toolchain.deployment import Deployment
 from toolchain.errors import ToolchainError
+from toolchain.gate import SECTION
+from toolchain.offline_preview import OfflinePreview
 from toolchain.preflight import Preflight
 from toolchain.progress import Progress
 from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment
@@ -36,10 +38,13 @@ class Session:
     cache: Cache
     progress: Progress
     reports: Path | None = None
+    offline: bool = False
+    base: str | None = None
+    agreed: bool = False
 
     def ready(self) -> ShellEnvironment:
         """Make sure of the machine, the engine and the environments, and return the stack's variables."""
-        if self.stack == LOCAL_STACK:
+        if self.stack == LOCAL_STACK or self.offline:
             Preflight().require(self.cache, self.progress)
         found = engine.ensure(self.cache, self.progress)
         self.checkout.ensure_environments(self.cache, self.progress)
@@ -47,7 +52,9 @@ class Session:
 
     def deployment(self) -> Deployment:
         """Return the stack, ready to be worked with."""
-        return Deployment(self.checkout, self.ready(), self.progress, reports=self.reports)
+        return Deployment(
+            self.checkout, self.ready(), self.progress, reports=self.reports, agreed=self.agreed
+        )
 
     def tests(self) -> Tests:
         """Return the test runs, with the machine made ready for them."""
@@ -70,7 +77,33 @@ def _down(session: Session) -> int:
 
 def _preview(session: Session) -> int:
     """Show what `up` would change, judged by the policy pack."""
+    if session.offline:
+        found = session.ready().engine
+        offline = OfflinePreview(
+            session.checkout, found, session.progress, session.stack, session.base, session.reports
+        )
+        return offline.run()
     return session.deployment().preview()
+
+
+def _comment(session: Session) -> int:
+    """Write the comment on a pull request from the reports of its previews, one folder a stack."""
+    folder = session.reports or Path("reports")
+    found = sorted(folder.rglob(SECTION))
+    if not found:
+        raise ToolchainError(
+            f"{folder}: has no {SECTION}; make some with: make preview OFFLINE=1 REPORTS={folder}/STACK"
+        )
+    text = pr_comment.comment([file.read_text("utf-8") for file in found])
+    target = folder / "comment.md"
+    target.write_text(text, "utf-8")
+    session.progress.say(f"{target}: {len(found)} stacks, {len(text)} characters")
+    return 0
+
+
+def _drift(session: Session) -> int:
+    """Fail if the cloud's resources are not what the stack's state says."""
+    return session.deployment().drift()
 
 
 def _url(session: Session) -> int:
@@ -151,6 +184,8 @@ COMMANDS: dict[str, Callable[[Session], int]] = {
     "down": _down,
     "test": _test,
     "preview": _preview,
+    "comment": _comment,
+    "drift": _drift,
     "url": _url,
     "env": _env,
     "settings": _settings,
@@ -175,11 +210,30 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--reports", type=Path, metavar="FOLDER", help="where to write what the policy pack found"
     )
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="preview against a local cloud of its own: without account or state",
+    )
+    parser.add_argument(
+        "--base", metavar="REVISION", help="what an offline preview compares with; an empty cloud unless said"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="agree to the changes beforehand, where nobody is there to ask"
+    )
     parser.add_argument("select", nargs="*", help="more arguments for pytest or the benchmarks, after --")
     given = parser.parse_args(arguments)
     try:
         session = Session(
-            given.stack, tuple(given.select), Checkout.here(), Cache.default(), Progress(), given.reports
+            given.stack,
+            tuple(given.select),
+            Checkout.here(),
+            Cache.default(),
+            Progress(),
+            given.reports,
+            given.offline,
+            given.base,
+            given.yes,
         )
         return COMMANDS[given.command](session)
     except ToolchainError as error:

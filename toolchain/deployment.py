@@ -38,6 +38,7 @@ class Deployment:
         progress: says what is waited for.
         environ: the variables of whoever asks.
         reports: the folder for the reports of a preview.
+        agreed: whether the person has agreed to whatever `up` or `down` will do.
     """
 
     checkout: Checkout
@@ -45,6 +46,7 @@ class Deployment:
     progress: Progress
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     reports: Path | None = None
+    agreed: bool = False
     _env: dict[str, str] | None = None
 
     @property
@@ -64,7 +66,7 @@ class Deployment:
         status = self.preview()
         if status == 0:
             # The local stack is nobody's but the user's, and was previewed just now. For another one the engine looks again and asks.
-            agreed = ["--yes", "--skip-preview"] if self.local else []
+            agreed = ["--yes", "--skip-preview"] if self.local else self._yes
             status = self._pulumi("up", "--stack", self.shell.stack, *self._gate.options, *agreed)
         if status != 0 or not self.local:
             return status
@@ -94,7 +96,7 @@ class Deployment:
     def down(self) -> int:
         """Take the stack's resources down; for the local stack, then the local cloud."""
         if not self.local:
-            return self._pulumi("destroy", "--stack", self.shell.stack)
+            return self._pulumi("destroy", "--stack", self.shell.stack, *self._yes)
         status = 0
         if self._state_file().exists():
             self._start_cloud()
@@ -103,6 +105,13 @@ class Deployment:
         stopped = self._localcloud("stop")
         return status or stopped
 
+    def drift(self) -> int:
+        """Compare the stack's state with what the cloud has; the status is 0 only if they are alike. Changes nothing."""
+        if self.local:
+            self._start_cloud()
+        options = ["--preview-only", "--expect-no-changes", "--diff", "--non-interactive"]
+        return self._pulumi("refresh", "--stack", self.shell.stack, *options)
+
     def url(self) -> int:
         """Print where the service answers."""
         return self._pulumi("stack", "output", "url", "--stack", self.shell.stack)
@@ -110,6 +119,10 @@ class Deployment:
     @property
     def _gate(self) -> Gate:
         return Gate(self.checkout, self.shell.stack, self.reports)
+
+    @property
+    def _yes(self) -> list[str]:
+        return ["--yes"] if self.agreed else []
 
     @property
     def _interactive(self) -> bool:

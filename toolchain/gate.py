@@ -6,12 +6,13 @@ decide on, and a pack that never judged the stack.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import foreground
+from toolchain import foreground, pr_comment
 from toolchain.checkout import Checkout
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 
 REPORTS = {"--sarif": "policies.sarif", "--junit": "policies.xml", "--markdown": "policies.md"}
-"""What is written to the folder for reports."""
+"""What the policy pack writes to the folder for reports."""
+
+EVENTS, SECTION = "events.jsonl", "preview.md"
+"""What is written there besides: the engine's events, and the stack's part of the comment on a pull request."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,13 @@ class Gate:
         checkout: has the pack.
         stack: the stack's name, also as `ORGANIZATION/PROJECT/NAME`.
         reports: the folder to write reports to; it is made if it is not there.
+        compared: what the preview is made against, for people, if that is not the stack's own state.
     """
 
     checkout: Checkout
     stack: str
     reports: Path | None = None
+    compared: str = ""
 
     @property
     def config(self) -> Path | None:
@@ -65,7 +71,20 @@ class Gate:
                 interactive=interactive,
             )
             verdict = self._judge(events, calls, env)
+            if self.reports:
+                self._keep(events, self.reports.absolute())
         return status or verdict
+
+    def _keep(self, events: Path, folder: Path) -> None:
+        report = folder / REPORTS["--markdown"]
+        policies = report.read_text("utf-8") if report.is_file() else "> The policy pack reported nothing."
+        lines: list[str] = []
+        # An engine that ended before its first event has written no file.
+        if events.is_file():
+            shutil.copyfile(events, folder / EVENTS)
+            lines = events.read_text("utf-8").splitlines()
+        section = pr_comment.section(self.stack, pr_comment.read_events(lines), policies, self.compared)
+        (folder / SECTION).write_text(section, "utf-8")
 
     def _judge(self, events: Path, calls: Path, env: Mapping[str, str]) -> int:
         command = [str(self.checkout.policy_python), "-m", "mig_policies.reports", "--brief"]

@@ -192,7 +192,8 @@ def test_the_reports_of_a_preview_name_the_line_a_resource_is_declared_in(
     stack.deployment.reports = tmp_path / "out" / "reports"
     assert stack.deployment.preview() != 0
     written = {path.name: path.read_text() for path in stack.deployment.reports.iterdir()}
-    assert sorted(written) == ["policies.md", "policies.sarif", "policies.xml"]
+    assert sorted(written) == ["events.jsonl", "policies.md", "policies.sarif", "policies.xml", "preview.md"]
+    assert "Stack `local`" in written["preview.md"]
     (result,) = json.loads(written["policies.sarif"])["runs"][0]["results"]
     assert result["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "__main__.py", "uriBaseId": "%SRCROOT%"},
