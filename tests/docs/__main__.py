@@ -1,0 +1,8 @@
+"""`python -m tests.docs`: write the parts of the documentation that are made from the code."""
+
+from __future__ import annotations
+
+from tests.docs import commands_reference, health_check_defaults, make_targets
+
+for part in (commands_reference.PART, health_check_defaults.PART, make_targets.PART):
+    part.write()

@@ -1,0 +1,43 @@
+"""The tables that are made from the code are what the code makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docs import commands_reference, health_check_defaults, make_targets
+from tests.docs.written_part import WrittenPart
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+PARTS = [commands_reference.PART, health_check_defaults.PART, make_targets.PART]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.page.name)
+def test_the_page_has_what_the_code_makes(part: WrittenPart) -> None:
+    assert part.there() == part.made(), "write it anew: .venv/bin/python -m tests.docs"
+
+
+def test_every_command_and_option_is_listed_and_says_what_it_does() -> None:
+    listed = commands_reference.rows()
+    assert [typed for typed, text in listed if not text] == []
+    assert ("hang --seconds N", "for how long, in cloud seconds") in listed
+    assert {"localcloud ssh INSTANCE [-- COMMAND]", "localcloud hang INSTANCE --seconds N"} <= dict(
+        listed
+    ).keys()
+
+
+def test_every_target_is_listed() -> None:
+    listed = dict(make_targets.rows())
+    assert {"make up", "make down", "make test", "make preview", "make check"} <= listed.keys()
+    assert all(listed.values())
+
+
+def test_a_page_without_the_part_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no part between"):
+        WrittenPart(page, lambda: "").there()
