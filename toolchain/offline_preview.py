@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -114,10 +113,12 @@ class OfflinePreview:
         """Unpack the base revision; None where there is none to compare with, or it did not have the stack yet."""
         if not self.base:
             return None
-        archive = target.with_suffix(".tar")
+        target.mkdir()
+        # With an index of its own, git writes the revision's files elsewhere and leaves the user's checkout as it is.
         done = subprocess.run(
-            ["git", "archive", "--output", archive, self.base],
+            ["git", f"--work-tree={target}", "checkout", "--quiet", self.base, "--", "."],
             cwd=self.checkout.root,
+            env={**self.environ, "GIT_INDEX_FILE": f"{target}.index"},
             capture_output=True,
             text=True,
             check=False,
@@ -126,8 +127,6 @@ class OfflinePreview:
             raise ToolchainError(
                 f"base {self.base!r}: not a revision of this repository ({done.stderr.strip()}); fetch it first"
             )
-        with tarfile.open(archive) as packed:
-            packed.extractall(target, filter="data")
         if not (target / self._stack_file).is_file():
             self.progress.say(f"{self.base} has no {self._stack_file}: comparing with an empty cloud")
             return None
