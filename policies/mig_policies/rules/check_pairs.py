@@ -47,17 +47,17 @@ def _slower(pair: Pair, parameters: Parameters) -> Verdict:
     ratio = detection_ratio(healing, balancing)
     arithmetic = (
         f"balancer stops sending after {balancing.arithmetic}; autohealing recreates after {healing.arithmetic}; "
-        f"ratio {_shown(ratio)}, required {min_ratio:g}"
+        f"ratio {shown(ratio)}, required {min_ratio:g}"
     )
     if is_slower(healing, balancing, min_ratio):
         return passed(f"{pair.label}: {arithmetic}")
     need = max(min_ratio * balancing.detection, balancing.detection + 1)
     return violated(
-        f"{pair.label}: {arithmetic}. Autohealing must wait at least {need:g} s: {_mend(healing, need)}."
+        f"{pair.label}: {arithmetic}. Autohealing must wait at least {need:g} s: {mend(healing, need)}."
     )
 
 
-def _mend(healing: Timing, need: float) -> str:
+def mend(healing: Timing, need: float) -> str:
     """Name the one field to raise; the API takes thresholds up to 10, and intervals up to 300 s."""
     threshold = math.ceil(need / healing.interval)
     if threshold <= 10:
@@ -65,7 +65,7 @@ def _mend(healing: Timing, need: float) -> str:
     return f"checkIntervalSec {math.ceil(need / healing.unhealthy)} at unhealthyThreshold {healing.unhealthy} would do"
 
 
-def _shown(ratio: float) -> str:
+def shown(ratio: float) -> str:
     """One decimal, unless rounding would make a ratio that is too small look large enough."""
     return f"{ratio:.1f}" if abs(ratio - round(ratio, 1)) < 1e-9 else f"{ratio:.3f}"
 

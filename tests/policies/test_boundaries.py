@@ -1,0 +1,145 @@
+"""The edges of the rules on health checks: the last value that passes, the first that does not, and what is advised then."""
+
+from __future__ import annotations
+
+import pytest
+from mig_policies.catalogue import RULES
+from mig_policies.rules.check_pairs import mend, shown
+from mig_policies.timing import Timing, is_slower
+from mig_policies.verdict import Outcome
+
+from tests.policies.engine import analyze
+from tests.policies.stacks import REGION, check, group, service, sound
+
+PASSED, VIOLATED, UNDETERMINED = Outcome.PASSED, Outcome.VIOLATED, Outcome.UNDETERMINED
+SHARED = f"projects/p/regions/{REGION}/healthChecks/shared"
+
+# Every number that the pack's configuration can set: its least and greatest value. A wider one would let a stack be configured lax.
+BOUNDS = {
+    ("AS01", "minHeadroom"): (1, None),
+    ("AS01", "minReplicas"): (1, None),
+    ("AS03", "bootSeconds"): (0, None),
+    ("HC02", "minRatio"): (1, None),
+    ("HC04", "minUnhealthyThreshold"): (2, 10),
+    ("HC06", "maxIntervalToTimeout"): (1, None),
+    ("HC09", "bootSeconds"): (0, None),
+    ("HC09", "margin"): (1, None),
+    ("HC14", "minHealthyThreshold"): (1, 10),
+    ("LB04", "drainSeconds"): (0, 3600),
+    ("MIG01", "minZones"): (1, None),
+    ("MIG03", "minReadySeconds"): (0, 3600),
+}
+
+
+def test_no_parameter_can_be_set_beyond_its_bounds() -> None:
+    numbers = {
+        (rule.id, parameter.name): (parameter.minimum, parameter.maximum)
+        for rule in RULES
+        for parameter in rule.parameters
+        if not isinstance(parameter.default, tuple)
+    }
+    assert numbers == BOUNDS
+
+
+@pytest.mark.parametrize(
+    ("balancing", "healing", "ratio", "need", "advice"),
+    [
+        # One second more than the balancer, where any more would do.
+        ((5, 2), (5, 2), 1, "11 s", "unhealthyThreshold 3 at the interval of 5 s would do"),
+        # The API's greatest threshold is still a threshold ...
+        ((5, 10), (10, 3), 2, "100 s", "unhealthyThreshold 10 at the interval of 10 s would do"),
+        # ... beyond it only a longer interval helps, rounded up to what is enough.
+        ((5, 10), (5, 3), 2, "100 s", "checkIntervalSec 34 at unhealthyThreshold 3 would do"),
+    ],
+)
+def test_the_advice_is_the_least_that_would_pass(
+    balancing: tuple[int, int], healing: tuple[int, int], ratio: float, need: str, advice: str
+) -> None:
+    stack = sound()
+    for name, (interval, unhealthy) in {"lb": balancing, "ah": healing}.items():
+        stack.but(name, checkIntervalSec=interval, timeoutSec=5, unhealthyThreshold=unhealthy)
+    config = {"HC02": {"minRatio": ratio}}
+    assert f"Autohealing must wait at least {need}: {advice}" in analyze(stack.resources, config).message(
+        "HC02"
+    )
+    field, value = advice.split()[:2]
+    stack.but("ah", **{field: int(value)})
+    assert analyze(stack.resources, config).outcome("HC02", "mig") is PASSED
+
+
+def test_advice_rounds_up() -> None:
+    assert mend(Timing(interval=7, unhealthy=2), 20) == "unhealthyThreshold 3 at the interval of 7 s would do"
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(1.0, "1.0"), (1.5, "1.5"), (1.25, "1.250"), (1.96, "1.960")])
+def test_a_ratio_is_never_rounded_up_to_what_is_required(ratio: float, told: str) -> None:
+    assert shown(ratio) == told
+
+
+def test_a_quicker_check_is_not_slower_whatever_the_ratio() -> None:
+    quick, slow = Timing(interval=5, unhealthy=3), Timing(interval=10, unhealthy=2)
+    assert not is_slower(quick, slow, 0.5)
+
+
+@pytest.mark.parametrize(("threshold", "told"), [(1, "1 lost probe in a row"), (2, "2 lost probes in a row")])
+def test_lost_probes_are_counted_in_words(threshold: int, told: str) -> None:
+    assert told in analyze(sound().but("ah", unhealthyThreshold=threshold).resources).message("HC04")
+
+
+@pytest.mark.parametrize(("interval", "expected"), [(29, PASSED), (30, PASSED), (31, VIOLATED)])
+def test_an_interval_is_at_most_twice_the_timeout(interval: int, expected: Outcome) -> None:
+    stack = sound().but("ah", checkIntervalSec=interval, timeoutSec=15)
+    assert analyze(stack.resources).outcome("HC06", "mig") is expected
+
+
+@pytest.mark.parametrize(("healthy", "expected"), [(1, VIOLATED), (2, PASSED), (3, PASSED)])
+def test_two_successes_or_more_are_believed(healthy: int, expected: Outcome) -> None:
+    assert analyze(sound().but("ah", healthyThreshold=healthy).resources).outcome("HC14", "mig") is expected
+
+
+@pytest.mark.parametrize(
+    ("delay", "boot", "expected"),
+    [
+        (0, 0, VIOLATED),
+        (1, 0, PASSED),
+        (109, 100, VIOLATED),
+        # 1.1 x 100 is a little more than 110 in floating point.
+        (110, 100, PASSED),
+        (131, 120, VIOLATED),
+        (132, 120, PASSED),
+    ],
+)
+def test_the_delay_is_the_boot_and_its_margin_to_the_second(delay: int, boot: int, expected: Outcome) -> None:
+    stack = sound()
+    stack["mig"].inputs["autoHealingPolicies"]["initialDelaySec"] = delay
+    assert analyze(stack.resources, {"HC09": {"bootSeconds": boot}}).outcome("HC09", "mig") is expected
+
+
+# Checks outside the stack, on one side only or in a provider's older shape.
+
+
+def test_a_balancers_check_outside_the_stack_is_not_autohealings_within() -> None:
+    stack = sound().add(service("be", "", ["mig"], link=SHARED))
+    report = analyze(stack.resources)
+    assert report.outcome("HC01", "mig") is PASSED
+    assert report.outcome("HC02", "mig") is UNDETERMINED
+
+
+def test_a_list_of_one_check_is_that_check() -> None:
+    stack = sound().add(group("mig", "", link=SHARED))
+    stack.add(service("be", "", ["mig"], healthChecks=[SHARED]))
+    assert analyze(stack.resources).outcome("HC01", "mig") is VIOLATED
+
+
+def test_of_several_checks_the_first_is_compared_and_their_number_violated() -> None:
+    stack = sound().add(group("mig", "", link=SHARED)).add(check("other", regional=True))
+    others = [SHARED, f"projects/p/regions/{REGION}/healthChecks/other"]
+    stack.add(service("be", "", ["mig"], healthChecks=others))
+    report = analyze(stack.resources)
+    assert report.outcome("HC01", "mig") is VIOLATED
+    assert "2 health checks, required exactly 1" in report.message("LB01")
+
+
+def test_an_empty_list_of_checks_is_no_check() -> None:
+    stack = sound().add(service("be", "", ["mig"], healthChecks=[]))
+    assert analyze(stack.resources).outcome("HC01", "mig") is Outcome.NOT_APPLICABLE
