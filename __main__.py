@@ -9,6 +9,7 @@ import pulumi
 from components.autoscaler import Autoscaler, AutoscalerArgs
 from components.instance_template import InstanceTemplate, InstanceTemplateArgs
 from components.managed_instance_group import ManagedInstanceGroup
+from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Network, NetworkArgs
 from components.network_load_balancer import NetworkLoadBalancer, NetworkLoadBalancerArgs
 from components.service_identity import ServiceIdentity, ServiceIdentityArgs
@@ -88,6 +89,18 @@ balancer = NetworkLoadBalancer(
         health_check=settings.balancer_check_id,
     ),
 )
+if settings.monitoring.alerts or settings.monitoring.dashboard:
+    Monitoring(
+        name,
+        MonitoringArgs(
+            project=settings.project,
+            policy=settings.monitoring,
+            group=group.name,
+            base_instance_name=settings.group.base_name(name),
+            health_checks=checks,
+            max_replicas=settings.autoscaler.max_replicas if settings.autoscaler else None,
+        ),
+    )
 
 pulumi.export("url", balancer.url)
 pulumi.export("address", balancer.address)

@@ -24,6 +24,7 @@ from components.instance_flexibility import InstanceSelection
 from components.invalid_argument import InvalidArgumentError, within
 from components.machine import Machine
 from components.managed_instance_group import ManagedInstanceGroupArgs
+from components.monitoring import MonitoringPolicy
 from components.network import ExistingVpc, FirewallPolicy, NewVpc
 from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
@@ -69,6 +70,7 @@ class Settings:
         repair: when an instance may be condemned.
         autoscaler: limits and signals; a group with `group.target_size` has none.
         load_balancer: frontends and behaviour.
+        monitoring: alerts and a dashboard; none unless said.
         address: an address reserved elsewhere, in place of one of this stack's own.
         autohealing_check: the check that has instances recreated.
         autohealing_check_id: a check that somebody else keeps, used as that one; `autohealing_check` has to describe it.
@@ -100,6 +102,7 @@ class Settings:
     repair: RepairPolicy = field(default_factory=RepairPolicy)
     autoscaler: ScalingPolicy | None = field(default_factory=ScalingPolicy)
     load_balancer: Balancing = field(default_factory=Balancing)
+    monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     address: str | None = None
     autohealing_check: HealthProbe = AUTOHEALING_DEFAULT
     autohealing_check_id: str | None = None
@@ -129,6 +132,9 @@ class Settings:
         if isinstance(self.identity, NewServiceAccount):
             with within("identity"):
                 self.identity.id_for(self.service)
+        checks = self.health_checks
+        with within("monitoring"):
+            self.monitoring.require_logs(checks)
         self._validate_size()
         # What the components refuse of their arguments is refused here, where no other component has made anything yet.
         self.group_arguments(instance_template="", canary_template="" if self.canary else None)

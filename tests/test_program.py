@@ -173,6 +173,19 @@ def test_a_zonal_group_has_a_zonal_autoscaler() -> None:
     assert run(config).one("Autoscaler").inputs["zone"] == "europe-west1-b"
 
 
+def test_alerts_and_dashboard_are_made_where_asked_for() -> None:
+    made = run(read_config("prod") | {"mig-nlb:monitoring": {"alerts": True, "dashboard": True}})
+    assert {item.name for item in made.of("AlertPolicy")} == {
+        "web-unhealthy",
+        "web-recreated",
+        "web-at-maximum",
+    }
+    (full,) = made.named("web-at-maximum").inputs["conditions"]
+    assert full["conditionThreshold"]["thresholdValue"] == 29
+    assert '"web-group-1a2b3c4"' in full["conditionThreshold"]["filter"]
+    assert made.one("Dashboard").property_dependencies["dashboardJson"] == {"web-group"}
+
+
 def test_an_existing_project_is_used_instead_of_making_things_again() -> None:
     config = read_config("dev") | {
         "mig-nlb:network": {"network": "their-network", "subnetwork": "their-subnetwork"},

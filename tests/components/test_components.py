@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from components.instance_flexibility import InstanceSelection
 from components.instance_template import InstanceTemplate, InstanceTemplateArgs
 from components.invalid_argument import InvalidArgumentError
 from components.machine import Machine
+from components.monitoring import Monitoring, MonitoringArgs, MonitoringPolicy
 from components.network import ExistingVpc, FirewallPolicy, NewVpc
 from components.repair_policy import RepairPolicy
 from components.scaling_policy import ScalingPolicy
@@ -59,6 +61,18 @@ def make_template(machine: Machine, region: str | None = None) -> Recording:
 def make_autoscaler(zone: str | None = None) -> Recording:
     args = AutoscalerArgs(region=REGION, zone=zone, target="group", policy=ScalingPolicy())
     return record(lambda: Autoscaler("web", args))
+
+
+def make_monitoring(policy: MonitoringPolicy, max_replicas: int | None = 10) -> Recording:
+    args = MonitoringArgs(
+        project="p",
+        policy=policy,
+        group="web-group-1",
+        base_instance_name="web",
+        health_checks=HealthCheckPair(),
+        max_replicas=max_replicas,
+    )
+    return record(lambda: Monitoring("web", args))
 
 
 BRANCHES: dict[str, Callable[[], Recording]] = {
@@ -134,6 +148,11 @@ BRANCHES: dict[str, Callable[[], Recording]] = {
     "autoscaler-zonal": lambda: make_autoscaler(zone=ZONES[0]),
     "balancer-existing-check": lambda: make_balancer(health_check="their-check"),
     "autoscaler-default": make_autoscaler,
+    "monitoring-everything": lambda: make_monitoring(
+        MonitoringPolicy(
+            alerts=True, dashboard=True, notification_channels=("projects/p/notificationChannels/1",)
+        )
+    ),
     "balancer-default": make_balancer,
     "balancer-udp": lambda: make_balancer(
         Balancing(
@@ -197,6 +216,16 @@ def test_a_check_that_somebody_else_keeps_is_used_and_none_is_made() -> None:
     manager = group.one("RegionInstanceGroupManager").inputs
     assert manager["autoHealingPolicies"]["healthCheck"] == "theirs"
     assert balancer.one("RegionBackendService").inputs["healthChecks"] == "theirs-2"
+
+
+def test_what_is_watched_is_what_was_asked_for() -> None:
+    assert [item for item in make_monitoring(MonitoringPolicy()).resources if item.custom] == []
+    fixed = make_monitoring(MonitoringPolicy(alerts=True), max_replicas=None)
+    assert {item.name for item in fixed.of("AlertPolicy")} == {"web-unhealthy", "web-recreated"}
+    (page,) = make_monitoring(MonitoringPolicy(dashboard=True)).of("Dashboard")
+    widgets = json.loads(page.inputs["dashboardJson"])["gridLayout"]["widgets"]
+    assert [item["title"] for item in widgets][0::3] == ["Instances", "Changes of health"]
+    assert '"web-group-1"' in widgets[3]["logsPanel"]["filter"]
 
 
 def test_the_two_health_checks_are_two_resources_and_each_is_used_by_its_own() -> None:

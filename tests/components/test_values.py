@@ -14,6 +14,7 @@ from components.iam_bindings import Binding, IamBindings, MembersBinding
 from components.instance_flexibility import InstanceSelection
 from components.invalid_argument import InvalidArgumentError
 from components.machine import Machine
+from components.monitoring import MonitoringPolicy
 from components.network import FirewallPolicy, NewVpc
 from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
@@ -79,6 +80,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (Canary, {"size": 0, "machine": Machine()}, "takes 1 to 2000"),
     (Canary, {"size": "100%", "machine": Machine()}, "a percentage below 100"),
     (Failover, {"ratio": 0.5}, "nothing to fail over to"),
+    (MonitoringPolicy, {"notification_channels": ("projects/p/notificationChannels/1",)}, "nothing to tell"),
     (GroupShape, {"zones": ()}, "at least one zone"),
     (GroupShape, {"zones": ("z-b", "z-b")}, "each once"),
     (NewVpc, {"cidr": "10.0.0.1/20"}, "not a range in CIDR notation"),
