@@ -143,3 +143,10 @@ def test_of_several_checks_the_first_is_compared_and_their_number_violated() -> 
 def test_an_empty_list_of_checks_is_no_check() -> None:
     stack = sound().add(service("be", "", ["mig"], healthChecks=[]))
     assert analyze(stack.resources).outcome("HC01", "mig") is Outcome.NOT_APPLICABLE
+
+
+def test_a_group_that_nobody_balances_is_said_to_be_so() -> None:
+    report = analyze(sound().without("be").without("fr").resources)
+    for rule in ("HC01", "HC02", "HC03"):
+        (entry,) = (entry for (id_, _), entry in report.account.items() if id_ == rule)
+        assert entry.messages == ("no backend service of this stack sends to group 'mig'",)
