@@ -96,13 +96,21 @@ def _take_step(preview: Preview, metadata: Mapping[str, Any]) -> None:
     preview.steps[urn], preview.types[urn] = step, kind
     preview.inputs[urn] = (metadata.get("new") or {}).get("inputs") or {}
     if step == "replace":
-        detailed = metadata.get("detailedDiff") or {}
-        forcing = [
-            path
-            for path, change in detailed.items()
-            if str(change.get("diffKind", change.get("kind", ""))).endswith("replace")
-        ]
-        preview.reasons[urn] = forcing or metadata.get("keys") or metadata.get("diffs") or ()
+        preview.reasons[urn] = _reasons(metadata)
+
+
+def _reasons(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the properties that a replacement is because of; where the provider does not say, all that change."""
+    detailed = metadata.get("detailedDiff") or {}
+    forcing = [
+        path for path, change in detailed.items() if str(change.get("diffKind", "")).endswith("replace")
+    ]
+    if forcing:
+        return sorted(forcing)
+    # So it is with a resource that is replaced because another one is: the engine asked nobody.
+    before, after = ((metadata.get(side) or {}).get("inputs") or {} for side in ("old", "new"))
+    names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    return sorted({*(metadata.get("keys") or ()), *names} - {"__defaults"})
 
 
 def section(stack: str, preview: Preview, policies: str, compared: str = "") -> str:
