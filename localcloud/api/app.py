@@ -1,4 +1,4 @@
-"""The API of one local cloud, composed: Compute, Cloud Storage, IAM, Resource Manager, Service Usage."""
+"""The API of one local cloud, composed: Compute, Cloud Storage, IAM, Secret Manager, Monitoring and the project's own services."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from localcloud.api.cloud import Cloud
 from localcloud.api.compute import table as compute
 from localcloud.api.gateway import Gateway
 from localcloud.api.iam import projects, service_accounts, services
+from localcloud.api.monitoring import alert_policies, dashboards, notification_channels
 from localcloud.api.operations import Operations
+from localcloud.api.secretmanager import secrets, versions
 from localcloud.api.storage import buckets, objects, policy_methods, uploads
 from localcloud.api.storage.content import Content
 
@@ -58,6 +60,10 @@ def create_app(
 def handlers() -> dict[str, Handler]:
     """Return every served method's handler, by method id."""
     table = compute.handlers()
-    for module in (buckets, objects, policy_methods, service_accounts, projects, services):
+    modules = (
+        *(buckets, objects, policy_methods, service_accounts, projects, services),
+        *(secrets, versions, alert_policies, notification_channels, dashboards),
+    )
+    for module in modules:
         table |= module.handlers()
     return table

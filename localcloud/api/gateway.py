@@ -47,7 +47,11 @@ _MOUNTS: dict[tuple[str, ...], tuple[ApiName, ...]] = {
     ("iam", "v1"): ("iam.v1",),
     ("crm", "v1"): ("cloudresourcemanager.v1",),
     ("serviceusage", "v1"): ("serviceusage.v1",),
-    ("v1",): ("iam.v1", "cloudresourcemanager.v1", "serviceusage.v1"),
+    ("secretmanager", "v1"): ("secretmanager.v1",),
+    ("monitoring", "v1"): ("monitoring.v1",),
+    ("monitoring", "v3"): ("monitoring.v3",),
+    ("v1",): ("iam.v1", "cloudresourcemanager.v1", "serviceusage.v1", "secretmanager.v1", "monitoring.v1"),
+    ("v3",): ("monitoring.v3",),
 }
 _UPLOAD = ("upload", "storage", "v1")
 
@@ -240,6 +244,8 @@ def _validated(call: Call, schema: str, raw: bytes) -> JsonValue:
     if not isinstance(value, dict):
         raise ApiError(400, "badRequest", "Invalid JSON payload received. Root element must be a message.")
     mode = Mode.PATCH if call.method.http == "PATCH" else Mode.REQUEST
+    if call.method.api.name.partition(".")[0] in ("secretmanager", "monitoring"):
+        mode = Mode.MESSAGE
     where = "resource" if call.method.id.startswith("compute.") else "body"
     return call.method.api.validator(schema, mode)(value, where)
 

@@ -30,6 +30,7 @@ _COMPUTE_VERBS = {
 }
 _STORAGE_VERBS = {"insert": "create", "patch": "update"}
 _IAM_VERBS = {"patch": "update"}
+_ADD_VERSION = "secretmanager.projects.secrets.addVersion"
 # Asking what one may do needs no permission itself.
 _FREE = "testIamPermissions"
 
@@ -52,7 +53,9 @@ def permission_of(method_id: str) -> str | None:
         return f"iam.{resource}.{_IAM_VERBS.get(verb, verb)}"
     if service == "cloudresourcemanager":
         return f"resourcemanager.{resource}.{verb}"
-    return f"{service}.{resource}.{verb}"
+    if method_id == _ADD_VERSION:
+        return "secretmanager.versions.add"
+    return f"{service}.{resource}.{_IAM_VERBS.get(verb, verb)}"
 
 
 def resource_of(call: Call) -> Resource:
@@ -70,6 +73,12 @@ def resource_of(call: Call) -> Resource:
     if service == "iam" and (email := call.path.get("serviceAccountsId")):
         name = f"projects/{call.cloud.settings.project}/serviceAccounts/{email}"
         return Resource(policies=(f"iam/{name}/iam", *project.policies), name=name, words="service account")
+    if service == "secretmanager" and (secret := call.path.get("secretsId")):
+        place = f"secretmanager/projects/{call.cloud.settings.project}/secrets/{secret}/iam"
+        name = f"projects/{call.cloud.settings.project_number}/secrets/{secret}"
+        if version := call.path.get("versionsId"):
+            name = f"{name}/versions/{version}"
+        return Resource(policies=(place, *project.policies), name=name, words="secret")
     if service == "compute":
         return Resource(policies=project.policies, name=_compute_name(call), words="resource")
     return project

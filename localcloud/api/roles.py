@@ -51,6 +51,18 @@ ROLES: dict[str, tuple[str, ...]] = {
     "roles/monitoring.viewer": ("monitoring.*.get", "monitoring.*.list"),
     "roles/cloudtrace.agent": ("cloudtrace.traces.patch",),
     "roles/secretmanager.secretAccessor": ("secretmanager.versions.access",),
+    "roles/secretmanager.viewer": ("secretmanager.secrets.get*", "secretmanager.secrets.list", "secretmanager.versions.get",
+                                   "secretmanager.versions.list"),
+    "roles/secretmanager.secretVersionAdder": ("secretmanager.versions.add",),
+    "roles/secretmanager.secretVersionManager": ("secretmanager.versions.add", "secretmanager.versions.get", "secretmanager.versions.list",
+                                                 "secretmanager.versions.enable", "secretmanager.versions.disable",
+                                                 "secretmanager.versions.destroy"),
+    "roles/secretmanager.admin": ("secretmanager.*",),
+    "roles/monitoring.editor": ("monitoring.*",),
+    "roles/monitoring.admin": ("monitoring.*",),
+    "roles/monitoring.alertPolicyEditor": ("monitoring.alertPolicies.*",),
+    "roles/monitoring.notificationChannelEditor": ("monitoring.notificationChannels.*",),
+    "roles/monitoring.dashboardEditor": ("monitoring.dashboards.*",),
     "roles/artifactregistry.reader": ("artifactregistry.repositories.downloadArtifacts",),
 }  # fmt: skip
 

@@ -20,7 +20,8 @@ REGIONS: dict[str, tuple[str, ...]] = {
 }
 GOOGLE_HOSTS = frozenset({
     "compute.googleapis.com", "www.googleapis.com", "storage.googleapis.com", "iam.googleapis.com",
-    "cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com",
+    "cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com", "secretmanager.googleapis.com",
+    "monitoring.googleapis.com",
 })  # fmt: skip
 
 

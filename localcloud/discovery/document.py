@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 _DATA = Path(__file__).parent / "data"
 ApiName = Literal[
-    "compute.v1", "compute.beta", "storage.v1", "iam.v1", "cloudresourcemanager.v1", "serviceusage.v1"
+    "compute.v1",
+    "compute.beta",
+    "storage.v1",
+    "iam.v1",
+    "cloudresourcemanager.v1",
+    "serviceusage.v1",
+    "secretmanager.v1",
+    "monitoring.v1",
+    "monitoring.v3",
 ]
 
 

@@ -37,9 +37,17 @@ KEPT: dict[str, frozenset[str] | None] = {
     "iam.v1": frozenset({"projects.serviceAccounts"}),
     "cloudresourcemanager.v1": frozenset({"projects"}),
     "serviceusage.v1": frozenset({"services", "operations"}),
+    "secretmanager.v1": frozenset({"projects.secrets", "projects.secrets.versions"}),
+    "monitoring.v1": frozenset({"projects.dashboards"}),
+    "monitoring.v3": frozenset({"projects.alertPolicies", "projects.notificationChannels"}),
 }
 # Described as output only, yet part of requests.
 _SENT_ALL_THE_SAME = frozenset({"InstanceGroupManager.namedPorts"})
+# Not in the documents, yet accepted: the official Pulumi and Terraform providers send these to Google with every such resource.
+_ACCEPTED: dict[str, Json] = {
+    "NetworkRoutingConfig": {"deleteBgpAlwaysCompareMed": {"type": "boolean"}},
+    "RouterNat": {"initialNatIps": {"type": "array", "items": {"type": "string"}}},
+}
 _METHOD_KEYS = ("httpMethod", "path", "flatPath")
 _PARAMETER_KEYS = (
     "type",
@@ -128,6 +136,7 @@ def _closure(schemas: Json, wanted: set[str]) -> Json:
         if name in result:
             continue
         result[name] = _schema(schemas[name], name)
+        result[name].get("properties", {}).update(_ACCEPTED.get(name, {}))
         queue.extend(re.findall(r'"\$ref": "(\w+)"', json.dumps(result[name])))
     return dict(sorted(result.items()))
 

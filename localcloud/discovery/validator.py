@@ -23,11 +23,13 @@ class Mode(Enum):
     """What is made of a value.
 
     REQUEST: nulls, empty objects and read-only fields are dropped. PATCH: as REQUEST, but nulls and empty objects stay, for they
-    mean something in a JSON merge patch. RESPONSE: nothing is dropped or converted, and everything must be exactly as the schema.
+    mean something in a JSON merge patch. MESSAGE: as REQUEST, but empty objects stay, for APIs in which being there is saying something
+    (``replication.automatic``). RESPONSE: nothing is dropped or converted, and everything must be exactly as the schema.
     """
 
     REQUEST = "request"
     PATCH = "patch"
+    MESSAGE = "message"
     RESPONSE = "response"
 
 
@@ -43,7 +45,13 @@ _INTEGERS = {
     "int64": (-(2**63), 2**63 - 1),
     "uint64": (0, 2**64 - 1),
 }
+# Sent empty by clients, which compare with what is read back: an empty one says that it is off.
+_MEANT_EMPTY = frozenset({"confidentialInstanceConfig"})
 _DEEPEST = 32  # nested lists and objects; schemas refer to themselves
+
+
+def _meant(name: str, cleaned: JsonValue) -> JsonValue:
+    return {} if cleaned is _DROPPED and name in _MEANT_EMPTY else cleaned
 
 
 class Validator:
@@ -116,7 +124,7 @@ class Validator:
                     if keep_null:
                         result[name] = None
                     continue
-                cleaned = member(item, f"{field}.{name}")
+                cleaned = _meant(name, member(item, f"{field}.{name}"))
                 if cleaned is not _DROPPED:
                     result[name] = cleaned
             return _DROPPED if dropping and not result else result

@@ -41,7 +41,7 @@ _COPIED_FOLDERS = (
 _VAR = ("cache", "lib", "local", "log/journal", "mail", "opt", "spool/cron", "tmp")
 _API_NAMES = (
     "storage", "www", "compute", "iam", "iamcredentials", "oauth2", "cloudresourcemanager", "serviceusage", "sts", "logging",
-    "monitoring", "commondatastorage", "private",
+    "monitoring", "secretmanager", "commondatastorage", "private",
 )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ import trustme
 NAMES = (
     "storage.googleapis.com", "*.storage.googleapis.com", "www.googleapis.com", "compute.googleapis.com", "iam.googleapis.com",
     "iamcredentials.googleapis.com", "oauth2.googleapis.com", "cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com",
-    "sts.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com", "storage.cloud.google.com",
-    "commondatastorage.googleapis.com", "accounts.google.com",
+    "sts.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com", "secretmanager.googleapis.com",
+    "storage.cloud.google.com", "commondatastorage.googleapis.com", "accounts.google.com",
 )  # fmt: skip
 _HOST_CERTS = Path("/etc/ssl/certs")
 _HOST_BUNDLE = _HOST_CERTS / "ca-certificates.crt"

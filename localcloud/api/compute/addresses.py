@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from localcloud.api import errors
 from localcloud.api.compute.address_pool import free_external, free_internal, taken
 from localcloud.api.compute.collection import Collection, Link
+from localcloud.api.compute.ipv6 import balancer_range
 from localcloud.api.compute.references import referenced
 
 if TYPE_CHECKING:
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 def _complete(draft: Draft) -> None:
     if draft.old is not None:
         return
-    if draft.get("ipVersion") == "IPV6":
-        raise draft.refuse("ipVersion", "The local cloud has no IPv6 addresses: use IPV4.")
     draft.default("addressType", "EXTERNAL")
-    if draft.document["addressType"] == "EXTERNAL":
+    if draft.get("ipVersion") == "IPV6":
+        _ipv6(draft)
+    elif draft.document["addressType"] == "EXTERNAL":
         _external(draft)
     else:
         _internal(draft)
@@ -43,6 +44,24 @@ def _external(draft: Draft) -> None:
         draft.document["address"] = address
         return
     _check_free(draft, given, settings.external_range)
+
+
+def _ipv6(draft: Draft) -> None:
+    """Reserve a load balancer's IPv6 range in a subnetwork that has one; nothing is reached by it."""
+    if draft.document["addressType"] != "EXTERNAL" or draft.get("ipv6EndpointType") != "NETLB":
+        rule = "The local cloud reserves external IPv6 addresses of load balancers only: set ipv6EndpointType to NETLB."
+        raise draft.refuse("ipv6EndpointType", rule)
+    if draft.get("address"):
+        raise draft.refuse("address", "The local cloud chooses IPv6 addresses: leave it out.")
+    draft.default("networkTier", "PREMIUM")
+    if draft.document["networkTier"] != "PREMIUM":
+        raise draft.refuse("networkTier", "IPv6 addresses are of the PREMIUM tier.")
+    subnetwork = referenced(draft.cloud.store, draft.require("subnetwork")) or {}
+    cidr = subnetwork.get("externalIpv6Prefix")
+    if not cidr:
+        raise draft.refuse("subnetwork", "The subnetwork has no external IPv6 range.")
+    address, _, length = balancer_range(draft.cloud.store, draft.project, cidr).partition("/")
+    draft.document.update(address=address, prefixLength=int(length))
 
 
 def _internal(draft: Draft) -> None:

@@ -37,7 +37,6 @@ def _policy(draft: Draft) -> None:
         raise errors.required("resource.autoscalingPolicy.maxNumReplicas")
     policy.setdefault("minNumReplicas", 2)
     policy.setdefault("coolDownPeriodSec", 60)
-    policy.setdefault("stabilizationPeriodSec", 600)
     policy.setdefault("mode", "ON")
     draft.bounds("autoscalingPolicy.minNumReplicas", 0, 2000)
     draft.bounds("autoscalingPolicy.maxNumReplicas", 1, 2000 if draft.collection.scope == "regions" else 1000)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _PROTOCOLS = frozenset({"TCP", "UDP", "UNSPECIFIED"})
 _AFFINITIES = frozenset({"NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO"})
+_LOCALITIES = frozenset({"MAGLEV", "WEIGHTED_MAGLEV"})
 # A passthrough balancer has no use for these; Google refuses them for an external regional service.
 _PROXY_ONLY = (
     "capacityScaler",
@@ -46,10 +47,9 @@ def _complete(draft: Draft) -> None:
     ratio = draft.get("failoverPolicy.failoverRatio")
     if ratio is not None and not 0 <= ratio <= 1:
         raise draft.refuse("failoverPolicy.failoverRatio", "Must be between 0 and 1.")
-    if document.get("localityLbPolicy") == "WEIGHTED_MAGLEV":
-        raise draft.refuse(
-            "localityLbPolicy", "Weighted balancing is not served by the local cloud: use MAGLEV."
-        )
+    if document.get("localityLbPolicy", "MAGLEV") not in _LOCALITIES:
+        rule = f"Must be one of {', '.join(sorted(_LOCALITIES))} for an EXTERNAL regional backend service."
+        raise draft.refuse("localityLbPolicy", rule)
 
 
 def _health_check(draft: Draft) -> None:

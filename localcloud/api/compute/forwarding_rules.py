@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from localcloud.api import errors
 from localcloud.api.compute.address_pool import free_external
 from localcloud.api.compute.collection import Collection, Link
+from localcloud.api.compute.ipv6 import balancer_range
 from localcloud.api.compute.references import find, referenced
 from localcloud.api.links import link, parse
 
@@ -30,8 +31,6 @@ def _complete(draft: Draft) -> None:
         rule = "Target pools and proxies are not served by the local cloud: use a backend service."
         raise draft.refuse("target", rule)
     draft.require("backendService")
-    if draft.get("ipVersion") == "IPV6":
-        raise draft.refuse("ipVersion", "The local cloud has no IPv6: use IPV4.")
     draft.default("networkTier", "PREMIUM")
     service = referenced(draft.cloud.store, document["backendService"])
     if service is not None:
@@ -91,6 +90,13 @@ def _port_range(text: str) -> tuple[int, int] | None:
 
 def _address(draft: Draft) -> None:
     given = draft.get("IPAddress")
+    if not given and draft.get("ipVersion") == "IPV6":
+        subnetwork = referenced(draft.cloud.store, draft.require("subnetwork")) or {}
+        cidr = subnetwork.get("externalIpv6Prefix")
+        if not cidr:
+            raise draft.refuse("subnetwork", "The subnetwork has no external IPv6 range.")
+        draft.document["IPAddress"] = balancer_range(draft.cloud.store, draft.project, cidr)
+        return
     if not given:
         address = free_external(draft.cloud.store, draft.project, draft.cloud.settings.external_range)
         if address is None:
@@ -99,7 +105,11 @@ def _address(draft: Draft) -> None:
         draft.document["IPAddress"] = address
         return
     key, reserved = _reserved(draft, given)
-    draft.document["IPAddress"] = reserved["address"]
+    sixth = reserved.get("ipVersion") == "IPV6"
+    if sixth != (draft.get("ipVersion") == "IPV6"):
+        raise draft.refuse("ipVersion", f"The address is an {reserved.get('ipVersion', 'IPV4')} one.")
+    number = reserved["address"]
+    draft.document["IPAddress"] = f"{number}/{reserved['prefixLength']}" if sixth else number
     _refuse_conflict(draft)
     if reserved["networkTier"] != draft.document["networkTier"]:
         rule = f"The network tier of the address ({reserved['networkTier']}) does not match the forwarding rule's."
@@ -178,7 +188,11 @@ FORWARDING_RULES = Collection(
     kind="compute#forwardingRule",
     noun="forwarding_rule",
     schema="ForwardingRule",
-    links=(Link(path="backendService", to=("backendServices",)),),
+    links=(
+        Link(path="backendService", to=("backendServices",)),
+        Link(path="subnetwork", to=("subnetworks",)),
+        Link(path="network", to=("networks",)),
+    ),
     complete=_complete,
     removed=_removed,
     immutable=frozenset(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
+from localcloud.api.compute.references import referenced
 from localcloud.api.links import last, link
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ def _complete(draft: Draft) -> None:
     draft.default("instanceLifecyclePolicy.forceUpdateOnRepair", "NO")
     if draft.get("instanceLifecyclePolicy.onFailedHealthCheck") is None:
         draft.default("instanceLifecyclePolicy.onFailedHealthCheck", "DEFAULT_ACTION")
-    if draft.get("statefulPolicy") is not None:
-        raise draft.refuse(
-            "statefulPolicy", "Stateful groups are not served by the local cloud: leave it out."
-        )
+    _stateful(draft)
     _server_side(draft)
 
 
@@ -147,6 +145,29 @@ def _update_policy(draft: Draft) -> None:
     draft.bounds("updatePolicy.minReadySec", 0, 3600)
 
 
+def _stateful(draft: Draft) -> None:
+    """A stateful group keeps names and disks: Google refuses what would not."""
+    kept = draft.get("statefulPolicy.preservedState") or {}
+    if not any(kept.get(name) for name in ("disks", "internalIPs", "externalIPs")):
+        draft.document.pop("statefulPolicy", None)
+        return
+    devices = _devices(draft)
+    for name in kept.get("disks", {}):
+        if name not in devices:
+            rule = "Must be the device name of a disk of every version's template."
+            raise errors.invalid("resource.statefulPolicy.preservedState.disks", name, rule)
+
+
+def _devices(draft: Draft) -> set[str]:
+    """Return the device names that the templates of all versions have."""
+    names = [
+        {disk["deviceName"] for disk in template["properties"]["disks"]}
+        for version in draft.document["versions"]
+        if (template := referenced(draft.cloud.store, version["instanceTemplate"])) is not None
+    ]
+    return set.intersection(*names) if names else set()
+
+
 def _amount(value: dict[str, Any]) -> int:
     return int(value.get("percent", value.get("fixed", 0)))
 
@@ -183,10 +204,14 @@ def _server_side(draft: Draft) -> None:
             "isStable": document["targetSize"] == 0,
             "versionTarget": {"isReached": True},
             "allInstancesConfig": {"effective": True},
-            "stateful": {"hasStatefulConfig": False, "perInstanceConfigs": {"allEffective": True}},
+            "stateful": {
+                "hasStatefulConfig": "statefulPolicy" in document,
+                "perInstanceConfigs": {"allEffective": True},
+            },
         }
         return
     status = {**document["status"]}
+    status["stateful"] = {**status.get("stateful", {}), "hasStatefulConfig": "statefulPolicy" in document}
     if draft.changed("targetSize"):
         status["isStable"] = False
     if draft.changed("versions"):

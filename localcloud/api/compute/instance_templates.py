@@ -23,6 +23,9 @@ def _complete(draft: Draft) -> None:
     _disks(draft, properties)
     _interfaces(draft, properties)
     _metadata(properties)
+    confidential = properties.get("confidentialInstanceConfig")
+    if confidential is not None:
+        confidential.setdefault("enableConfidentialCompute", False)
     tags = properties.get("tags")
     if tags is not None:
         tags["fingerprint"] = fingerprint(tags.get("items", []))
@@ -82,10 +85,9 @@ def _interfaces(draft: Draft, properties: dict[str, Any]) -> None:
         )
     for index, interface in enumerate(interfaces):
         where = f"resource.properties.networkInterfaces[{index}]"
-        if interface.get("stackType", "IPV4_ONLY") != "IPV4_ONLY" or "ipv6AccessConfigs" in interface:
-            raise errors.invalid(
-                f"{where}.stackType", interface.get("stackType", ""), "The local cloud has no IPv6."
-            )
+        if interface.get("stackType") == "IPV6_ONLY":
+            rule = "The local cloud's instances need IPv4: use IPV4_IPV6 or IPV4_ONLY."
+            raise errors.invalid(f"{where}.stackType", "IPV6_ONLY", rule)
         subnetwork = (
             referenced(draft.cloud.store, interface["subnetwork"]) if "subnetwork" in interface else None
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
+from localcloud.api.compute.effects import tell
 from localcloud.api.compute.listing import aggregated, listed
 from localcloud.api.compute.references import find, resolve_all, user_of
 from localcloud.api.compute.versions import for_version
@@ -241,6 +242,8 @@ def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) 
                 tx.delete(other)
             else:
                 tx.put(other, document)
+        if kind != "delete":
+            tell(tx, draft)
         return call.cloud.operations.begin(
             tx,
             kind=kind,

@@ -7,6 +7,7 @@ from typing import Any
 
 from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, fingerprint
+from localcloud.api.compute.ipv6 import network_range
 from localcloud.api.links import link
 
 _AUTO_RANGE = ipaddress.IPv4Network("10.128.0.0/9")  # auto-mode subnetworks are consecutive /20s of this
@@ -20,6 +21,11 @@ def _complete(draft: Draft) -> None:
     draft.default("mtu", 1460)
     draft.bounds("mtu", 1300, 8896)
     draft.default("routingConfig.routingMode", "REGIONAL")
+    document["routingConfig"].pop(
+        "deleteBgpAlwaysCompareMed", None
+    )  # a client's word for taking something out
+    if document.get("enableUlaInternalIpv6"):
+        draft.default("internalIpv6Range", network_range(draft.cloud.store, draft.project))
     draft.default("networkFirewallPolicyEnforcementOrder", "AFTER_CLASSIC_FIREWALL")
     if draft.old is None and document["autoCreateSubnetworks"]:
         document["subnetworks"] = _make_subnetworks(draft)

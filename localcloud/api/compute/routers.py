@@ -35,6 +35,7 @@ def _complete(draft: Draft) -> None:
         if (source == "LIST_OF_SUBNETWORKS") != bool(nat.get("subnetworks")):
             rule = "Subnetworks must be given for LIST_OF_SUBNETWORKS, and only for it."
             raise errors.invalid(f"{where}.sourceSubnetworkIpRangesToNat", source, rule)
+        nat.pop("initialNatIps", None)  # a client's own note: the addresses are in natIps
         nat.setdefault("type", "PUBLIC")
         nat.setdefault("enableEndpointIndependentMapping", False)
         nat.setdefault("endpointTypes", ["ENDPOINT_TYPE_VM"])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
+from localcloud.api.compute.ipv6 import subnetwork_range
+from localcloud.api.compute.references import referenced
 from localcloud.api.links import key_of, link
 
 if TYPE_CHECKING:
@@ -17,11 +20,10 @@ _NETWORK = (Link(path="network", to=("networks",)),)
 def _complete(draft: Draft) -> None:
     draft.require("network")
     cidr = _cidr(draft)
-    if draft.get("stackType") in {"IPV4_IPV6", "IPV6_ONLY"} or draft.get("ipv6AccessType"):
-        raise draft.refuse("stackType", "The local cloud has no IPv6: use IPV4_ONLY.")
     draft.default("privateIpGoogleAccess", False)
     draft.default("purpose", "PRIVATE")
     draft.default("stackType", "IPV4_ONLY")
+    _ipv6(draft)
     draft.document["gatewayAddress"] = str(cidr[1])
     draft.document["state"] = "READY"
     for key, other in draft.cloud.store.scan(f"compute/projects/{draft.project}/regions/"):
@@ -36,6 +38,35 @@ def _complete(draft: Draft) -> None:
             raise draft.refuse("ipCidrRange", rule + f"'{other['region'].rpartition('/')[2]}'.")
     if draft.old is None:
         _list_in_network(draft, present=True)
+
+
+def _ipv6(draft: Draft) -> None:
+    """Give a dual-stack subnetwork its IPv6 range; it is answered as Google does, and reaches nothing."""
+    stack, access = draft.get("stackType"), draft.get("ipv6AccessType")
+    if stack == "IPV6_ONLY":
+        raise draft.refuse("stackType", "The local cloud's instances need IPv4: use IPV4_IPV6 or IPV4_ONLY.")
+    if stack == "IPV4_ONLY":
+        if access:
+            raise draft.refuse(
+                "ipv6AccessType", "Only a dual-stack subnetwork has it: set stackType to IPV4_IPV6."
+            )
+        return
+    if access is None:
+        raise errors.required("resource.ipv6AccessType")
+    if draft.get("ipv6CidrRange"):
+        return
+    store = draft.cloud.store
+    if access == "EXTERNAL":
+        cidr = subnetwork_range(store, draft.project)
+        draft.document["externalIpv6Prefix"] = cidr
+    else:
+        network = referenced(store, draft.document["network"]) or {}
+        if not network.get("internalIpv6Range"):
+            rule = "The network has no internal IPv6 range: set enableUlaInternalIpv6 on it."
+            raise draft.refuse("ipv6AccessType", rule)
+        cidr = subnetwork_range(store, draft.project, within=network["internalIpv6Range"])
+        draft.document["internalIpv6Prefix"] = cidr
+    draft.document["ipv6CidrRange"] = cidr
 
 
 def _cidr(draft: Draft) -> ipaddress.IPv4Network:

@@ -17,8 +17,6 @@ from localcloud.provider.links import (
 from localcloud.provider.mapping import OMIT, Body, Scope, Table, coerce, look
 
 if TYPE_CHECKING:
-    from localcloud.provider.diff import Change
-    from localcloud.provider.session import Session
     from localcloud.provider.values import Properties, Value
 
 _POLICY = "autoscalingPolicy"
@@ -125,32 +123,13 @@ def _table(place: str) -> Table:
     )
 
 
-# What Google does unless told otherwise, in cloud seconds.
-_STABILIZATION = 600
-
-
-class Autoscaler(ComputeResource):
-    """An autoscaler of a group."""
-
-    def changes(
-        self, session: Session, state: Properties, news: Properties, ignored: tuple[str, ...] = ()
-    ) -> list[Change]:
-        """Compare; a service that says its default stabilisation aloud asks for no change."""
-        default = (state.get(_POLICY) or {}).get("stabilizationPeriod") == _STABILIZATION
-        quiet = f"{_POLICY}.stabilizationPeriod"
-        changes = super().changes(session, state, news, ignored)
-        return [
-            change for change in changes if not (default and change.path == quiet and change.kind == "DELETE")
-        ]
-
-
-AUTOSCALER = Autoscaler(
+AUTOSCALER = ComputeResource(
     "gcp:compute/autoscaler:Autoscaler",
     Settings(
         collection="zones/{zone}/autoscalers", table=_table("zone"), steps=(Step("PUT", collection=True),)
     ),
 )
-REGION_AUTOSCALER = Autoscaler(
+REGION_AUTOSCALER = ComputeResource(
     "gcp:compute/regionAutoscaler:RegionAutoscaler",
     Settings(
         collection="regions/{region}/autoscalers",

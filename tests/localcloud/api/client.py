@@ -35,6 +35,9 @@ _SCHEMAS: dict[str, ApiName] = {
     "/upload/storage/v1/": "storage.v1",
     "/crm/v1/": "cloudresourcemanager.v1",
     "/serviceusage/v1/": "serviceusage.v1",
+    "/secretmanager/v1/": "secretmanager.v1",
+    "/monitoring/v1/": "monitoring.v1",
+    "/monitoring/v3/": "monitoring.v3",
     "/v1/": "iam.v1",
 }
 
@@ -154,7 +157,7 @@ _ROUTERS: dict[str, Router] = {}
 
 def _router(name: ApiName) -> Router:
     if name not in _ROUTERS:
-        verbs = name in {"iam.v1", "cloudresourcemanager.v1", "serviceusage.v1"}
+        verbs = not name.startswith(("compute.", "storage."))
         _ROUTERS[name] = Router(load(name).methods.values(), verbs=verbs)
     return _ROUTERS[name]
 

@@ -104,7 +104,6 @@ def test_an_autoscaler_has_googles_defaults_and_one_group(api: Api) -> None:
         "minNumReplicas": 2,
         "maxNumReplicas": 6,
         "coolDownPeriodSec": 60,
-        "stabilizationPeriodSec": 600,
         "mode": "ON",
         "cpuUtilization": {"utilizationTarget": 0.6, "predictiveMethod": "NONE"},
     }
