@@ -95,7 +95,7 @@ def _capped(facts: Facts, scaler: Autoscaler) -> list[Finding]:
             code="autoscaler-at-max",
             severity="warning",
             subject=scaler.name,
-            what=f"the autoscaler recommends {scaler.recommended} instances and may have {scaler.largest} at most",
+            what=f"the autoscaler wants more than the {scaler.largest} instances it may have at most (recommends {scaler.recommended})",
             consequence="the load is more than the group may grow for: instances run above their target utilisation",
             mend="raise max_replicas (mig-nlb:autoscaler in the stack's file), then: pulumi up  # at once: gcloud compute "
             f"instance-groups managed update-autoscaling {facts.group.name} {facts.group.place} --max-num-replicas={2 * scaler.largest} "
