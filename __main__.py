@@ -52,6 +52,7 @@ def make_template(suffix: str, machine: Machine, startup: StartupScript) -> Inst
             service_account=identity.email,
             startup_metadata=startup.metadata,
             wait_for=(*identity.bindings, *startup.objects, *network.firewalls),
+            ipv6=settings.load_balancer.uses_ipv6,
             region=region if settings.template_scope == "REGIONAL" else None,
         ),
     )
@@ -86,6 +87,7 @@ balancer = NetworkLoadBalancer(
         health_checks=checks,
         balancing=settings.load_balancer,
         address=settings.address,
+        subnetwork=network.subnetwork if settings.load_balancer.uses_ipv6 else None,
         health_check=settings.balancer_check_id,
     ),
 )
@@ -104,5 +106,7 @@ if settings.monitoring.alerts or settings.monitoring.dashboard:
 
 pulumi.export("url", balancer.url)
 pulumi.export("address", balancer.address)
+if balancer.address_ipv6 is not None:
+    pulumi.export("address_ipv6", balancer.address_ipv6)
 pulumi.export("instance_group", group.instance_group)
 pulumi.export("health_checks", checks.summary())

@@ -129,9 +129,13 @@ class Settings:
         with within("load_balancer"):
             self.load_balancer.require_names(self.service)
             self.load_balancer.require_check(self.balancer_check.protocol)
+            if self.address is not None:
+                self.load_balancer.require_ipv4()
         if isinstance(self.identity, NewServiceAccount):
             with within("identity"):
                 self.identity.id_for(self.service)
+        with within("firewall"):
+            self.firewall.require_frontends(tuple(self.load_balancer.frontends.values()))
         checks = self.health_checks
         with within("monitoring"):
             self.monitoring.require_logs(checks)

@@ -109,6 +109,11 @@ class Balancing:
                 "set tracking_mode: PER_SESSION, or leave it at DEFAULT_FOR_PROTOCOL",
             )  # fmt: skip
         self._validate_frontends()
+        if self.uses_ipv6 and self.network_tier != "PREMIUM":
+            raise InvalidArgumentError(
+                "network_tier", self.network_tier, "IPv6 is forwarded in the PREMIUM tier only",
+                "set network_tier: PREMIUM, or leave out the IPV6 frontends",
+            )  # fmt: skip
 
     def _validate_frontends(self) -> None:
         if not self.frontends:
@@ -156,6 +161,23 @@ class Balancing:
         for key in self.frontends:
             require_resource_name("frontends", key)
             require_resource_name("frontends", f"{service}-{key}")
+
+    @property
+    def uses_ipv6(self) -> bool:
+        """Whether some frontend is reached over IPv6."""
+        return any(frontend.ip_version == "IPV6" for frontend in self.frontends.values())
+
+    def require_ipv4(self) -> None:
+        """Refuse frontends none of which could use an IPv4 address.
+
+        Raises:
+            InvalidArgumentError: all are over IPv6.
+        """
+        if all(frontend.ip_version == "IPV6" for frontend in self.frontends.values()):
+            raise InvalidArgumentError(
+                "frontends", sorted(self.frontends), "none of them is reached over IPv4, and the address given is",
+                "remove mig-nlb:address, or add an IPV4 frontend",
+            )  # fmt: skip
 
     @property
     def backend_protocol(self) -> Literal["TCP", "UDP", "UNSPECIFIED"]:

@@ -22,6 +22,7 @@ class Frontend:
         ports: up to five ports; 8080 where neither a range nor all ports are asked for.
         port_range: "FIRST-LAST", in place of `ports`.
         all_ports: every port, in place of both.
+        ip_version: IPV4, or IPV6 (PREMIUM tier only; instances get external IPv6 addresses of their own, as the API demands).
 
     Raises:
         InvalidArgumentError: a combination the API refuses.
@@ -31,10 +32,12 @@ class Frontend:
     ports: tuple[int, ...] | None = None
     port_range: str | None = None
     all_ports: bool = False
+    ip_version: Literal["IPV4", "IPV6"] = "IPV4"
 
     def __post_init__(self) -> None:
         """Refuse combinations the API would refuse at apply, when half of the stack exists."""
         require_choice("protocol", self.protocol, get_args(FrontendProtocol))
+        require_choice("ip_version", self.ip_version, ("IPV4", "IPV6"))
         chosen = [
             name
             for name, on in (
@@ -97,6 +100,8 @@ class Frontend:
 
     def overlaps(self, other: Frontend) -> bool:
         """Whether two rules on one address would conflict: same protocol and a port in common."""
+        if self.ip_version != other.ip_version:
+            return False
         if self.protocol != other.protocol and "L3_DEFAULT" not in {self.protocol, other.protocol}:
             return False
         mine, theirs = self.ranges or ((1, 65535),), other.ranges or ((1, 65535),)
@@ -105,6 +110,8 @@ class Frontend:
     def forwarding_rule_arguments(self) -> dict[str, Any]:
         """Return the arguments that `gcp.compute.ForwardingRule` takes for it."""
         arguments: dict[str, Any] = {"ip_protocol": self.protocol}
+        if self.ip_version == "IPV6":
+            arguments["ip_version"] = "IPV6"
         if self.all_ports:
             return arguments | {"all_ports": True}
         if self.port_range is not None:

@@ -29,6 +29,7 @@ class InstanceTemplateArgs:
         service_account: e-mail of the instances' identity.
         startup_metadata: the metadata that has the start-up script run, digest included.
         wait_for: what must exist before an instance boots.
+        ipv6: give instances an external IPv6 address beside their IPv4 one, for frontends over IPv6.
         region: where a regional template is kept, which does not depend on other regions; a global one unless said.
     """
 
@@ -38,6 +39,7 @@ class InstanceTemplateArgs:
     startup_metadata: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     wait_for: Sequence[pulumi.Resource] = ()
     region: str | None = None
+    ipv6: bool = False
 
 
 class InstanceTemplate(pulumi.ComponentResource):
@@ -77,6 +79,11 @@ class InstanceTemplate(pulumi.ComponentResource):
                 {
                     "subnetwork": args.subnetwork,
                     **({"access_configs": [{}]} if machine.external_address else {}),
+                    **(
+                        {"stack_type": "IPV4_IPV6", "ipv6_access_configs": [{"network_tier": "PREMIUM"}]}
+                        if args.ipv6
+                        else {}
+                    ),
                 },
             ],
             "service_account": {"email": args.service_account, "scopes": list(machine.scopes)},

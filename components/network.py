@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -17,7 +18,7 @@ import pulumi_gcp as gcp
 from components.frontend import Frontend
 from components.health_check_pair import HealthCheckPair
 from components.invalid_argument import InvalidArgumentError
-from components.prober_ranges import ALL_PROBERS
+from components.prober_ranges import ALL_PROBERS, PASSTHROUGH_PROBERS_IPV6
 from components.resource_name import require_resource_name
 
 
@@ -49,7 +50,7 @@ class ExistingVpc:
 
     Attributes:
         network: id of the network ("projects/P/global/networks/N").
-        subnetwork: id of the subnetwork; Private Google Access or NAT is its keeper's to switch on.
+        subnetwork: id of the subnetwork; Private Google Access, NAT, and external IPv6 for frontends over it are its keeper's to switch on.
     """
 
     network: pulumi.Input[str]
@@ -85,6 +86,21 @@ class FirewallPolicy:
                     "use 35.235.240.0/20 (Identity-Aware Proxy) or your own range",
                 )
 
+    def require_frontends(self, frontends: Sequence[Frontend]) -> None:
+        """Refuse clients over IPv6 where no frontend is.
+
+        Raises:
+            InvalidArgumentError: naming the range.
+        """
+        if any(frontend.ip_version == "IPV6" for frontend in frontends):
+            return
+        for text in self.client_ranges:
+            if _version(text) == 6:
+                raise InvalidArgumentError(
+                    "client_ranges", text, "no frontend is reached over IPv6",
+                    "add a frontend with ip_version: IPV6, or remove the range",
+                )  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
@@ -107,6 +123,10 @@ class NetworkArgs:
     firewall: FirewallPolicy
     service_account: pulumi.Input[str]
 
+    def __post_init__(self) -> None:
+        """Refuse clients that no frontend could hear."""
+        self.firewall.require_frontends(self.frontends)
+
 
 class Network(pulumi.ComponentResource):
     """VPC, subnetwork and firewall rules.
@@ -122,17 +142,18 @@ class Network(pulumi.ComponentResource):
     firewalls: tuple[gcp.compute.Firewall, ...]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        require_resource_name("service", name, suffix="-clients")
+        require_resource_name("service", name, suffix="-clients-v6")
         super().__init__("mig-nlb:compute:Network", name, None, opts)
         if isinstance(args.vpc, ExistingVpc):
             self.network = pulumi.Output.from_input(args.vpc.network)
             self.subnetwork = pulumi.Output.from_input(args.vpc.subnetwork)
         else:
-            self._make_vpc(name, args.region, args.vpc)
+            ipv6 = any(frontend.ip_version == "IPV6" for frontend in args.frontends)
+            self._make_vpc(name, args.region, args.vpc, ipv6=ipv6)
         self.firewalls = self._make_firewalls(name, args)
         self.register_outputs({"network": self.network, "subnetwork": self.subnetwork})
 
-    def _make_vpc(self, name: str, region: str, vpc: NewVpc) -> None:
+    def _make_vpc(self, name: str, region: str, vpc: NewVpc, *, ipv6: bool) -> None:
         opts = pulumi.ResourceOptions(parent=self)
         network = gcp.compute.Network(f"{name}-network", name=name, auto_create_subnetworks=False, opts=opts)
         subnetwork = gcp.compute.Subnetwork(
@@ -143,6 +164,8 @@ class Network(pulumi.ComponentResource):
             ip_cidr_range=vpc.cidr,
             # Instances have no address of their own; this is how they reach Cloud Storage for their start-up script.
             private_ip_google_access=True,
+            stack_type="IPV4_IPV6" if ipv6 else None,
+            ipv6_access_type="EXTERNAL" if ipv6 else None,
             log_config={
                 "aggregation_interval": "INTERVAL_5_SEC",
                 "flow_sampling": 0.5,
@@ -169,30 +192,43 @@ class Network(pulumi.ComponentResource):
         self.network, self.subnetwork = network.id, subnetwork.id
 
     def _make_firewalls(self, name: str, args: NetworkArgs) -> tuple[gcp.compute.Firewall, ...]:
-        probed = sorted({args.health_checks.autohealing.port, args.health_checks.balancer.port})
-        allow = gcp.compute.FirewallAllowArgs
-        rules: dict[str, tuple[Sequence[str], list[gcp.compute.FirewallAllowArgs]]] = {
-            "probes": (ALL_PROBERS, [allow(protocol="tcp", ports=[str(port) for port in probed])]),
-            "clients": (
-                args.firewall.client_ranges,
-                [allow(**front.firewall_allow()) for front in args.frontends],
-            ),
-            "ssh": (args.firewall.ssh_ranges, [allow(protocol="tcp", ports=["22"])]),
-        }
+        probed = {args.health_checks.autohealing.port, args.health_checks.balancer.port}
+        probes = {"protocol": "tcp", "ports": [str(port) for port in sorted(probed)]}
+        rules: dict[str, tuple[Sequence[str], list[dict[str, Any]]]] = {"probes": (ALL_PROBERS, [probes])}
+        if any(frontend.ip_version == "IPV6" for frontend in args.frontends):
+            rules["probes-v6"] = (PASSTHROUGH_PROBERS_IPV6, [probes])
+        # One rule has ranges of one family only.
+        for version, suffix in ((4, ""), (6, "-v6")):
+            rules[f"clients{suffix}"] = (
+                [text for text in args.firewall.client_ranges if _version(text) == version],
+                [
+                    frontend.firewall_allow()
+                    for frontend in args.frontends
+                    if frontend.ip_version == f"IPV{version}"
+                ],
+            )
+            rules[f"ssh{suffix}"] = (
+                [text for text in args.firewall.ssh_ranges if _version(text) == version],
+                [{"protocol": "tcp", "ports": ["22"]}],
+            )
         return tuple(
             gcp.compute.Firewall(
                 f"{name}-{purpose}",
                 name=f"{name}-{purpose}",
                 network=self.network,
                 source_ranges=list(ranges),
-                allows=allows,
+                allows=[gcp.compute.FirewallAllowArgs(**allow) for allow in allows],
                 target_service_accounts=[args.service_account],
                 log_config={"metadata": "INCLUDE_ALL_METADATA"} if args.firewall.logging else None,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for purpose, (ranges, allows) in rules.items()
-            if ranges  # a rule without sources would apply to every source
+            if ranges and allows  # a rule without sources would apply to every source
         )
+
+
+def _version(text: str) -> int:
+    return ipaddress.ip_network(text).version
 
 
 def _network(field: str, text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

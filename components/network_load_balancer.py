@@ -7,13 +7,18 @@ rules, so that it survives their replacement.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_gcp as gcp
 
 from components.balancing import Balancing
 from components.health_check_pair import HealthCheckPair
+from components.invalid_argument import InvalidArgumentError
 from components.resource_name import require_resource_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,7 @@ class NetworkLoadBalancerArgs:
         health_checks: both checks: the balancer's own, and autohealing's that it was compared with.
         balancing: frontends and behaviour.
         address: an address that somebody else reserved, in the same region and tier; one is reserved unless said.
+        subnetwork: id of the instances' subnetwork, for frontends over IPv6.
         health_check: id of a regional check that somebody else keeps, in place of one made from `health_checks.balancer`, which has to
             describe it: firewall and comparison go by the description.
     """
@@ -35,10 +41,17 @@ class NetworkLoadBalancerArgs:
     health_checks: HealthCheckPair
     balancing: Balancing
     address: pulumi.Input[str] | None = None
+    subnetwork: pulumi.Input[str] | None = None
     health_check: pulumi.Input[str] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse weights without a check that can carry them."""
+        """Refuse weights without a check that can carry them, and IPv6 from nowhere."""
+        if self.balancing.uses_ipv6 and self.subnetwork is None:
+            raise InvalidArgumentError(
+                "subnetwork", None, "addresses of frontends over IPv6 are the subnetwork's", "give its id"
+            )
+        if self.address is not None:
+            self.balancing.require_ipv4()
         self.balancing.require_check(self.health_checks.balancer.protocol)
 
 
@@ -46,13 +59,15 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
     """Address, forwarding rules, backend service and health check.
 
     Attributes:
-        address: the address clients connect to.
+        address: the address clients connect to; over IPv4 where some frontend is.
+        address_ipv6: the one over IPv6, where some frontend is.
         url: the first frontend as a URL.
         health_check: id of the balancer's health check.
         backend_service: id of the backend service.
     """
 
     address: pulumi.Output[str]
+    address_ipv6: pulumi.Output[str] | None
     url: pulumi.Output[str]
     health_check: pulumi.Output[str]
     backend_service: pulumi.Output[str]
@@ -66,16 +81,29 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
         self.health_check = self._make_health_check(name, args)
         service = self._make_backend_service(name, args)
         self.backend_service = service.id
-        self.address = self._make_address(name, args)
-        self._make_rules(name, args, service)
-        low = next(
-            iter(frontend.ranges[0][0] for frontend in args.balancing.frontends.values() if frontend.ranges),
-            None,
-        )
+        frontends = args.balancing.frontends.values()
+        ipv4 = any(frontend.ip_version == "IPV4" for frontend in frontends)
+        reserved = self._reserve_ipv6(name, args) if args.balancing.uses_ipv6 else None
+        self.address_ipv6 = reserved.address if reserved else None
+        rules: dict[str, pulumi.Output[str]] = {"IPV6": reserved.id} if reserved else {}
+        if ipv4:
+            self.address = rules["IPV4"] = self._make_address(name, args)
+            host = self.address
+        elif reserved:
+            self.address, host = reserved.address, pulumi.Output.concat("[", reserved.address, "]")
+        self._make_rules(name, args, service, rules)
+        low = next(iter(frontend.ranges[0][0] for frontend in frontends if frontend.ranges), None)
         self.url = pulumi.Output.concat(
-            args.balancing.url_scheme, "://", self.address, "" if low is None else f":{low}"
+            args.balancing.url_scheme, "://", host, "" if low is None else f":{low}"
         )
-        self.register_outputs({"address": self.address, "url": self.url, "health_check": self.health_check})
+        self.register_outputs(
+            {
+                "address": self.address,
+                "address_ipv6": self.address_ipv6,
+                "url": self.url,
+                "health_check": self.health_check,
+            }
+        )
 
     def _make_health_check(self, name: str, args: NetworkLoadBalancerArgs) -> pulumi.Output[str]:
         if args.health_check is not None:
@@ -122,15 +150,33 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         ).address
 
+    def _reserve_ipv6(self, name: str, args: NetworkLoadBalancerArgs) -> gcp.compute.Address:
+        return gcp.compute.Address(
+            f"{name}-address-v6",
+            name=f"{name}-v6",
+            region=args.region,
+            address_type="EXTERNAL",
+            ip_version="IPV6",
+            ipv6_endpoint_type="NETLB",
+            subnetwork=args.subnetwork,
+            network_tier=args.balancing.network_tier,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
     def _make_rules(
-        self, name: str, args: NetworkLoadBalancerArgs, service: gcp.compute.RegionBackendService
+        self,
+        name: str,
+        args: NetworkLoadBalancerArgs,
+        service: gcp.compute.RegionBackendService,
+        addresses: Mapping[str, pulumi.Output[str]],
     ) -> None:
         for key, frontend in sorted(args.balancing.frontends.items()):
             gcp.compute.ForwardingRule(
                 f"{name}-{key}",
                 name=f"{name}-{key}",
                 region=args.region,
-                ip_address=self.address,
+                ip_address=addresses[frontend.ip_version],
+                subnetwork=args.subnetwork if frontend.ip_version == "IPV6" else None,
                 load_balancing_scheme="EXTERNAL",
                 backend_service=service.id,
                 network_tier=args.balancing.network_tier,

@@ -186,6 +186,17 @@ def test_alerts_and_dashboard_are_made_where_asked_for() -> None:
     assert made.one("Dashboard").property_dependencies["dashboardJson"] == {"web-group"}
 
 
+def test_a_frontend_over_ipv6_reaches_from_the_subnetwork_to_the_outputs() -> None:
+    frontends = {"main": {}, "main-v6": {"ip_version": "IPV6"}}
+    made = run(read_config("dev") | {"mig-nlb:load_balancer": {"frontends": frontends}})
+    assert made.one("Subnetwork").inputs["ipv6AccessType"] == "EXTERNAL"
+    (interface,) = made.one("InstanceTemplate").inputs["networkInterfaces"]
+    assert interface["stackType"] == "IPV4_IPV6"
+    assert {rule.inputs.get("ipVersion") for rule in made.of("ForwardingRule")} == {None, "IPV6"}
+    assert (made.exports["address"], made.exports["address_ipv6"]) == ("203.0.113.5", "2001:db8::5")
+    assert made.exports["url"] == "http://203.0.113.5:8080"
+
+
 def test_an_existing_project_is_used_instead_of_making_things_again() -> None:
     config = read_config("dev") | {
         "mig-nlb:network": {"network": "their-network", "subnetwork": "their-subnetwork"},

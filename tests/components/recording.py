@@ -102,7 +102,7 @@ class _Cloud(pulumi.runtime.Mocks):
             case "gcp:serviceaccount/account:Account":
                 state["name"] = f"projects/{state['project']}/serviceAccounts/{state['email']}"
             case "gcp:compute/address:Address":
-                state["address"] = "203.0.113.5"
+                state["address"] = "2001:db8::5" if state.get("ipVersion") == "IPV6" else "203.0.113.5"
             case "gcp:compute/instanceTemplate:InstanceTemplate":
                 state["selfLinkUnique"] = f"projects/{PROJECT}/global/instanceTemplates/{name}?uniqueId=1"
             case "gcp:compute/regionInstanceTemplate:RegionInstanceTemplate":

@@ -41,10 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+DUAL_STACK = {"main": Frontend(), "main-v6": Frontend(ip_version="IPV6")}
 VIEWER = "roles/storage.objectViewer"
 
 
-def make_template(machine: Machine, region: str | None = None) -> Recording:
+def make_template(machine: Machine, region: str | None = None, *, ipv6: bool = False) -> Recording:
     return record(
         lambda: InstanceTemplate(
             "web",
@@ -53,6 +54,7 @@ def make_template(machine: Machine, region: str | None = None) -> Recording:
                 subnetwork="subnet",
                 service_account="vm@p.iam.gserviceaccount.com",
                 region=region,
+                ipv6=ipv6,
             ),
         )
     )
@@ -154,6 +156,12 @@ BRANCHES: dict[str, Callable[[], Recording]] = {
         )
     ),
     "balancer-default": make_balancer,
+    "balancer-dual-stack": lambda: make_balancer(Balancing(frontends=DUAL_STACK), subnetwork="subnet"),
+    "network-dual-stack": lambda: make_network(
+        frontends=tuple(DUAL_STACK.values()),
+        firewall=FirewallPolicy(client_ranges=("203.0.113.0/24", "2001:db8:1::/48")),
+    ),
+    "template-dual-stack": lambda: make_template(Machine(), ipv6=True),
     "balancer-udp": lambda: make_balancer(
         Balancing(
             frontends={"dns": Frontend(protocol="UDP", ports=(53,))},
@@ -199,6 +207,30 @@ def test_a_firewall_lets_in_both_prober_families_on_the_real_ports_of_both_check
     }
     assert rule["allows"] == [{"protocol": "tcp", "ports": ["8080", "9090"]}]
     assert rule["targetServiceAccounts"] == ["vm@p.iam.gserviceaccount.com"]
+
+
+def test_ranges_of_the_two_families_are_in_rules_of_their_own() -> None:
+    made = make_network(
+        frontends=(Frontend(ports=(80,)), Frontend(ports=(8081,), ip_version="IPV6")),
+        firewall=FirewallPolicy(client_ranges=("203.0.113.0/24", "2001:db8:1::/48")),
+    )
+    rules = {rule.name: rule.inputs for rule in made.of("Firewall")}
+    assert rules["web-clients"]["sourceRanges"] == ["203.0.113.0/24"]
+    assert rules["web-clients"]["allows"] == [{"protocol": "tcp", "ports": ["80"]}]
+    assert rules["web-clients-v6"]["sourceRanges"] == ["2001:db8:1::/48"]
+    assert rules["web-clients-v6"]["allows"] == [{"protocol": "tcp", "ports": ["8081"]}]
+    assert rules["web-probes-v6"]["sourceRanges"] == ["2600:1901:8001::/48"]
+    assert made.one("Subnetwork").inputs["stackType"] == "IPV4_IPV6"
+
+
+def test_a_frontend_over_ipv6_alone_has_an_address_of_that_family_alone() -> None:
+    made = make_balancer(Balancing(frontends={"main": Frontend(ip_version="IPV6")}), subnetwork="subnet")
+    assert made.one("Address").inputs["ipv6EndpointType"] == "NETLB"
+    rule = made.one("ForwardingRule").inputs
+    assert (rule["ipVersion"], rule["subnetwork"]) == ("IPV6", "subnet")
+    assert made.outputs["mig-nlb:compute:NetworkLoadBalancer"]["url"] == "http://[2001:db8::5]:8080"
+    with pytest.raises(InvalidArgumentError, match="subnetwork = None"):
+        make_balancer(Balancing(frontends={"main": Frontend(ip_version="IPV6")}))
 
 
 def test_nobody_is_let_in_who_was_not_named() -> None:

@@ -88,6 +88,12 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (FirewallPolicy, {"client_ranges": ("everywhere",)}, "write for instance 10.0.0.0/8"),
     (FirewallPolicy, {"ssh_ranges": ("0.0.0.0/0",)}, "opens SSH to the whole internet.*35.235.240.0/20"),
     (Balancing, {"draining_sec": 20}, "would be cut on every update.*set draining_sec to 30"),
+    (Frontend, {"ip_version": "IPV5"}, "use one of IPV4, IPV6"),
+    (
+        Balancing,
+        {"frontends": {"a": Frontend(ip_version="IPV6")}, "network_tier": "STANDARD"},
+        "in the PREMIUM tier only",
+    ),
     (Balancing, {"frontends": {}}, "nobody could connect"),
     (
         Balancing,
