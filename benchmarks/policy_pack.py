@@ -97,19 +97,14 @@ def _rows(measured: dict[int, Times]) -> list[Row]:
         ]
     _, middle, large = sorted(measured)
     added = {size: median(measured[size].added) for size in (middle, large)}
-    rows += [
-        Row(
-            f"added for each resource from {middle} to {large}",
-            1000 * (added[large] - added[middle]) / (large - middle),
-            "ms",
-        ),
-        # A pack that looked at every resource for every resource would come to ten here, a linear one to one at most.
-        Row.ratio(
-            f"added to {large} against {large // middle} times added to {middle}",
-            added[large] / (added[middle] * large / middle),
-            at_most=1.5,
-        ),
-    ]
+    per_resource = 1000 * (added[large] - added[middle]) / (large - middle)
+    rows.append(Row(f"added for each resource from {middle} to {large}", per_resource, "ms"))
+    if min(added.values()) > 0:
+        # A pack that looked at every resource for every resource would come to ten here, a linear one to one at most. What is
+        # less than nothing was lost in the noise of the previews, and proves neither.
+        times_more = added[large] / (added[middle] * large / middle)
+        name = f"added to {large} against {large // middle} times added to {middle}"
+        rows.append(Row.ratio(name, times_more, at_most=1.5))
     return rows
 
 

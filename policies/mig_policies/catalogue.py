@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mig_policies.rules import (
     autohealing,
     autoscaler,
+    backend_service,
     check_pairs,
     group,
     health_checks,
@@ -24,6 +25,7 @@ _DOMAINS: Final = (
     autohealing,
     health_checks,
     load_balancer,
+    backend_service,
     group,
     autoscaler,
     template,

@@ -8,8 +8,8 @@ from mig_policies.rules.check_pairs import mend, shown
 from mig_policies.timing import Timing, is_slower
 from mig_policies.verdict import Outcome
 
-from tests.policies.engine import analyze
-from tests.policies.stacks import REGION, check, group, service, sound
+from tests.policies.engine import UNKNOWN, analyze
+from tests.policies.stacks import REGION, check, firewall, forwarding_rule, group, service, sound
 
 PASSED, VIOLATED, UNDETERMINED = Outcome.PASSED, Outcome.VIOLATED, Outcome.UNDETERMINED
 SHARED = f"projects/p/regions/{REGION}/healthChecks/shared"
@@ -150,3 +150,34 @@ def test_a_group_that_nobody_balances_is_said_to_be_so() -> None:
     for rule in ("HC01", "HC02", "HC03"):
         (entry,) = (entry for (id_, _), entry in report.account.items() if id_ == rule)
         assert entry.messages == ("no backend service of this stack sends to group 'mig'",)
+
+
+# IPv6: only a balancer with an address of that kind is probed from there.
+
+IPV6_PROBERS = "2600:1901:8001::/48"
+
+
+def test_a_balancer_with_an_ipv6_address_is_probed_from_another_range() -> None:
+    stack = sound().but("fr", ipVersion="IPV6")
+    assert f"no firewall rule admits {IPV6_PROBERS} on tcp:8080" in analyze(stack.resources).message("NET01")
+    stack.add(firewall("probes6", [IPV6_PROBERS], ["8080"]))
+    assert analyze(stack.resources).outcome("NET01", "mig") is PASSED
+
+
+def test_a_wider_ipv6_range_admits_its_parts_and_a_narrower_one_does_not() -> None:
+    stack = sound().but("fr", ipVersion="IPV6").add(firewall("probes6", ["::/0"], ["8080"]))
+    assert analyze(stack.resources).outcome("NET01", "mig") is PASSED
+    stack.add(firewall("probes6", ["2600:1901:8001::/49"], ["8080"]))
+    assert "admits 2600:1901:8001:8000::/49 on" in analyze(stack.resources).message("NET01")
+
+
+@pytest.mark.parametrize(("version", "expected"), [("IPV4", PASSED), ("IPV6", UNDETERMINED)])
+def test_a_forwarding_rule_to_any_service_matters_only_with_ipv6(version: str, expected: Outcome) -> None:
+    stack = sound().add(forwarding_rule("anywhere", "", ipVersion=version))
+    assert analyze(stack.resources).outcome("NET01", "mig") is expected
+    assert analyze(stack.resources).outcome("LB02", "be") is UNDETERMINED
+
+
+def test_an_unknown_address_version_cannot_be_told() -> None:
+    stack = sound().but("fr", ipVersion=UNKNOWN)
+    assert analyze(stack.resources).outcome("NET01", "mig") is UNDETERMINED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from mig_policies.forwarding import is_passthrough
 from mig_policies.rule import (
     ADVISORY,
     HIGH,
@@ -18,7 +19,6 @@ from mig_policies.rule import (
     Stricter,
 )
 from mig_policies.rules.autohealing import BOOT_SECONDS
-from mig_policies.rules.load_balancer import is_passthrough
 from mig_policies.scaling import autoscalers_of, group_of, zone_count
 from mig_policies.tokens import AUTOSCALERS, GROUP_MANAGERS
 from mig_policies.verdict import Verdict, not_applicable, passed, undetermined, violated

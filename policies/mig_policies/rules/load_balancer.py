@@ -1,16 +1,15 @@
-"""LB: the external passthrough network load balancer in front of the group."""
+"""LB: how the external passthrough network load balancer's parts fit together, and fit the group."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from mig_policies.forwarding import forwarding_rules, is_passthrough
 from mig_policies.pairing import balancing_check
 from mig_policies.ports import PortSet, parse_ports
 from mig_policies.rule import (
-    ADVISORY,
     HIGH,
-    LOW,
     MANDATORY,
     MEDIUM,
     Parameter,
@@ -27,7 +26,6 @@ from mig_policies.tokens import (
     REGION_BACKEND_SERVICE,
     REGION_HEALTH_CHECK,
 )
-from mig_policies.values import Undetermined
 from mig_policies.verdict import Verdict, decide, not_applicable, passed, undetermined, violated
 
 if TYPE_CHECKING:
@@ -36,13 +34,8 @@ if TYPE_CHECKING:
     from mig_policies.resource import Resource
 
 SERVICE_PAGE: Final = "https://docs.cloud.google.com/load-balancing/docs/backend-service"
-TRAFFIC_PAGE: Final = (
-    "https://docs.cloud.google.com/load-balancing/docs/network/ext-netlb-traffic-distribution"
-)
-DRAINING_PAGE: Final = "https://docs.cloud.google.com/load-balancing/docs/enabling-connection-draining"
 CHECKS_PAGE: Final = "https://docs.cloud.google.com/load-balancing/docs/health-check-concepts"
 NETWORK_PAGE: Final = "https://docs.cloud.google.com/load-balancing/docs/network/networklb-backend-service"
-LOGGING_PAGE: Final = "https://docs.cloud.google.com/load-balancing/docs/network/networklb-monitoring"
 
 # What a forwarding rule of each protocol may send to.
 _SERVES: Final = {
@@ -50,14 +43,6 @@ _SERVES: Final = {
     "UDP": ("UDP", "UNSPECIFIED"),
     "L3_DEFAULT": ("UNSPECIFIED",),
 }
-
-
-def is_passthrough(service: Resource) -> bool:
-    """Tell whether a backend service belongs to an external passthrough balancer."""
-    return (
-        service.type == REGION_BACKEND_SERVICE
-        and service.props.text("loadBalancingScheme", "INTERNAL") == "EXTERNAL"
-    )
 
 
 def _one_regional_check(service: Resource, stack: Stack, _: Parameters) -> Verdict:
@@ -105,28 +90,11 @@ def _protocols_agree(service: Resource, stack: Stack, parameters: Parameters) ->
         yield violated(f"{service.label}: protocol {protocol}, required TCP, UDP or UNSPECIFIED")
         return
     yield passed(f"{service.label}: protocol {protocol}")
-    by_service, unresolved = stack.derive(_forwarding_rules)
+    by_service, unresolved = stack.derive(forwarding_rules)
     for rule in by_service.get(service.urn, ()):
         yield from decide(partial(_rule_agrees, rule, service, protocol))
-    yield from unresolved
-
-
-def _forwarding_rules(stack: Stack) -> tuple[dict[str, list[Resource]], list[Verdict]]:
-    """Return forwarding rules by the URN of the service they send to, and what is to be said of those that may send anywhere."""
-    by_service: dict[str, list[Resource]] = {}
-    unresolved: list[Verdict] = []
-    for rule in stack.of({FORWARDING_RULE}):
-        value = rule.props.raw("backendService")
-        if value is None:
-            continue
-        try:
-            service = stack.follow(rule, "backendService", value, BACKEND_SERVICES)
-        except Undetermined as doubt:
-            unresolved.append(undetermined(str(doubt)))
-        else:
-            if not isinstance(service, Outside):
-                by_service.setdefault(service.urn, []).append(rule)
-    return by_service, unresolved
+    for _, doubt in unresolved:
+        yield undetermined(str(doubt))
 
 
 def _rule_agrees(rule: Resource, service: Resource, protocol: str) -> Verdict:
@@ -138,56 +106,6 @@ def _rule_agrees(rule: Resource, service: Resource, protocol: str) -> Verdict:
         f"{rule.label} has ipProtocol {front}, {service.label} has protocol {protocol}, "
         f"required {' or '.join(allowed) or 'a protocol of a passthrough balancer'}"
     )
-
-
-def _balances_connections(service: Resource, _: Parameters) -> Iterator[Verdict]:
-    if not is_passthrough(service):
-        yield not_applicable(f"{service.label} is not an external passthrough balancer's")
-        return
-    for position, backend in enumerate(service.props.blocks("backends")):
-        mode = backend.text("balancingMode", None)
-        if mode == "CONNECTION":
-            yield passed(f"{service.label}: backend {position} balances connections")
-        else:
-            yield violated(
-                f"{service.label}: backend {position} has balancingMode {mode or 'unset (the default is UTILIZATION)'}, "
-                "required CONNECTION"
-            )
-
-
-def _drains(service: Resource, parameters: Parameters) -> Verdict:
-    if not is_passthrough(service):
-        return not_applicable(f"{service.label} is not an external passthrough balancer's")
-    draining = service.props.integer("connectionDrainingTimeoutSec", None)
-    least = max(1, parameters.number("drainSeconds"))
-    if draining is None:
-        return violated(f"{service.label}: connectionDrainingTimeoutSec unset, required {least:g} to 3600")
-    if not least <= draining <= 3600:
-        return violated(
-            f"{service.label}: connectionDrainingTimeoutSec {draining}, required {least:g} to 3600"
-        )
-    return passed(f"{service.label}: connections drain for {draining} s")
-
-
-def _chooses_what_unhealthy_means(service: Resource, _: Parameters) -> Iterator[Verdict]:
-    if not is_passthrough(service):
-        yield not_applicable(f"{service.label} is not an external passthrough balancer's")
-        return
-    persistence = service.props.text(
-        "connectionTrackingPolicy.connectionPersistenceOnUnhealthyBackends", None
-    )
-    if persistence == "ALWAYS_PERSIST":
-        yield violated(
-            f"{service.label}: connectionPersistenceOnUnhealthyBackends ALWAYS_PERSIST, required any other; "
-            "connections would stay on instances that are down"
-        )
-    if service.props.get("failoverPolicy.dropTrafficIfUnhealthy") is None:
-        yield violated(
-            f"{service.label}: failoverPolicy.dropTrafficIfUnhealthy unset, required a choice; unset, every instance gets "
-            "traffic when none is healthy"
-        )
-    else:
-        yield passed(f"{service.label}: says what happens when no instance is healthy")
 
 
 def _ports_allowed(rule: Resource, parameters: Parameters) -> Verdict:
@@ -221,12 +139,6 @@ def _is_a_backend(group: Resource, stack: Stack, _: Parameters) -> Verdict:
     )
 
 
-def _logged(service: Resource, _: Parameters) -> Verdict:
-    if service.props.flag("logConfig.enable", default=False):
-        return passed(f"{service.label} logs connections")
-    return violated(f"{service.label}: logConfig.enable false, required true")
-
-
 LB01 = StackRule(
     id="LB01",
     title="The backend service has one regional health check",
@@ -256,49 +168,6 @@ LB02 = StackRule(
         ),
     ),
     look=_protocols_agree,
-)
-LB03 = ResourceRule(
-    id="LB03",
-    title="Backends balance connections",
-    description="Every backend of a passthrough balancer must have balancing mode CONNECTION, written out.",
-    remediation="Set balancingMode to CONNECTION on each backend.",
-    url=NETWORK_PAGE,
-    severity=MEDIUM,
-    level=MANDATORY,
-    types=frozenset({REGION_BACKEND_SERVICE}),
-    look=_balances_connections,
-)
-LB04 = ResourceRule(
-    id="LB04",
-    title="Connections drain",
-    description="Open connections must be given time to end when an instance leaves, at least the application's own.",
-    remediation="Set connectionDrainingTimeoutSec to the longest request's duration or more, and drainSeconds likewise.",
-    url=DRAINING_PAGE,
-    severity=MEDIUM,
-    level=ADVISORY,
-    types=frozenset({REGION_BACKEND_SERVICE}),
-    parameters=(
-        Parameter(
-            name="drainSeconds",
-            description="Seconds the application needs to finish what it has begun.",
-            default=1,
-            minimum=0,
-            maximum=3600,
-            stricter=Stricter.HIGHER,
-        ),
-    ),
-    look=_drains,
-)
-LB05 = ResourceRule(
-    id="LB05",
-    title="What happens to unhealthy instances' connections is chosen",
-    description="Connections should not persist on unhealthy instances, and what happens when none is healthy be chosen.",
-    remediation="Avoid ALWAYS_PERSIST; set failoverPolicy.dropTrafficIfUnhealthy to true or false.",
-    url=TRAFFIC_PAGE,
-    severity=LOW,
-    level=ADVISORY,
-    types=frozenset({REGION_BACKEND_SERVICE}),
-    look=_chooses_what_unhealthy_means,
 )
 LB06 = ResourceRule(
     id="LB06",
@@ -330,16 +199,4 @@ LB07 = StackRule(
     types=GROUP_MANAGERS,
     look=_is_a_backend,
 )
-LB08 = ResourceRule(
-    id="LB08",
-    title="The balancer logs",
-    description="The backend service should log a sample of its connections.",
-    remediation="Set logConfig.enable to true, and sampleRate to what you are ready to pay for.",
-    url=LOGGING_PAGE,
-    severity=LOW,
-    level=ADVISORY,
-    types=BACKEND_SERVICES,
-    look=_logged,
-)
-
-RULES = (LB01, LB02, LB03, LB04, LB05, LB06, LB07, LB08)
+RULES = (LB01, LB02, LB06, LB07)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mig_policies.firewall import ANY_SOURCE, is_ingress, sources, traffic
+from mig_policies.forwarding import addresses_in_front
 from mig_policies.pairing import balancing_check, has_autohealing, healing_check
 from mig_policies.ports import PortSet, parse_ports
 from mig_policies.probe import probe_of
@@ -38,6 +39,8 @@ VPC_PAGE: Final = "https://docs.cloud.google.com/vpc/docs/vpc"
 # Where probes come from; the two families overlap in one range only, so a rule with one list half-works.
 AUTOHEALING_PROBERS: Final = ("130.211.0.0/22", "35.191.0.0/16")
 BALANCER_PROBERS: Final = ("35.191.0.0/16", "209.85.152.0/22", "209.85.204.0/22")
+# Of a balancer that has an IPv6 address; Google names none of autohealing's.
+BALANCER_PROBERS_IPV6: Final = ("2600:1901:8001::/48",)
 # Subnetworks Google keeps for its own proxies: neither setting exists there.
 _SPECIAL_PURPOSES: Final = (
     "REGIONAL_MANAGED_PROXY",
@@ -66,7 +69,9 @@ def _admits_autohealing(instances: Instances, stack: Stack) -> Verdict:
 
 
 def _admits_balancer(service: Resource, instances: Instances, stack: Stack) -> Verdict:
-    return _admits(balancing_check(service, stack), BALANCER_PROBERS, service, instances, stack)
+    ipv6 = BALANCER_PROBERS_IPV6 if "IPV6" in set(addresses_in_front(service, stack)) else ()
+    probers = (*BALANCER_PROBERS, *ipv6)
+    return _admits(balancing_check(service, stack), probers, service, instances, stack)
 
 
 def _admits(
@@ -155,7 +160,8 @@ NET01 = StackRule(
     id="NET01",
     title="Probes get in",
     description="Firewall rules must admit the probes of both health checks, from all of their ranges, on their real ports.",
-    remediation="Allow 130.211.0.0/22, 35.191.0.0/16, 209.85.152.0/22 and 209.85.204.0/22 on both checks' ports.",
+    remediation="Allow 130.211.0.0/22, 35.191.0.0/16, 209.85.152.0/22 and 209.85.204.0/22 on both checks' ports; for a "
+    "balancer with an IPv6 address 2600:1901:8001::/48 too.",
     url=CHECKS_PAGE,
     severity=CRITICAL,
     level=MANDATORY,
