@@ -105,7 +105,8 @@ def version_arguments(
     """
     if canary is None:
         return [{"instance_template": stable}]
+    # A version's name is part of it: to name the stable one would replace every instance, when the canary comes and when it goes.
     return [
-        {"name": "stable", "instance_template": stable},
+        {"instance_template": stable},
         {"name": "canary", "instance_template": canary, "target_size": size},
     ]

@@ -136,7 +136,6 @@ def test_a_canary_is_a_second_version_from_a_template_of_its_own() -> None:
     assert canary.depends_on >= {"web-bucket-storage.objectViewer", "web-probes"}
     assert made.one("RegionInstanceGroupManager").inputs["versions"] == [
         {
-            "name": "stable",
             "instanceTemplate": "projects/p/global/instanceTemplates/web-template-1a2b3c4?uniqueId=1",
         },
         {

@@ -227,6 +227,18 @@ def test_numbers_may_be_whole_and_nested_ones_are_typed() -> None:
             "mig-nlb:canary.size = '10%': percentages need a group of 10 or more",
         ),
         (
+            {"monitoring": {"alerts": True}, "balancer_check": {"logging": False}},
+            "mig-nlb:monitoring.alerts = True: .* balancer_check does not log",
+        ),
+        (
+            {"firewall": {"client_ranges": ["2001:db8::/32"]}},
+            "mig-nlb:firewall.client_ranges = '2001:db8::/32': no frontend is reached over IPv6",
+        ),
+        (
+            {"load_balancer": {"frontends": {"a": {"ip_version": "IPV6"}}}, "address": "203.0.113.9"},
+            "mig-nlb:load_balancer.frontends = .*remove mig-nlb:address",
+        ),
+        (
             {"stateful": {"disks": {"persistent-disk-0": "NEVER"}}},
             "mig-nlb:stateful = .*in place of the autoscaler",
         ),

@@ -260,6 +260,14 @@ def test_what_is_watched_is_what_was_asked_for() -> None:
     assert '"web-group-1"' in widgets[3]["logsPanel"]["filter"]
 
 
+def test_a_canary_leaves_the_version_of_all_the_others_as_it_is() -> None:
+    usual = make_group().one("RegionInstanceGroupManager").inputs["versions"]
+    tried = make_group(canary_template="template-2", canary_size={"fixed": 1})
+    stable, canary = tried.one("RegionInstanceGroupManager").inputs["versions"]
+    assert [stable] == usual, "another name alone would replace every instance"
+    assert canary == {"name": "canary", "instanceTemplate": "template-2", "targetSize": {"fixed": 1}}
+
+
 def test_the_two_health_checks_are_two_resources_and_each_is_used_by_its_own() -> None:
     group, balancer = make_group(), make_balancer()
     manager = group.one("RegionInstanceGroupManager")
