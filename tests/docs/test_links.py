@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.docs.fences import ROOT, pages, prose
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 _SUFFIXES = (".py", ".md", ".yaml", ".yml", ".json", ".toml", ".txt", ".sh", ".db", ".sock", ".log", ".token")
-_NOT_OURS = frozenset({".git", ".venv", "__pycache__", "node_modules"})
+_SHOWN = frozenset({".github", ".ci"})  # of the folders whose names begin with a dot
 # Names of what only exists while a cloud runs, or on an instance, or once it has been made.
 _MADE = frozenset({
-    "config.json", "state.db", "pulumi-plugin.json", "holder.json", "daemon.json", "daemon.log", "door.sock", "owner.token", "import.json",
+    "config.json", "state.db", "pulumi-plugin.json", "holder.json", "daemon.json", "daemon.log", "door.sock", "owner.token", "import.json", "policies.md",
     "run/", "logs/", "objects/", "instances/", "pulumi/", "guest/", "docs/benchmarks.md", ".venv", "policies/.venv",
 })  # fmt: skip
 # STACK, NAME and the like stand for what a reader puts there.
@@ -34,17 +32,15 @@ def _stands_for_another(name: str) -> bool:
 
 @cache
 def _known() -> frozenset[str]:
-    """Every file and folder (with a slash at its end) of the checkout, from its root."""
+    """Every name by which a page may call a file or folder (with a slash at its end) of the checkout: its path, or the end of it."""
     found = set()
-    for path in ROOT.rglob("*"):
-        parts = path.relative_to(ROOT).parts
-        if _NOT_OURS.isdisjoint(parts):
-            found.add("/".join(parts) + ("/" if path.is_dir() else ""))
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name in _SHOWN or not name.startswith((".", "__pycache__"))]
+        parts = Path(folder).relative_to(ROOT).parts
+        for name in [*files, *(f"{name}/" for name in folders)]:
+            whole = (*parts, name)
+            found |= {"/".join(whole[start:]) for start in range(len(whole))}
     return frozenset(found)
-
-
-def _exists(name: str) -> bool:
-    return any(known == name or known.endswith("/" + name) for known in _known())
 
 
 def _anchors(page: Path) -> set[str]:
@@ -74,7 +70,7 @@ def test_files_named_exist(page: Path) -> None:
     missing = []
     for name in _CODE.findall(prose(page)):
         looks_like_a_file = _PATH.fullmatch(name) and (name.endswith(_SUFFIXES) or name.endswith("/"))
-        if looks_like_a_file and not _stands_for_another(name) and not _exists(name):
+        if looks_like_a_file and not _stands_for_another(name) and name not in _known():
             missing.append(name)
     assert missing == [], "no such files; what only exists at run time belongs into _MADE"
 
