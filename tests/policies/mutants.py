@@ -1,0 +1,163 @@
+"""Mutation testing of the rules: `policies/.venv/bin/python -m tests.policies.mutants [MODULE ...]` from the repository's root.
+
+Every change that cosmic-ray knows is made to the modules, one at a time, on a copy; the tests must fail. What they let pass is
+printed, and makes the exit status 1 unless it is explained in `EXPLAINED`. Without MODULE, the health-check rules and what they rest
+on. A mutant takes about two seconds; a run that was stopped goes on with `--session FOLDER` where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+MODULES: Final = (
+    "timing",
+    "rules/check_pairs",
+    "rules/autohealing",
+    "rules/health_checks",
+    "pairing",
+    "probe",
+)
+# The quickest and most telling first: each mutant is given up at its first failing test.
+TESTS: Final = (
+    "boundaries",
+    "probe",
+    "health_checks",
+    "strictness",
+    "catalogue",
+    "links",
+    "exemptions",
+    "table",
+)
+
+# Bitwise operators for one another tell nothing that + and * for one another do not, and `|` stands in annotations only.
+UNTRIED: Final = (
+    "core/ReplaceBinaryOperator_BitOr_.*",
+    "core/ReplaceBinaryOperator_.*_(Bit.*|.Shift|Pow|Mod)",
+)
+# Lines on which no change makes a difference to what runs: imports for types, and how a dataclass is made (all are called by keyword
+# and none is assigned to, which the type checker sees to).
+WITHOUT_EFFECT: Final = ("if TYPE_CHECKING:", "@dataclass(frozen=True")
+
+EXPLAINED: Final = {
+    "if delay <= required - 1e-9:": "no whole number of seconds is a billionth below what is required",
+    "if not services or not stack.services_with_unknown_backends:": (
+        "adds 'not applicable' beside a verdict that outranks it"
+    ),
+}
+"""Mutated line -> why no test can tell it from the original."""
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A mutant that no test noticed."""
+
+    module: str
+    line: int
+    before: str
+    after: str
+
+    @property
+    def explanation(self) -> str | None:
+        """Why that is right, if it is."""
+        return EXPLAINED.get(self.after)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run and print; the exit status is 1 if a survivor is not explained."""
+    parser = argparse.ArgumentParser(prog="python -m tests.policies.mutants", description=__doc__)
+    parser.add_argument(
+        "modules", nargs="*", metavar="MODULE", help="such as rules/network (default: the health checks')"
+    )
+    parser.add_argument("--session", type=Path, help="folder to keep copy and results in")
+    given = parser.parse_args(arguments)
+    folder = given.session or Path(tempfile.mkdtemp(prefix="mutants-"))
+    database = folder / "session.sqlite"
+    if not database.exists():
+        _prepare(folder, database, given.modules or MODULES)
+    subprocess.run([_tool("cosmic-ray"), "exec", "mutants.toml", database], cwd=folder, check=True)
+    tried, survivors = results(database)
+    for survivor in survivors:
+        print(f"{survivor.module}:{survivor.line}\n  - {survivor.before}\n  + {survivor.after}")
+        if survivor.explanation:
+            print(f"  explained: {survivor.explanation}")
+    unexplained = sum(survivor.explanation is None for survivor in survivors)
+    print(f"{tried} mutants, {len(survivors)} survived, {unexplained} of them unexplained ({folder})")
+    return 1 if unexplained else 0
+
+
+def results(database: Path) -> tuple[int, list[Survivor]]:
+    """Return how many mutants were tried, and those that survived."""
+    with sqlite3.connect(database) as session:
+        (tried,) = session.execute(
+            "SELECT count(*) FROM work_results WHERE test_outcome IS NOT NULL"
+        ).fetchone()
+        rows = session.execute(
+            "SELECT module_path, start_pos_row, diff FROM mutation_specs JOIN work_results USING (job_id) "
+            "WHERE test_outcome = 'SURVIVED' ORDER BY module_path, start_pos_row"
+        ).fetchall()
+    return tried, [Survivor(module, line, *_change(diff)) for module, line, diff in rows]
+
+
+def _change(diff: str) -> Iterator[str]:
+    for sign in "-+":
+        changed = (
+            line[1:] for line in diff.splitlines() if line.startswith(sign) and not line.startswith(sign * 3)
+        )
+        yield " ".join(" ".join(changed).split())
+
+
+def _prepare(folder: Path, database: Path, modules: Sequence[str]) -> None:
+    # The tool changes the files it tests, so it must not be let near the checkout.
+    ignored = shutil.ignore_patterns("__pycache__", ".venv")
+    for part in ("policies", "tests/policies"):
+        shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+    for file in ("pyproject.toml", "tests/__init__.py"):
+        shutil.copy(ROOT / file, folder / file)
+    paths = [f"policies/mig_policies/{module}.py" for module in modules]
+    tests = " ".join(f"tests/policies/test_{test}.py" for test in TESTS)
+    (folder / "mutants.toml").write_text(
+        "[cosmic-ray]\n"
+        f"module-path = {paths!r}\n"
+        "timeout = 120.0\n"
+        "excluded-modules = []\n"
+        f'test-command = "{sys.executable} -m pytest -q -x -p no:cacheprovider {tests}"\n'
+        '[cosmic-ray.distributor]\nname = "local"\n'
+        f"[cosmic-ray.filters.operators-filter]\nexclude-operators = {list(UNTRIED)!r}\n"
+    )
+    subprocess.run([_tool("cosmic-ray"), "init", "mutants.toml", database], cwd=folder, check=True)
+    subprocess.run([_tool("cr-filter-operators"), database, "mutants.toml"], cwd=folder, check=True)
+    _skip_without_effect(folder, database)
+
+
+def _skip_without_effect(folder: Path, database: Path) -> None:
+    with sqlite3.connect(database) as session:
+        pending = session.execute(
+            "SELECT job_id, module_path, start_pos_row FROM mutation_specs "
+            "WHERE job_id NOT IN (SELECT job_id FROM work_results)"
+        ).fetchall()
+        for job, module, line in pending:
+            if (folder / module).read_text("utf-8").splitlines()[line - 1].strip().startswith(WITHOUT_EFFECT):
+                session.execute(
+                    "INSERT INTO work_results (job_id, worker_outcome, output) VALUES (?, 'SKIPPED', 'without effect')",
+                    (job,),
+                )
+
+
+def _tool(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
