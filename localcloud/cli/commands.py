@@ -157,6 +157,8 @@ def _client_variables(config: CloudConfig) -> dict[str, str]:
         "GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT": f"{base}/crm/v1/",
         "GOOGLE_CLOUD_RESOURCE_MANAGER_CUSTOM_ENDPOINT": f"{base}/crm/",
         "GOOGLE_SERVICE_USAGE_CUSTOM_ENDPOINT": f"{base}/serviceusage/v1/",
+        "GOOGLE_SECRET_MANAGER_CUSTOM_ENDPOINT": f"{base}/secretmanager/v1/",
+        "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{base}/monitoring/",
     }
 
 
@@ -172,6 +174,8 @@ def _gcloud_variables(home: Home, config: CloudConfig) -> dict[str, str]:
         f"{overrides}IAM": f"{base}/",
         f"{overrides}CLOUDRESOURCEMANAGER": f"{base}/crm/",
         f"{overrides}SERVICEUSAGE": f"{base}/serviceusage/",
+        f"{overrides}SECRETMANAGER": f"{base}/secretmanager/",
+        f"{overrides}MONITORING": f"{base}/monitoring/",
     }
 
 

@@ -44,22 +44,25 @@ def invalid(message: str) -> ApiError:
     return ApiError(400, "invalid", message)
 
 
+_ANONYMOUS = "required"  # the reason of the JSON API's 401 to a request without any token
 _XML_CODES = {400: "InvalidArgument", 401: "AuthenticationRequired", 403: "AccessDenied", 416: "InvalidRange"}
 
 
 def xml(error: ApiError) -> Answer:
     """Render an error as the XML API does, which is what plain https://storage.googleapis.com/BUCKET/OBJECT speaks."""
-    code = _XML_CODES.get(error.code, "InvalidRequest")
+    # Who says nothing of himself is 401 to the JSON API, but 403 to this one; a token that is nobody's is 401 to both.
+    status = 403 if error.code == 401 and error.reason == _ANONYMOUS else error.code
+    code = _XML_CODES.get(status, "InvalidRequest")
     message, details = error.message, ""
     if error.code == 404:
         bucket = "bucket" in error.message
         code = "NoSuchBucket" if bucket else "NoSuchKey"
         message = "The specified bucket does not exist." if bucket else "The specified key does not exist."
         details = "" if bucket else error.message
-    elif error.code == 403:
+    elif status == 403:
         message, details = "Access denied.", error.message
-    elif error.code == 401:
+    elif status == 401:
         message, details = "Authentication required.", error.message
     inner = f"<Details>{escape(details)}</Details>" if details else ""
     text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{escape(message)}</Message>{inner}</Error>"
-    return Answer(error.code, text.encode(), "application/xml; charset=UTF-8")
+    return Answer(status, text.encode(), "application/xml; charset=UTF-8")

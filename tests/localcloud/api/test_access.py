@@ -147,7 +147,11 @@ def test_a_condition_limits_a_binding(cloud: Api) -> None:
 def test_plain_urls_serve_public_objects_and_instances_with_a_binding(cloud: Api) -> None:
     google = {"host": "storage.googleapis.com"}
     anonymous = cloud.raw("GET", "/p-scripts/startup.sh", token=None, headers=google)
-    assert anonymous.status_code == 401
+    assert anonymous.status_code == 403
+    assert "<Code>AccessDenied</Code>" in anonymous.text
+    assert "Anonymous caller does not have storage.objects.get access" in anonymous.text
+    foreign = cloud.raw("GET", "/p-scripts/startup.sh", token="nobodys", headers=google)
+    assert (foreign.status_code, "<Code>AuthenticationRequired</Code>" in foreign.text) == (401, True)
     refused = cloud.raw("GET", "/p-scripts/startup.sh", token=token(cloud), headers=google)
     assert (refused.status_code, refused.headers["content-type"]) == (403, "application/xml; charset=UTF-8")
     assert f"<Details>{EMAIL} does not have storage.objects.get access" in refused.text
