@@ -128,6 +128,9 @@ def _instance(facts: Facts, one: Instance) -> Finding | None:
 
 
 def _changing(one: Instance, code: str, what: str, mend: str) -> Finding:
+    running = one.run is not None and not one.run.finished
+    if running:
+        what += "; its start-up script still runs"
     return Finding(
         code=code,
         severity="warning",
@@ -135,7 +138,7 @@ def _changing(one: Instance, code: str, what: str, mend: str) -> Finding:
         what=what,
         consequence=f"the others carry its load until both checks call it healthy (now {verdicts(one)})",
         mend=mend,
-        evidence=one.errors,
+        evidence=(*one.errors, *(one.run.tail if one.run is not None and running else ())),
     )
 
 

@@ -102,7 +102,10 @@ def _failures(facts: Facts, *, explained: bool) -> list[Finding]:
         failed = [one for one in failed if one.run and not (one.run.refused or one.run.absent)]
     result = [_failure(one) for one in failed if not one.serving()]
     running = [
-        one for one in facts.instances if one.run is not None and not one.run.finished and not one.serving()
+        one
+        for one in facts.instances
+        # One that is being made is told as such: there a script that runs is as it should be.
+        if one.run is not None and not one.run.finished and not one.serving() and one.action == "NONE"
     ]
     return [*result, *(_unfinished(one) for one in running)]
 

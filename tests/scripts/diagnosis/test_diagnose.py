@@ -174,6 +174,16 @@ def test_a_hung_instance_is_told_beside_a_cause_that_is_not_its_own() -> None:
     ]
 
 
+def test_a_script_that_runs_in_a_new_instance_is_no_fault_of_its_own() -> None:
+    running = run(None, finished=False, exit_status=None)
+    (finding,) = diagnose(facts(instances=one_of_three(**NEW, run=running)))
+    assert finding.code == "instance-not-ready"
+    assert "its start-up script still runs" in finding.what
+    assert finding.evidence == ("done",)
+    settled = one_of_three(action="NONE", balancer="UNHEALTHY", autohealing="UNKNOWN", run=running)
+    assert codes(facts(instances=settled)) == ["startup-script-running"]
+
+
 def test_policies_that_cannot_be_read_make_a_missing_permission_a_suspicion() -> None:
     unseen = replace(parts.DENIED, access=replace(parts.DENIED.access, unseen=("project demo",)))
     (finding,) = diagnose(facts(script=unseen))
