@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from typing import TYPE_CHECKING
@@ -47,11 +48,18 @@ def _port_range(old: str, new: str) -> bool:
 
 def _address(old: str, new: str) -> bool:
     # A rule given an address by name or link is read back with the number itself; a given number is compared as it is.
-    return (
-        old == new
-        or ("/" in new and old.count("/") == 0 and old != "")
-        or old.split("/", maxsplit=1)[0] == new
+    number = old.split("/", maxsplit=1)[0]  # an IPv6 rule's address is read back as a range
+    return number == new or (
+        "/" in new and _is_number(number) and not _is_number(new.split("/", maxsplit=1)[0])
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 _SCOPES = "https://www.googleapis.com/auth/"

@@ -107,6 +107,12 @@ def _encoded(data: str, *, ready: bool) -> str:
     return data
 
 
+def _as_given(given: Value, read: str) -> str:
+    """Return the secret's name as the program has it: Google answers with the project's number in its place."""
+    same = isinstance(given, str) and given.rpartition("/")[2] == read.rpartition("/")[2]
+    return str(given) if same else read
+
+
 def _state(body: Body, version: str, prior: Properties) -> Properties:
     def kept(name: str) -> Value:
         return None if prior.get(name) is UNKNOWN else prior.get(name)
@@ -120,7 +126,7 @@ def _state(body: Body, version: str, prior: Properties) -> Properties:
         "isSecretDataBase64": bool(kept("isSecretDataBase64")),
         "name": name,
         "project": kept("project"),
-        "secret": name.partition("/versions/")[0],
+        "secret": _as_given(kept("secret"), name.partition("/versions/")[0]),
         "secretData": kept("secretData"),
         "secretDataWo": None,
         "secretDataWoVersion": int(kept("secretDataWoVersion") or 0),

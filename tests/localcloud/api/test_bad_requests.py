@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from localcloud.api.app import handlers
 from localcloud.discovery.document import Method, load
+from localcloud.discovery.generate import KEPT
 from localcloud.discovery.invalid import InvalidRequestError
 from localcloud.discovery.validator import Mode
 from tests.localcloud.api.client import PROJECT, REGION, Api
@@ -55,7 +56,7 @@ _LINKS = st.sampled_from(
 def _methods() -> list[Method]:
     served = handlers()
     found = []
-    for name in ("compute.beta", "storage.v1", "iam.v1", "cloudresourcemanager.v1", "serviceusage.v1"):
+    for name in sorted(set(KEPT) - {"compute.v1"}):
         found += [method for method in load(name).methods.values() if method.id in served]
     return sorted(found, key=lambda method: method.id)
 
@@ -117,6 +118,8 @@ def requests(draw: st.DrawFn) -> tuple[str, str, bytes | None]:
         "storage": "storage/v1",
         "iam": "v1",
         "cloudresourcemanager": "crm/v1",
+        "secretmanager": "secretmanager/v1",
+        "monitoring": f"monitoring/{method.api.version}",
     }
     segments = [prefix.get(method.id.partition(".")[0], "serviceusage/v1")]
     for segment in method.segments:

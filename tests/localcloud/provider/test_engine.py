@@ -22,14 +22,23 @@ __all__ = ["hosted_engine", "project"]
 
 
 def _program(name: str) -> str:
-    """Return a recorded program, with the firewall open to the probers of this cloud: the recording's server had no probers."""
-    text = (Path(__file__).parents[1] / "recorded" / "small" / name).read_text(encoding="utf-8")
-    return text.replace(
-        '["35.191.0.0/16"]', '["130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22", "35.191.0.0/16"]'
-    )
+    """Return a recorded program, fit for a cloud that has probers and instances, which the recording's server had not.
+
+    The firewall lets the probers in, and groups are rolled out and waited for: a template that instances have cannot be deleted.
+    """
+    text = (Path(__file__).parents[1] / "recorded" / name).read_text(encoding="utf-8")
+    waiting = 'wait_for_instances=True, wait_for_instances_status="UPDATED"'
+    changes = {
+        '["35.191.0.0/16"]': '["130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22", "35.191.0.0/16"]',
+        '"type": "OPPORTUNISTIC"': '"type": "PROACTIVE"',
+        'description="zonal"': f'description="zonal", {waiting}',
+        "target_size=3)": f"target_size=3, {waiting})",
+    }
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
 
 
-PROGRAM, UPDATED = _program("program.txt"), _program("program_updated.txt")
 _ROOT = Path(__file__).parents[3]
 
 
@@ -79,26 +88,31 @@ def _ids(project: Project) -> dict[str, str]:
 
 
 @pytest.mark.e2e
-def test_the_recorded_program_lives_its_whole_life(cloud: LocalCloud, attached: Project) -> None:
-    attached.write(PROGRAM)
+@pytest.mark.parametrize(
+    ("program", "resources", "replaced"), [("small", 16, {"tpl"}), ("rich", 46, {"a", "b", "r"})]
+)
+def test_the_recorded_program_lives_its_whole_life(
+    cloud: LocalCloud, attached: Project, program: str, resources: int, replaced: set[str]
+) -> None:
+    attached.write(_program(f"{program}/program.txt"))
     attached.pulumi("preview", "--stack", "dev")
     assert not [request for request in cloud.requests if not request.startswith("GET ")]
 
     attached.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
-    assert len(attached.resources()) == 18  # the program's 16, the stack and the provider
+    assert len(attached.resources()) == resources + 2  # and the stack and the provider
     cloud.requests.clear()
     attached.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", "dev")
     assert not [request for request in cloud.requests if not request.startswith("GET ")]
     attached.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes", "--stack", "dev")
     attached.pulumi("preview", "--expect-no-changes", "--stack", "dev")
 
-    attached.write(UPDATED)
+    attached.write(_program(f"{program}/program_updated.txt"))
     before = _ids(attached)
     attached.pulumi("up", "--yes", "--skip-preview", "--stack", "dev")
-    assert {name for name, resource_id in _ids(attached).items() if resource_id != before[name]} == {"tpl"}
+    assert {name for name, resource_id in _ids(attached).items() if resource_id != before[name]} == replaced
     attached.pulumi("preview", "--expect-no-changes", "--stack", "dev")
 
     attached.pulumi("destroy", "--yes", "--skip-preview", "--stack", "dev")
     assert attached.resources() == []
-    assert cloud.keys("compute/projects/p/") == []
-    assert cloud.keys("storage/b/") == []
+    for service in ("compute/projects/p/", "storage/b/", "secretmanager/", "monitoring/"):
+        assert cloud.keys(service) == []

@@ -1,0 +1,84 @@
+"""The coverage page says what is; fields without effect are told when they are set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localcloud.api.compute.effects import NO_EFFECT
+from localcloud.api.coverage import PAGE, render
+from localcloud.discovery.document import load
+from tests.localcloud.api.client import REGION, global_path, region_path
+from tests.localcloud.api.resources import build
+
+if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
+    from tests.localcloud.api.client import Api
+
+
+def test_the_page_is_what_the_tables_make() -> None:
+    assert PAGE.read_text() == render(), "run: python -m localcloud.api.coverage"
+
+
+@pytest.mark.parametrize("schema", sorted(NO_EFFECT))
+def test_every_field_without_effect_is_a_field_of_googles(schema: str) -> None:
+    api = load("compute.beta")
+    for entry in NO_EFFECT[schema]:
+        node: JsonValue = api.schema(schema)
+        for name in entry.path.split("."):
+            node = node["properties"][name.removesuffix("[]")]
+            node = node.get("items", node)
+            node = api.schema(node["$ref"]) if "$ref" in node else node
+
+
+def told(api: Api) -> list[tuple[str, str]]:
+    return [
+        (event.data["resource"], event.data["field"])
+        for event in api.store.events()
+        if event.kind == "unsupported"
+    ]
+
+
+def test_what_has_no_effect_is_told_once_when_it_is_set(api: Api) -> None:
+    build(api)
+    before = len(told(api))
+    service = {"localityLbPolicy": "WEIGHTED_MAGLEV"}
+    api.call("PATCH", region_path("backendServices/web"), service)
+    name = f"projects/p/regions/{REGION}/backendServices/web"
+    assert told(api)[before:] == [(name, "localityLbPolicy")]
+    api.call("PATCH", region_path("backendServices/web"), {"timeoutSec": 31})
+    assert len(told(api)) == before + 1
+    api.call("PATCH", region_path("backendServices/web"), {"localityLbPolicy": "MAGLEV"})
+    assert len(told(api)) == before + 1
+
+
+def test_a_dual_stack_network_has_ranges_for_documentation_and_says_so(api: Api) -> None:
+    network = {"name": "six", "autoCreateSubnetworks": False, "enableUlaInternalIpv6": True}
+    api.post(global_path("networks"), network)
+    assert api.get(global_path("networks/six"))["internalIpv6Range"].endswith("::/48")
+    subnetwork = {
+        "name": "six",
+        "network": "global/networks/six",
+        "ipCidrRange": "10.9.0.0/24",
+        "stackType": "IPV4_IPV6",
+        "ipv6AccessType": "EXTERNAL",
+    }
+    api.post(region_path("subnetworks"), subnetwork)
+    found = api.get(region_path("subnetworks/six"))
+    assert found["externalIpv6Prefix"] == found["ipv6CidrRange"] == "2001:db8::/64"
+    address = {
+        "ipVersion": "IPV6",
+        "ipv6EndpointType": "NETLB",
+        "subnetwork": f"regions/{REGION}/subnetworks/six",
+    }
+    for name in ("one", "two"):
+        api.post(region_path("addresses"), {"name": name, **address})
+    taken = [api.get(region_path(f"addresses/{name}"))["address"] for name in ("one", "two")]
+    assert taken == ["2001:db8:0:0:8000::", "2001:db8::8000:1:0:0"]
+    fields = [field for _, field in told(api)]
+    assert fields.count("ipVersion") == 2
+    assert {"enableUlaInternalIpv6", "stackType"} <= set(fields)
+    other = {**subnetwork, "name": "seven", "ipCidrRange": "10.9.1.0/24"}
+    del other["ipv6AccessType"]
+    assert api.refused("POST", region_path("subnetworks"), other)[1] == "required"
