@@ -11,7 +11,7 @@ PYTHON := $(shell test -x /usr/bin/python3 && /usr/bin/python3 -c 'import sys; s
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview comment drift url env settings test check bench campaign clean engine preflight
+.PHONY: help up down preview comment drift doctor url env settings test check bench campaign clean engine preflight
 
 help: ## list the targets
 	@echo 'make TARGET [STACK=local]'
@@ -31,6 +31,9 @@ comment: ## write the comment on a pull request from its previews' reports (REPO
 
 drift: ## fail if the cloud has something else than the stack's state says
 	@$(TOOLCHAIN) drift --stack $(STACK)
+
+doctor: ## say what is wrong with a stack that is up, and the command that mends it
+	@$(TOOLCHAIN) doctor --stack $(STACK) -- $(ARGS)
 
 url: ## print where the service answers
 	@$(TOOLCHAIN) url --stack $(STACK)

@@ -106,6 +106,13 @@ def _drift(session: Session) -> int:
     return session.deployment().drift()
 
 
+def _doctor(session: Session) -> int:
+    """Say what is wrong with the stack, and what mends it."""
+    env = session.ready().apply(os.environ)
+    command = [str(session.checkout.root / "scripts" / "doctor"), "--stack", session.stack, *session.select]
+    return foreground.run(command, env=env, cwd=session.checkout.root, interactive=sys.stdin.isatty())
+
+
 def _url(session: Session) -> int:
     """Print where the service answers."""
     return session.deployment().url()
@@ -186,6 +193,7 @@ COMMANDS: dict[str, Callable[[Session], int]] = {
     "preview": _preview,
     "comment": _comment,
     "drift": _drift,
+    "doctor": _doctor,
     "url": _url,
     "env": _env,
     "settings": _settings,

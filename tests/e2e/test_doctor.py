@@ -152,6 +152,15 @@ def test_all_is_well(patient: Patient) -> None:
     assert "Nothing is wrong." in patient.doctor("--stack", "local", status=WELL)
 
 
+def test_gclouds_variables_are_as_good(patient: Patient) -> None:
+    exports = patient.deployment.exports()
+    env = {name: value for name, value in exports.items() if not name.startswith("GOOGLE_")}
+    env |= patient.deployment.show("env", "--gcloud")
+    command = [str(patient.deployment.root / "scripts" / "doctor"), "--group", patient.link, "--json"]
+    report = json.loads(patient.deployment._run(command, env, WELL, 300))
+    assert report == patient.report(WELL), "the same report, whichever variables lead to the cloud"
+
+
 def test_what_cannot_be_looked_at_is_said(patient: Patient) -> None:
     printed = patient.doctor("--group", patient.link + "-gone", status=CANNOT_LOOK)
     assert "cannot be read" in printed
