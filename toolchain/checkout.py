@@ -46,7 +46,7 @@ class Checkout:
 
     def ensure_environments(self, cache: Cache, progress: Progress) -> None:
         """Make both environments if they are not in the cache, and link `.venv` and `policies/.venv` to them."""
-        program = PythonEnvironment("program", self.root / "requirements-dev.txt").ensure(cache, progress)
+        program = PythonEnvironment("program", self.root / "requirements-dev.lock").ensure(cache, progress)
         link(program, self.root / ".venv")
-        policy = PythonEnvironment("policy", self.policies / "requirements-dev.txt").ensure(cache, progress)
+        policy = PythonEnvironment("policy", self.policies / "requirements-dev.lock").ensure(cache, progress)
         link(policy, self.policies / ".venv")

@@ -47,6 +47,11 @@ def checks(checkout: Checkout) -> list[Check]:
         *found,
         Check("format", [python, "-m", "ruff", "format", "--check", "--quiet", "."], ".venv/bin/ruff format"),
         Check("lint", [python, "-m", "ruff", "check", "--quiet", "."], ".venv/bin/ruff check --fix"),
+        # Offline: what it would ask of the network is whether pins are still what their tags say.
+        Check(
+            "workflows",
+            [str(checkout.python.with_name("zizmor")), "--offline", "--quiet", ".github/workflows"],
+        ),
         Check("import contracts", [str(checkout.python.with_name("lint-imports")), "--no-cache"]),
     ]
 

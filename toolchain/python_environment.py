@@ -62,11 +62,12 @@ def base_python() -> Path:
     )
 
 
-def _with_includes(requirements: Path) -> list[Path]:
+def with_includes(requirements: Path) -> list[Path]:
+    """Return a requirements file and all that it includes."""
     files = [requirements]
     for line in requirements.read_text("utf-8").splitlines():
         if line.startswith("-r "):
-            files += _with_includes(requirements.parent / line.removeprefix("-r ").strip())
+            files += with_includes(requirements.parent / line.removeprefix("-r ").strip())
     return files
 
 
@@ -76,6 +77,7 @@ class PythonEnvironment:
 
     name: str
     requirements: Path
+    """A file that ends in ".lock" has a digest of every file, and nothing else is installed."""
     dependencies: bool = True
     """Whether to install what the requirements require in turn."""
     installer: bool = True
@@ -86,7 +88,7 @@ class PythonEnvironment:
     def folder(self, cache: Cache, python: Path) -> Path:
         """Return where it is, or will be, for this Python."""
         digest = hashlib.sha256(f"{python} {python_version(python)} {self.dependencies}".encode())
-        files = _with_includes(self.requirements)
+        files = with_includes(self.requirements)
         for source in self.sources:
             files += sorted(source.rglob("*.py"))
         for file in files:
@@ -125,6 +127,7 @@ class PythonEnvironment:
         )
         target = folder / "bin" / "python"
         arguments = ["install", "-r", str(self.requirements)] + ([] if self.dependencies else ["--no-deps"])
+        arguments += ["--require-hashes"] if self.requirements.suffix == ".lock" else []
         title = f"Installing {self.requirements.name} into `{self.name}`"
         by_pip = [str(target), "-m", "pip", "--disable-pip-version-check", *arguments]
         uv = self._uv(cache, progress) if self.installer else None
