@@ -34,6 +34,7 @@ def declare(number: int, network: compute.Network, subnetwork: compute.Subnetwor
         f"ah{number}",
         check_interval_sec=30,
         timeout_sec=15,
+        healthy_threshold=2,
         unhealthy_threshold=5,
         http_health_check={"port": 8080, "request_path": "/healthz"},
         log_config={"enable": True},
@@ -41,7 +42,10 @@ def declare(number: int, network: compute.Network, subnetwork: compute.Subnetwor
     balancing = compute.RegionHealthCheck(
         f"lb{number}",
         region=REGION,
+        check_interval_sec=5,
         timeout_sec=4,
+        healthy_threshold=2,
+        unhealthy_threshold=2,
         http_health_check={"port": 8080, "request_path": "/healthz"},
         log_config={"enable": True},
     )

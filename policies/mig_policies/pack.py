@@ -13,6 +13,7 @@ from mig_policies.housekeeping import HOUSEKEEPING
 from mig_policies.rule import ResourceRule, Rule, StackRule
 from mig_policies.session import Session
 from mig_policies.verdict import Outcome, Verdict, decide, worst
+from mig_policies.witness import witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +31,7 @@ PACK_NAME: Final = "mig-nlb"
 def policies(session: Session | None = None) -> list[Policy]:
     """Return every policy of the pack, sharing one `session`; a list, since that is what `PolicyPack` takes."""
     session = session or Session()
-    made: list[Policy] = []
+    made: list[Policy] = [witness(session)]
     for rule in RULES:
         if isinstance(rule, ResourceRule):
             made.append(_resource_policy(rule, session))

@@ -23,6 +23,8 @@ class Resource:
     delete_before_replace: bool | None = None
     # The inputs as the program declares them; `None` if they were not seen, as with a stack's saved outputs alone.
     declared: Tree | None = None
+    # Which of those the provider filled in; `None` if it did not say.
+    defaulted: frozenset[str] | None = None
 
     @property
     def declaration(self) -> Properties:

@@ -59,6 +59,7 @@ class Session:
         self._exemptions: dict[str, tuple[Exemption, ...]] = {}
         self._faults: dict[str, tuple[str, ...]] = {}
         self._used: set[Exemption] = set()
+        self.defaulted: dict[str, frozenset[str]] = {}
         self.account: dict[tuple[str, str], Entry] = {}
 
     def declared(self, args: ResourceValidationArgs, policy: str) -> Resource:
@@ -75,6 +76,7 @@ class Session:
                 tree=tree,
                 declared=tree,
                 delete_before_replace=args.opts.delete_before_replace,
+                defaulted=self.defaulted.get(args.urn),
             )
 
         return self._declared.setdefault(args.urn, Round()).share(policy, convert)
@@ -99,6 +101,7 @@ class Session:
             },
             delete_before_replace=resource.opts.delete_before_replace,
             declared=declared,
+            defaulted=self.defaulted.get(resource.urn),
         )
 
     def configure(self, rule: Rule, config: Mapping[str, object]) -> None:

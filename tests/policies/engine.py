@@ -53,6 +53,8 @@ class Declared:
     # Outputs that a preview adds or changes; by default everything Google makes up is unknown.
     computed: Tree = field(default_factory=lambda: {"id": UNKNOWN, "selfLink": UNKNOWN})
     delete_before_replace: bool | None = None
+    # Which inputs the provider filled in, if it notes that.
+    defaulted: Sequence[str] | None = None
 
     @property
     def outputs(self) -> Tree:
@@ -168,6 +170,17 @@ def analyze(
     with _analyzer(session) as stub:
         configure(stub, config or {})
         for resource in resources if inputs_seen else ():
+            if resource.defaulted is not None:
+                # The engine keeps internal keys in this request alone.
+                noted = {**resource.inputs, "__defaults": list(resource.defaulted)}
+                request = analyzer_pb2.AnalyzeRequest(
+                    type=resource.type,
+                    name=resource.name,
+                    urn=urn(resource.type, resource.name),
+                    properties=_struct(noted),
+                    options=_options(resource),
+                )
+                assert not stub.Remediate(request).remediations, "nothing is ever changed"
             request = analyzer_pb2.AnalyzeRequest(
                 type=resource.type,
                 name=resource.name,

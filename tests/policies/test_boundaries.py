@@ -152,6 +152,31 @@ def test_a_group_that_nobody_balances_is_said_to_be_so() -> None:
         assert entry.messages == ("no backend service of this stack sends to group 'mig'",)
 
 
+# What is written out and what a provider filled in, where it says so.
+
+
+def test_thresholds_that_the_provider_filled_in_are_named() -> None:
+    stack = sound()
+    stack["lb"].defaulted = ["healthyThreshold", "unhealthyThreshold"]
+    told = analyze(stack.resources).message("HC07")
+    assert "health check 'lb': healthyThreshold, unhealthyThreshold unset, required explicit" in told
+
+
+def test_the_defaults_written_out_are_a_choice() -> None:
+    stack = sound().add(check("lb", regional=True))
+    assert analyze(stack.resources).outcome("HC07", "lb") is VIOLATED, "nobody said what was filled in"
+    stack["lb"].defaulted = []
+    assert analyze(stack.resources).outcome("HC07", "lb") is PASSED
+
+
+def test_a_threshold_that_is_not_known_yet_is_written_out_all_the_same() -> None:
+    stack = sound().but("lb", timeoutSec=UNKNOWN)
+    stack["lb"].defaulted = []
+    report = analyze(stack.resources)
+    assert report.outcome("HC07", "lb") is PASSED
+    assert report.outcome("HC05", "lb") is UNDETERMINED
+
+
 # IPv6: only a balancer with an address of that kind is probed from there.
 
 IPV6_PROBERS = "2600:1901:8001::/48"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from mig_policies.catalogue import RULES
 from mig_policies.reports.events import read_events
+from mig_policies.reports.sarif import sarif
 
 from tests.policies.real_engine import (
     PACK,
@@ -18,6 +19,7 @@ from tests.policies.real_engine import (
     state_file,
 )
 from tests.policies.stacks import created
+from tests.policies.test_places import valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +61,9 @@ def test_two_untouched_checks_fail_the_first_preview_with_the_arithmetic(project
         "group 'mig' heals by health check 'ah', backend service 'be' balances by health check 'lb'"
         in event["message"]
     )
+    # The provider's note of what it filled in has arrived.
+    every = "checkIntervalSec, timeoutSec, healthyThreshold, unhealthyThreshold unset"
+    assert [every in event["message"] for event in preview.violated("HC07")] == [True, True]
 
 
 def test_every_rule_speaks_on_a_first_preview(project: Project) -> None:
@@ -96,6 +101,7 @@ def test_a_saved_state_is_judged_without_program_or_cloud(project: Project) -> N
     analyze = ("policy", "analyze", "--json", "--policy-pack", str(PACK), "--file")
     judged = project.pulumi(*analyze, str(state_file(resources, project.folder)))
     run = read_events(judged.stdout.splitlines(), "mig-nlb", saved_state=True)
+    assert run.judged
     told = {finding.rule for finding in run.findings}
     assert {"NET01", "AS01"} <= told, "rules about the whole stack were run"
     assert not told & {"HC01", "HC02", "HC03", "HC04"}
@@ -111,6 +117,7 @@ def test_the_gate_reads_the_engines_own_events(project: Project) -> None:
     closed = read_events(project.preview("equal", CONFIG).output.splitlines(), "mig-nlb")
     assert [finding.rule for finding in closed.findings if finding.mandatory] == ["HC02", "HC04"]
     assert len(closed.blocking) == 2
+    valid(sarif(closed, RULES, {}))
     opened = read_events(project.preview("sound", CONFIG).output.splitlines(), "mig-nlb")
     assert opened.blocking == []
     assert opened.judged

@@ -77,6 +77,10 @@ def test_the_gate_is_open_for_advice() -> None:
             "can't run policy",
         ),
         ([STACK_SUMMARY, policy("X", "can't run policy 'X'", "advisory", pack="other")], "can't run policy"),
+        (
+            [STACK_SUMMARY, policy("X", "can't run remediation 'X' during preview: unknown", "advisory")],
+            "can't run remediation",
+        ),
         ([STACK_SUMMARY, diagnostic("warning: can't run policy 'X'", "warning")], "can't run policy"),
         ([STACK_SUMMARY, diagnostic("the program failed")], "the program failed"),
         ([], "did not judge the stack"),

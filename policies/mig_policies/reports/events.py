@@ -16,7 +16,7 @@ _PREFIXED: Final = re.compile(
     r"^(?P<outcome>EXEMPT|UNDETERMINED) (?P<rule>[A-Z]+\d+): (?P<message>.*)$", re.DOTALL
 )
 # What the SDK and the engine say when a policy did not run; such a run must not count as passed.
-_NOT_RUN: Final = "can't run policy"
+_NOT_RUN: Final = re.compile("can't run (policy|remediation)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def _parse(line: str) -> Mapping[str, Any] | None:
 
 def _take_policy(run: Run, event: Mapping[str, Any]) -> None:
     text = str(event.get("message", "")).strip()
-    if _NOT_RUN in text:
+    if _NOT_RUN.search(text):
         run.not_run.append(text)
         return
     if event.get("policyPackName") != run.pack:
@@ -142,7 +142,7 @@ def _take_passed(run: Run, summary: Mapping[str, Any]) -> None:
 
 def _take_diagnostic(run: Run, event: Mapping[str, Any]) -> None:
     text = str(event.get("message", "")).strip()
-    if _NOT_RUN in text:
+    if _NOT_RUN.search(text):
         run.not_run.append(text)
     elif event.get("severity") == "error" and text not in {"preview failed", "update failed"}:
         run.errors.append(text)

@@ -28,11 +28,14 @@ def _timeout_within_interval(check: Resource, _: Parameters) -> Verdict:
 
 
 def _thresholds_chosen(check: Resource, _: Parameters) -> Verdict:
-    # Providers fill defaults in before a policy sees the inputs, and which ones they filled in is not passed on: a
-    # check that equals the defaults in everything is taken for one that nobody thought about.
-    unset = [name for name in _THRESHOLDS if check.props.raw(name) is None]
+    filled_in = check.defaulted or frozenset()
+    unset = [name for name in _THRESHOLDS if check.props.raw(name) is None or name in filled_in]
     if unset:
         return violated(f"{check.label}: {', '.join(unset)} unset, required explicit")
+    if check.defaulted is not None:
+        return passed(f"{check.label}: every threshold is written out")
+    # A saved state does not say what was filled in: a check that equals the defaults in everything is taken for one that nobody
+    # thought about.
     if timing_of(check) == Timing():
         return violated(
             f"{check.label}: interval, timeout and thresholds are 5 s, 5 s, 2 and 2, the API's defaults; "

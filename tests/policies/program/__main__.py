@@ -52,9 +52,15 @@ template = compute.InstanceTemplate(
 )
 # Two equal checks are what the API makes of two untouched ones.
 slow: dict[str, Any] = (
-    {} if equal else {"check_interval_sec": 30, "timeout_sec": 15, "unhealthy_threshold": 5}
+    {}
+    if equal
+    else {"check_interval_sec": 30, "timeout_sec": 15, "healthy_threshold": 2, "unhealthy_threshold": 5}
 )
-quick: dict[str, Any] = {} if equal else {"timeout_sec": 4}
+quick: dict[str, Any] = (
+    {}
+    if equal
+    else {"check_interval_sec": 5, "timeout_sec": 4, "healthy_threshold": 2, "unhealthy_threshold": 2}
+)
 healing = compute.HealthCheck("ah", http_health_check=http(), log_config={"enable": True}, **slow)
 balancing = compute.RegionHealthCheck(
     "lb", region=REGION, http_health_check=http(), log_config={"enable": True}, **quick
