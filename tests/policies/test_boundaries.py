@@ -125,6 +125,12 @@ def test_a_balancers_check_outside_the_stack_is_not_autohealings_within() -> Non
     assert report.outcome("HC02", "mig") is UNDETERMINED
 
 
+def test_two_checks_are_two_in_whichever_order() -> None:
+    stack = sound().add(check("zz", regional=True, checkIntervalSec=30, unhealthyThreshold=5))
+    stack.add(group("mig", "zz"))
+    assert analyze(stack.resources).outcome("HC01", "mig") is PASSED
+
+
 def test_a_list_of_one_check_is_that_check() -> None:
     stack = sound().add(group("mig", "", link=SHARED))
     stack.add(service("be", "", ["mig"], healthChecks=[SHARED]))
