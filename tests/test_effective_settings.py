@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from components.balancing import Balancing, Failover
 from components.invalid_argument import InvalidArgumentError
 from effective_settings import effective_settings, main
+from environments import EnvironmentDefaults
 from stack_file import committed_stacks, read_config
 from tests.test_settings import LEAST
 
@@ -42,6 +44,17 @@ def test_a_section_within_a_section_is_the_files_as_a_whole() -> None:
     assert found["load_balancer.frontends.dns.all_ports"] == (False, "default")
     assert found["load_balancer.draining_sec"] == (5, "local environment")
     assert "load_balancer.frontends.main.protocol" not in found
+
+
+def test_what_such_a_section_leaves_out_is_the_components_default_not_the_environments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dropping = EnvironmentDefaults(load_balancer=Balancing(failover=Failover(drop_traffic_if_unhealthy=True)))
+    monkeypatch.setattr("settings.ENVIRONMENTS", {"dev": dropping})
+    key = "load_balancer.failover.drop_traffic_if_unhealthy"
+    assert origins(environment="dev")[key] == (True, "dev environment")
+    said = {"failover": {"disable_connection_drain": True}}
+    assert origins(environment="dev", load_balancer=said)[key] == (False, "default")
 
 
 def test_what_the_program_would_refuse_is_refused() -> None:

@@ -223,6 +223,11 @@ def test_ranges_of_the_two_families_are_in_rules_of_their_own() -> None:
     assert made.one("Subnetwork").inputs["stackType"] == "IPV4_IPV6"
 
 
+def test_clients_of_a_family_that_no_frontend_has_get_no_rule() -> None:
+    made = make_network(frontends=(Frontend(ip_version="IPV6"),))
+    assert {rule.name for rule in made.of("Firewall")} == {"web-probes", "web-probes-v6"}
+
+
 def test_a_frontend_over_ipv6_alone_has_an_address_of_that_family_alone() -> None:
     made = make_balancer(Balancing(frontends={"main": Frontend(ip_version="IPV6")}), subnetwork="subnet")
     assert made.one("Address").inputs["ipv6EndpointType"] == "NETLB"
