@@ -65,3 +65,11 @@ def read_region(body: Body, scope: Scope) -> Value:
 def read_link(name: str) -> Reader:
     """Read a link in its v1 form, or empty."""
     return lambda body, _: v1_link(look(body, name)) or ""
+
+
+def template_link(text: str, scope: Scope) -> str:
+    """Return the link that a group sends for a template: by unique id where the program gave it."""
+    base, _, unique = text.partition("?uniqueId=")
+    if unique:
+        return f"{base.rpartition('/')[0]}/{unique}"
+    return base if "/" in base else resolve(base, "global/instanceTemplates", scope)

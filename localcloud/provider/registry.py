@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localcloud.provider.errors import ProviderError
 from localcloud.provider.families.address import ADDRESS
 from localcloud.provider.families.autoscaler import AUTOSCALER, REGION_AUTOSCALER
 from localcloud.provider.families.backend_service import REGION_BACKEND_SERVICE
@@ -81,3 +82,15 @@ FUNCTIONS: Mapping[str, Callable[[Session, dict[str, Value]], Awaitable[dict[str
     GET_IMAGE: get_image,
     GET_ZONES: get_zones,
 }
+
+
+def resource_of(urn: str) -> Resource:
+    """Return the type that a resource's URN names; ProviderError for one that is not served."""
+    resource_type = urn.split("::")[2].rpartition("$")[2]
+    resource = RESOURCES.get(resource_type)
+    if resource is None:
+        raise ProviderError(
+            f"resource type {resource_type}: this plugin serves {', '.join(sorted(RESOURCES))} only; "
+            f"leave such resources out of the local stack, or use the official gcp provider"
+        )
+    return resource

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from localcloud.provider.equality import last_segment, relative_link
+from localcloud.provider.families.image import same_image
 from localcloud.provider.mapping import v1_link
 from localcloud.provider.values import UNKNOWN, Properties, Value
 
@@ -111,3 +112,13 @@ def _known(value: Value) -> Value:
 def _read_key(key: Body, prior: Value) -> Properties:
     account = prior.get("kmsKeyServiceAccount", "") if isinstance(prior, dict) else ""
     return {"kmsKeySelfLink": key.get("kmsKeyName", ""), "kmsKeyServiceAccount": account or ""}
+
+
+def disk_as_in_state(old: Properties, disk: Value) -> Value:
+    """Write a program's disk as the state has it, where its image is the same under another name."""
+    if not isinstance(disk, dict):
+        return disk
+    before, after = old.get("sourceImage"), disk.get("sourceImage")
+    if isinstance(before, str) and isinstance(after, str) and same_image(before, after):
+        return {**disk, "sourceImage": before}
+    return disk

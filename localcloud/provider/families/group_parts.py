@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.provider.equality import relative_link
-from localcloud.provider.families.instance_template import template_link
 from localcloud.provider.families.update_policy import write_target_size
+from localcloud.provider.links import template_link
 from localcloud.provider.mapping import Body, Scope, coerce, v1_link
 
 if TYPE_CHECKING:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 from localcloud.provider.check import Naming
 from localcloud.provider.compute import ComputeResource, Settings, has_labels
 from localcloud.provider.equality import canonical_scope, last_segment
-from localcloud.provider.families.disk import read_disk, write_disk
-from localcloud.provider.families.image import resolve_image, same_image
+from localcloud.provider.families.disk import disk_as_in_state, read_disk, write_disk
+from localcloud.provider.families.image import resolve_image
 from localcloud.provider.families.network_interface import read_interface, write_interface
 from localcloud.provider.families.scheduling import read_scheduling, write_scheduling
 from localcloud.provider.labels import read_labels
-from localcloud.provider.links import resolve
 from localcloud.provider.mapping import Body, Scope, Table, expand, flatten, look, v1_link
 from localcloud.provider.resource import Request, Timeouts
-from localcloud.provider.values import UNKNOWN, Properties, Value
+from localcloud.provider.values import UNKNOWN, Properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -276,28 +275,11 @@ def _as_in_state(state: Properties, news: Properties) -> Properties:
     disks = news.get("disks")
     if isinstance(disks, list):
         result["disks"] = [
-            _disk_as_in_state(olds[at] if at < len(olds) else {}, disk) for at, disk in enumerate(disks)
+            disk_as_in_state(olds[at] if at < len(olds) else {}, disk) for at, disk in enumerate(disks)
         ]
     if not news.get("name") and news.get("namePrefix"):
         result["name"] = state.get("name")
     return result
-
-
-def _disk_as_in_state(old: Properties, disk: Value) -> Value:
-    if not isinstance(disk, dict):
-        return disk
-    before, after = old.get("sourceImage"), disk.get("sourceImage")
-    if isinstance(before, str) and isinstance(after, str) and same_image(before, after):
-        return {**disk, "sourceImage": before}
-    return disk
-
-
-def template_link(text: str, scope: Scope) -> str:
-    """Return the link that a group sends for a template: by unique id where the program gave it."""
-    base, _, unique = text.partition("?uniqueId=")
-    if unique:
-        return f"{base.rpartition('/')[0]}/{unique}"
-    return base if "/" in base else resolve(base, "global/instanceTemplates", scope)
 
 
 INSTANCE_TEMPLATE = InstanceTemplate(
