@@ -115,6 +115,12 @@ def test_the_delay_is_the_boot_and_its_margin_to_the_second(delay: int, boot: in
     assert analyze(stack.resources, {"HC09": {"bootSeconds": boot}}).outcome("HC09", "mig") is expected
 
 
+@pytest.mark.parametrize(("path", "expected"), [("", VIOLATED), ("/", VIOLATED), ("/h", PASSED)])
+def test_an_empty_path_is_the_default_one(path: str, expected: Outcome) -> None:
+    stack = sound().but("ah", httpHealthCheck={"port": 8080, "requestPath": path})
+    assert analyze(stack.resources).outcome("HC11", "mig") is expected
+
+
 # Checks outside the stack, on one side only or in a provider's older shape.
 
 

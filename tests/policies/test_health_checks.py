@@ -84,6 +84,27 @@ def test_published_pairs_get_their_verdicts(
 
 
 @pytest.mark.parametrize(
+    ("name", "healing", "delay", "expected"),
+    [
+        ("Google's tutorial", (10, 5, 2, 3), 300, set()),
+        ("Google's lab text", (30, 10, 1, 3), 300, {"HC06", "HC14"}),
+        ("the provider's example", (5, 5, 2, 10), 300, set()),
+        ("gce-atlantis", (5, 5, 1, 10), 30, {"HC09", "HC14"}),
+    ],
+)
+def test_published_checks_break_no_other_rule_than_the_listed(
+    name: str, healing: tuple[int, ...], delay: int, expected: set[str]
+) -> None:
+    keys = ("checkIntervalSec", "timeoutSec", "healthyThreshold", "unhealthyThreshold")
+    stack = sound().but("ah", **dict(zip(keys, healing, strict=True)))
+    stack["mig"].inputs["autoHealingPolicies"]["initialDelaySec"] = delay
+    report = analyze(stack.resources, {"HC09": {"bootSeconds": 60}})
+    rules = ("HC06", "HC09", "HC11", "HC14")
+    found = {rule for rule in rules if report.outcome(rule, "mig") is VIOLATED}
+    assert found == expected, name
+
+
+@pytest.mark.parametrize(
     ("field", "value", "told"),
     [
         ("checkIntervalSec", 4, "checkIntervalSec 4, required at least 5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,34 @@ def test_a_saved_state_is_judged_without_program_or_cloud(project: Project) -> N
     judged = project.pulumi(*analyze, str(state_file(resources, project.folder)))
     assert judged.returncode != 0
     assert "autohealing recreates after 2 x 5 s = 10 s; ratio 1.0, required 2" in judged.stdout
+
+
+def test_a_saved_state_needs_neither_project_nor_program(project: Project, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            str(project.engine / "pulumi"),
+            "policy",
+            "analyze",
+            "--json",
+            "--policy-pack",
+            str(PACK),
+            "--file",
+            str(state_file(created(), project.folder)),
+        ],
+        cwd=tmp_path,
+        # Not even the folders where the program's environment or a provider could be found.
+        env={
+            key: value
+            for key, value in project.env.items()
+            if key not in {"PULUMI_DEBUG_PROVIDERS", "VIRTUAL_ENV"}
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert read_events(done.stdout.splitlines(), "mig-nlb", saved_state=True).judged, done.stderr
 
 
 def test_the_gate_reads_the_engines_own_events(project: Project) -> None:
