@@ -47,7 +47,7 @@ settings: ## print a stack's settings, each with where it came from (STACK=prod)
 test: ## check, then run every test (ARGS='-k name' selects some)
 	@$(TOOLCHAIN) test -- $(ARGS)
 
-check: ## format, lint, types and import contracts
+check: ## format, lint, types, import contracts, workflows, known vulnerabilities
 	@$(TOOLCHAIN) check
 
 bench: ## measure, and write docs/benchmarks.md

@@ -95,7 +95,15 @@ def test_a_failing_check_is_shown_and_fails_the_run(monkeypatch: pytest.MonkeyPa
 
 def test_every_check_looks_at_this_checkout() -> None:
     names = [check.name for check in checks.checks(Checkout(ROOT))]
-    assert names == ["types", "types of the policy pack", "format", "lint", "workflows", "import contracts"]
+    assert names == [
+        "types",
+        "types of the policy pack",
+        "format",
+        "lint",
+        "workflows",
+        "known vulnerabilities",
+        "import contracts",
+    ]
 
 
 def test_a_copy_of_the_checkout_has_what_git_would_add_and_nothing_else(tmp_path: Path) -> None:
