@@ -107,7 +107,9 @@ def imported_inputs(fields: Mapping[str, Field], state: Properties) -> Propertie
     result: Properties = {}
     for name, item in fields.items():
         value = state.get(name)
-        if item.output or is_empty(value) or (value == item.default and not item.required):
+        # A false that is true by default has to be said.
+        unsaid = value is None or (is_empty(value) and not item.default)
+        if item.output or unsaid or (value == item.default and not item.required):
             continue
         if item.kind == "block" and isinstance(value, dict):
             result[name] = imported_inputs(item.fields, value)
