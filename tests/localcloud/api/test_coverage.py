@@ -9,6 +9,7 @@ import pytest
 from localcloud.api.compute.effects import NO_EFFECT
 from localcloud.api.coverage import PAGE, render
 from localcloud.discovery.document import load
+from tests.localcloud.api import resources
 from tests.localcloud.api.client import REGION, global_path, region_path
 from tests.localcloud.api.resources import build
 
@@ -82,3 +83,21 @@ def test_a_dual_stack_network_has_ranges_for_documentation_and_says_so(api: Api)
     other = {**subnetwork, "name": "seven", "ipCidrRange": "10.9.1.0/24"}
     del other["ipv6AccessType"]
     assert api.refused("POST", region_path("subnetworks"), other)[1] == "required"
+
+
+def test_another_change_beside_it_does_not_tell_again(api: Api) -> None:
+    build(api)
+    wanted = resources.autoscaler()
+    metric = {"metric": "m", "singleInstanceAssignment": 10}
+    wanted["autoscalingPolicy"]["customMetricUtilizations"] = [metric]
+    api.post(region_path("autoscalers"), wanted)
+    field = "autoscalingPolicy.customMetricUtilizations"
+    assert [found for _, found in told(api) if found == field] == [field]
+    api.call(
+        "PATCH", region_path("autoscalers") + "?autoscaler=web", {"autoscalingPolicy": {"minNumReplicas": 1}}
+    )
+    assert [found for _, found in told(api) if found == field] == [field]
+    metric["singleInstanceAssignment"] = 20
+    change = {"autoscalingPolicy": {"customMetricUtilizations": [metric]}}
+    api.call("PATCH", region_path("autoscalers") + "?autoscaler=web", change)
+    assert [found for _, found in told(api) if found == field] == [field, field]
