@@ -55,6 +55,7 @@ def checks(checkout: Checkout) -> list[Check]:
             "workflows",
             [str(checkout.python.with_name("zizmor")), "--offline", "--quiet", ".github/workflows"],
         ),
+        Check("workflows' syntax", [sys.executable, "-m", "toolchain.workflow_lint"]),
         Check("known vulnerabilities", [sys.executable, "-m", "toolchain.audit"]),
         Check("import contracts", [str(checkout.python.with_name("lint-imports")), "--no-cache"]),
     ]

@@ -101,6 +101,7 @@ def test_every_check_looks_at_this_checkout() -> None:
         "format",
         "lint",
         "workflows",
+        "workflows' syntax",
         "known vulnerabilities",
         "import contracts",
     ]
