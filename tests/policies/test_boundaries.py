@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 from mig_policies.catalogue import RULES
 from mig_policies.rules.check_pairs import mend, shown
@@ -218,3 +220,35 @@ def test_a_forwarding_rule_to_any_service_matters_only_with_ipv6(version: str, e
 def test_an_unknown_address_version_cannot_be_told() -> None:
     stack = sound().but("fr", ipVersion=UNKNOWN)
     assert analyze(stack.resources).outcome("NET01", "mig") is UNDETERMINED
+
+
+OUTSIDE = {"subnetwork": UNKNOWN, "ipv6AccessConfigs": [{"networkTier": "PREMIUM"}]}
+
+
+@pytest.mark.parametrize(
+    ("version", "interface", "expected"),
+    [
+        ("IPV6", OUTSIDE, PASSED),
+        ("IPV4", OUTSIDE, VIOLATED),
+        ("IPV6", {**OUTSIDE, "accessConfigs": [{}]}, VIOLATED),
+        (UNKNOWN, OUTSIDE, UNDETERMINED),
+    ],
+    ids=["behind IPv6", "behind IPv4", "an IPv4 address too", "behind something"],
+)
+def test_instances_have_an_ipv6_address_only_where_the_balancer_has_one(
+    version: str, interface: dict[str, object], expected: Outcome
+) -> None:
+    stack = sound().but("fr", ipVersion=version).but("tpl", networkInterfaces=[interface])
+    assert analyze(stack.resources).outcome("TPL01", "tpl") is expected
+
+
+def test_another_groups_balancer_excuses_no_address() -> None:
+    stack = sound().but("fr", ipVersion="IPV6")
+    bare = deepcopy(stack["tpl"])
+    bare.name, bare.inputs["name"] = "tpl2", "web-tpl2"
+    stack.add(bare).but("tpl2", networkInterfaces=[OUTSIDE])
+    second = group("mig2", "ah")
+    second.sources = {**second.sources, "versions": ["tpl2"]}
+    report = analyze(stack.add(second).resources)
+    assert report.outcome("TPL01", "tpl2") is VIOLATED
+    assert report.outcome("TPL01", "tpl") is PASSED

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from mig_policies.rule import HIGH, MANDATORY, MEDIUM, Parameters, ResourceRule
-from mig_policies.tokens import INSTANCE_TEMPLATES
+from mig_policies.forwarding import addresses_in_front
+from mig_policies.rule import HIGH, MANDATORY, MEDIUM, Parameters, ResourceRule, StackRule
+from mig_policies.tokens import GROUP_MANAGERS, INSTANCE_TEMPLATES
 from mig_policies.values import UNKNOWN, Undetermined
 from mig_policies.verdict import Verdict, passed, violated
 
 if TYPE_CHECKING:
     from mig_policies.resource import Resource
+    from mig_policies.stack import Stack
 
 ADDRESSES_PAGE: Final = (
     "https://docs.cloud.google.com/compute/docs/ip-addresses/configure-static-external-ip-address"
@@ -24,16 +26,37 @@ DEFAULT_ACCOUNT: Final = re.compile(
 )
 
 
-def _no_public_address(template: Resource, _: Parameters) -> Verdict:
+def _no_public_address(template: Resource, stack: Stack, _: Parameters) -> Verdict:
+    excused = False
     for position, interface in enumerate(template.props.blocks("networkInterfaces")):
         for field in ("accessConfigs", "ipv6AccessConfigs"):
             configured = interface.get(field)
-            if isinstance(configured, list) and configured:
-                return violated(
-                    f"{template.label}: networkInterfaces[{position}].{field} set, required none; instances would be "
-                    "reachable past the balancer"
-                )
+            if not isinstance(configured, list) or not configured:
+                continue
+            # Google balances IPv6 only to instances that have an external address of that kind; the firewall shields them.
+            if field == "ipv6AccessConfigs" and _stands_behind_ipv6(template, stack):
+                excused = True
+                continue
+            return violated(
+                f"{template.label}: networkInterfaces[{position}].{field} set, required none; instances would be "
+                "reachable past the balancer"
+            )
+    if excused:
+        return passed(
+            f"{template.label}: an IPv6 address, as its balancer's IPv6 address demands, and no other"
+        )
     return passed(f"{template.label}: no public address")
+
+
+def _stands_behind_ipv6(template: Resource, stack: Stack) -> bool:
+    for group in stack.of(GROUP_MANAGERS):
+        for version in group.props.blocks("versions"):
+            made_from = stack.follow(group, "versions", version.raw("instanceTemplate"), INSTANCE_TEMPLATES)
+            if made_from is template and any(
+                "IPV6" in set(addresses_in_front(service, stack)) for service in stack.services_of(group)
+            ):
+                return True
+    return False
 
 
 def _own_account(template: Resource, _: Parameters) -> Verdict:
@@ -91,11 +114,11 @@ def _metadata_flag(template: Resource, key: str) -> bool | None:
     return str(value).lower() in {"true", "y", "yes", "1", "1.0"}
 
 
-TPL01 = ResourceRule(
+TPL01 = StackRule(
     id="TPL01",
     title="Instances have no public address",
-    description="Instances must have no address of their own on the internet; the balancer has one.",
-    remediation="Remove accessConfigs; use Private Google Access and Cloud NAT to reach out.",
+    description="Instances must have no address of their own on the internet, save the IPv6 one that a balancer's demands.",
+    remediation="Remove accessConfigs and ipv6AccessConfigs; use Private Google Access and Cloud NAT to reach out.",
     url=ADDRESSES_PAGE,
     severity=HIGH,
     level=MANDATORY,
