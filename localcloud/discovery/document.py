@@ -99,6 +99,10 @@ class Document:
             found = self._parameters[method_id] = Parameters(raw["parameters"], self._raw["parameters"])
         return found
 
+    def schemas(self) -> frozenset[str]:
+        """Return the names of all schemas."""
+        return frozenset(self._raw["schemas"])
+
     def schema(self, name: str) -> Mapping[str, Any]:
         """Return the stripped schema, for those who generate values from it."""
         schema: Mapping[str, Any] = self._raw["schemas"][name]

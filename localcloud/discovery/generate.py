@@ -96,6 +96,11 @@ def strip(name: str, document: Json) -> Json:
             entry["parameters"] = {
                 key: {k: spec[k] for k in _PARAMETER_KEYS if k in spec} for key, spec in parameters.items()
             }
+            # The page of v1 leaves out what every client sends with its lists, and what the beta page has.
+            if document["name"] == "compute" and method["id"].endswith(("List", ".list")):
+                entry["parameters"].setdefault(
+                    "returnPartialSuccess", {"type": "boolean", "location": "query"}
+                )
             for side in ("request", "response"):
                 if side in method:
                     entry[side] = method[side]["$ref"]
