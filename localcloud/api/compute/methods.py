@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
-from localcloud.api.compute.effects import tell
 from localcloud.api.compute.listing import aggregated, listed
 from localcloud.api.compute.references import find, resolve_all, user_of
 from localcloud.api.compute.versions import for_version
+from localcloud.api.effects import tell
 from localcloud.api.links import link
 
 if TYPE_CHECKING:
@@ -243,7 +243,9 @@ def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) 
             else:
                 tx.put(other, document)
         if kind != "delete":
-            tell(tx, draft)
+            tell(
+                call.cloud, tx, draft.collection.schema, draft.relname, document=draft.document, old=draft.old
+            )
         return call.cloud.operations.begin(
             tx,
             kind=kind,

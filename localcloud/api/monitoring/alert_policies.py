@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import rpc
+from localcloud.api.effects import tell
 from localcloud.api.monitoring.notification_channels import key as channel_key
-from localcloud.api.unsupported import unsupported
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -88,10 +88,14 @@ def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
     document = _named(call, {**document, "mutationRecord": _record(call)})
     with call.cloud.store.transaction() as change:
         change.put(place, document)
-        consequence = (
-            "nothing evaluates it, and no notification is ever sent: the local cloud keeps no time series"
+        tell(
+            call.cloud,
+            change,
+            "AlertPolicy",
+            document["name"],
+            document=document,
+            old=call.cloud.store.get(place),
         )
-        unsupported(call.cloud, change, document["name"], "conditions", consequence)
     return document
 
 

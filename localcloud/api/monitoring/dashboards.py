@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import rpc
-from localcloud.api.unsupported import unsupported
+from localcloud.api.effects import tell
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -42,8 +42,14 @@ def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
         return document
     with call.cloud.store.transaction() as change:
         change.put(place, document)
-        consequence = "nothing draws it: the local cloud keeps no time series"
-        unsupported(call.cloud, change, document["name"], layouts[0], consequence)
+        tell(
+            call.cloud,
+            change,
+            "Dashboard",
+            document["name"],
+            document=document,
+            old=call.cloud.store.get(place),
+        )
     return document
 
 

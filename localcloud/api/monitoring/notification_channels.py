@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import rpc
-from localcloud.api.unsupported import unsupported
+from localcloud.api.effects import tell
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -58,8 +58,14 @@ def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
         document = {**document, "labels": {**labels, **hidden}}
     with call.cloud.store.transaction() as change:
         change.put(place, document)
-        consequence = "no notification is ever sent: the local cloud evaluates no alert policy"
-        unsupported(call.cloud, change, document["name"], "type", consequence)
+        tell(
+            call.cloud,
+            change,
+            "NotificationChannel",
+            document["name"],
+            document=document,
+            old=call.cloud.store.get(place),
+        )
     return document
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies, rpc
 from localcloud.api.authorization import allowed
+from localcloud.api.effects import tell
 from localcloud.api.permissions import resource_of
-from localcloud.api.unsupported import unsupported
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -27,13 +27,6 @@ _CHANGEABLE = frozenset(
         "versionDestroyTtl",
     }
 )
-_WITHOUT_EFFECT = {
-    "topics": "nothing is published: the local cloud has no Pub/Sub",
-    "expireTime": "the secret is never deleted by itself",
-    "ttl": "the secret is never deleted by itself",
-    "rotation": "nothing asks for a rotation: the local cloud has no Pub/Sub",
-    "versionDestroyTtl": "versions are destroyed at once",
-}
 
 
 def key(call: Call, secret: str) -> str:
@@ -67,16 +60,15 @@ def _create(call: Call) -> Result:
     if ("automatic" in replication) == ("userManaged" in replication):
         raise rpc.bad_request("Secret.replication must be exactly one of automatic and userManaged.")
     given = {name: value for name, value in call.body.items() if name not in ("name", "createTime", "etag")}
-    return _write(call, place, {"name": name, "createTime": call.cloud.timestamp(), **given}, given)
+    return _write(call, place, {"name": name, "createTime": call.cloud.timestamp(), **given})
 
 
-def _write(call: Call, place: str, document: dict[str, Any], given: dict[str, Any]) -> Result:
+def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
     document["etag"] = f'"{call.cloud.store.next_number("etag"):x}"'
     with call.cloud.store.transaction() as change:
         change.put(place, document)
-        for field, consequence in _WITHOUT_EFFECT.items():
-            if given.get(field):
-                unsupported(call.cloud, change, place.removeprefix("secretmanager/"), field, consequence)
+        old = call.cloud.store.get(place)
+        tell(call.cloud, change, "Secret", place.removeprefix("secretmanager/"), document=document, old=old)
     return document
 
 
@@ -97,8 +89,7 @@ def _patch(call: Call) -> Result:
     if call.body.get("etag") and call.body["etag"] != old["etag"]:
         raise rpc.stale_etag()
     names = rpc.mask(call, _CHANGEABLE)
-    changes = {name: value for name, value in call.body.items() if name in names}
-    return _write(call, place, rpc.updated(old, call.body, names), changes)
+    return _write(call, place, rpc.updated(old, call.body, names))
 
 
 def _delete(call: Call) -> Result:

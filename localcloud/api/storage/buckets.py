@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api.authorization import DENIED
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
+from localcloud.api.effects import tell
 from localcloud.api.storage import errors
 from localcloud.api.storage.links import bucket_link, rendered
 
@@ -87,8 +88,17 @@ def _write(call: Call, document: dict[str, Any], metageneration: int) -> Documen
     document["metageneration"] = str(metageneration)
     document["etag"] = etag(metageneration)
     cleaned: Document = pruned(document)
+    place = key(document["name"])
     with call.cloud.store.transaction() as tx:
-        tx.put(key(document["name"]), cleaned)
+        tx.put(place, cleaned)
+        tell(
+            call.cloud,
+            tx,
+            "Bucket",
+            f"b/{document['name']}",
+            document=cleaned,
+            old=call.cloud.store.get(place),
+        )
     return cleaned
 
 

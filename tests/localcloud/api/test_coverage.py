@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.api.compute.effects import NO_EFFECT
 from localcloud.api.coverage import PAGE, render
+from localcloud.api.effects import NO_EFFECT
 from localcloud.discovery.document import load
+from localcloud.discovery.generate import KEPT
 from tests.localcloud.api import resources
 from tests.localcloud.api.client import REGION, global_path, region_path
 from tests.localcloud.api.resources import build
@@ -24,7 +25,8 @@ def test_the_page_is_what_the_tables_make() -> None:
 
 @pytest.mark.parametrize("schema", sorted(NO_EFFECT))
 def test_every_field_without_effect_is_a_field_of_googles(schema: str) -> None:
-    api = load("compute.beta")
+    name = next(name for name in KEPT if name != "compute.v1" and schema in load(name).schemas())
+    api = load(name)
     for entry in NO_EFFECT[schema]:
         node: JsonValue = api.schema(schema)
         for name in entry.path.split("."):
@@ -101,3 +103,10 @@ def test_another_change_beside_it_does_not_tell_again(api: Api) -> None:
     change = {"autoscalingPolicy": {"customMetricUtilizations": [metric]}}
     api.call("PATCH", region_path("autoscalers") + "?autoscaler=web", change)
     assert [found for _, found in told(api) if found == field] == [field, field]
+
+
+def test_a_buckets_rules_are_told(api: Api) -> None:
+    rule = {"action": {"type": "Delete"}, "condition": {"age": 3}}
+    api.post("/storage/v1/b?project=p", {"name": "p-b", "lifecycle": {"rule": [rule]}})
+    api.call("PATCH", "/storage/v1/b/p-b", {"labels": {"a": "b"}})
+    assert told(api) == [("b/p-b", "lifecycle.rule")]

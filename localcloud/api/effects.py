@@ -13,7 +13,7 @@ from localcloud.api.unsupported import unsupported
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from localcloud.api.compute.draft import Draft
+    from localcloud.api.cloud import Cloud
     from localcloud.store import Transaction
 
 
@@ -91,6 +91,37 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
     "InstanceTemplate": _TEMPLATE,
     "InstanceGroupManager": _GROUP,
     "Autoscaler": _AUTOSCALER,
+    "Bucket": (
+        NoEffect("lifecycle.rule", "objects stay until somebody deletes them"),
+        NoEffect("retentionPolicy", "objects can be deleted at any time"),
+        NoEffect("autoclass.enabled", "objects keep their storage class", (False,)),
+        NoEffect("website", "there are no websites, only objects"),
+        NoEffect("cors", "browsers of other origins are refused, whatever it says"),
+        NoEffect("logging", "nothing writes access logs"),
+        NoEffect("encryption", "objects are files on this machine, and not encrypted"),
+        NoEffect("billing.requesterPays", "nobody pays", (False,)),
+        NoEffect("ipFilter", "requests come from this machine only"),
+    ),
+    "Secret": (
+        NoEffect("topics", "nothing is published: the local cloud has no Pub/Sub"),
+        NoEffect("rotation", "nothing asks for a rotation: the local cloud has no Pub/Sub"),
+        NoEffect("expireTime", "the secret is never deleted by itself"),
+        NoEffect("ttl", "the secret is never deleted by itself"),
+        NoEffect("versionDestroyTtl", "versions are destroyed at once"),
+    ),
+    "AlertPolicy": (
+        NoEffect(
+            "conditions",
+            "nothing evaluates them, and no notification is ever sent: the local cloud keeps no time series",
+        ),
+    ),
+    "NotificationChannel": (
+        NoEffect("type", "no notification is ever sent: the local cloud evaluates no alert policy"),
+    ),
+    "Dashboard": tuple(
+        NoEffect(layout, "nothing draws it: the local cloud keeps no time series")
+        for layout in ("gridLayout", "mosaicLayout", "rowLayout", "columnLayout")
+    ),
 }
 
 
@@ -107,12 +138,26 @@ def values(document: Any, path: str) -> Iterator[Any]:  # noqa: ANN401 - JSON
             yield each
 
 
-def tell(change: Transaction, draft: Draft) -> None:
-    """Write a line of the story for each field without effect that this change sets or alters."""
-    for entry in NO_EFFECT.get(draft.collection.schema, ()):
-        if not draft.changed(entry.path.partition(".")[0].removesuffix("[]")):
-            continue
-        found = [value for value in values(draft.document, entry.path) if value not in entry.unless]
-        before = list(values(dict(draft.old), entry.path)) if draft.old is not None else []
-        if found and found != before:
-            unsupported(draft.cloud, change, draft.relname, entry.path, entry.consequence)
+def tell(
+    cloud: Cloud,
+    change: Transaction,
+    schema: str,
+    subject: str,
+    *,
+    document: Mapping[str, Any],
+    old: Mapping[str, Any] | None,
+) -> None:
+    """Write a line of the story for each field without effect that this change of a resource sets or alters.
+
+    Args:
+        cloud: whose clock says when.
+        change: the transaction that keeps the document.
+        schema: the document's schema, by Google's name.
+        subject: the resource's relative name.
+        document: what is kept.
+        old: what was kept before, None if the resource is new.
+    """
+    for entry in NO_EFFECT.get(schema, ()):
+        found = [value for value in values(document, entry.path) if value not in entry.unless]
+        if found and (old is None or found != list(values(old, entry.path))):
+            unsupported(cloud, change, subject, entry.path, entry.consequence)
