@@ -55,6 +55,7 @@ EXPLAINED: Final = {
     "if not services or not stack.services_with_unknown_backends:": (
         "adds 'not applicable' beside a verdict that outranks it"
     ),
+    "return healing.urn is balancing.urn": "both are read from the stack's one index, where a URN is one string",
     'if probe.path <= "/":': "paths begin with a slash, so none sorts before the one that is nothing else",
 }
 """Mutated line -> why no test can tell it from the original."""
