@@ -95,7 +95,8 @@ def _refusals(tree: ast.Module) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) > 1:
             reason = _text(node.args[-1]) or (rule if isinstance(node.args[-1], ast.Name) else "")
             if node.func.attr in ("refuse", "invalid") and "local cloud" in reason.lower():
-                yield _text(node.args[0]).rpartition("}")[2].lstrip("."), reason
+                field = _text(node.args[0])
+                yield field.rpartition("}")[2].lstrip(".") or field, reason
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:
