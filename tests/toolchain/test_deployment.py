@@ -15,6 +15,7 @@ import pytest
 
 from toolchain.checkout import Checkout
 from toolchain.deployment import Deployment, await_answer
+from toolchain.engine import Engine
 from toolchain.errors import ToolchainError
 from toolchain.gate import Gate
 from toolchain.progress import Progress
@@ -23,7 +24,6 @@ from toolchain.shell_environment import ShellEnvironment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolchain.engine import Engine
 
 PROGRAM = """
 import os, pulumi
@@ -247,6 +247,29 @@ def test_the_clouds_speed_is_passed_on(stack: Stack) -> None:
     stack.deployment.environ["LOCALCLOUD_SPEED"] = "10"
     assert stack.deployment.preview() == 0
     assert stack.told()[0] == "start --speed 10"
+
+
+def test_what_nobody_changed_has_not_drifted(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
+    assert stack.deployment.up() == 0
+    capfd.readouterr()
+    assert stack.deployment.drift() == 0
+    assert "Previewing refresh" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("agreed", "options"), [(False, ""), (True, " --yes")])
+def test_only_who_agreed_is_not_asked(
+    stack: Stack, tmp_path: Path, capfd: pytest.CaptureFixture[str], agreed: bool, options: str
+) -> None:
+    engine = tmp_path / "engine"
+    engine.mkdir()
+    (engine / "pulumi").write_text('#!/bin/sh\necho "$@"\n')
+    (engine / "pulumi").chmod(0o755)
+    shell = ShellEnvironment(stack.checkout, Engine(engine, "3.259.0", "path"), "dev")
+    deployment = Deployment(
+        stack.checkout, shell, Progress(stack.said), stack.deployment.environ, agreed=agreed
+    )
+    assert deployment.down() == 0
+    assert capfd.readouterr().out == f"destroy --stack dev{options}\n"
 
 
 def test_waiting_for_an_answer_ends_in_time_and_says_what_it_saw() -> None:
