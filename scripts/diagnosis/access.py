@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 READ = "storage.objects.get"
-# The predefined roles that hold it; any other role (a custom one) is looked up.
+# Cloud Storage's own roles that hold it. Roles of others, and custom ones, are looked up.
 _READERS = frozenset({
     "roles/storage.objectViewer", "roles/storage.objectUser", "roles/storage.objectAdmin", "roles/storage.admin",
     "roles/storage.legacyObjectReader", "roles/storage.legacyObjectOwner",
 })  # fmt: skip
 # Basic roles do not hold it themselves: they read objects through a bucket's bindings of projectViewer: and the like.
 _BASIC = frozenset({"roles/owner", "roles/editor", "roles/viewer"})
+_OTHERS = frozenset(
+    {"roles/logging.logWriter", "roles/monitoring.metricWriter"}
+)  # what instances usually have besides
 
 Policy = dict[str, Any]
 
@@ -33,37 +36,36 @@ def reading(
         account: its e-mail.
         project: the project's id.
         policies: IAM policies by the name of what they are of ("bucket B", "project P"); None where it could not be read.
-        permissions_of: returns the permissions of a role that is not one of Cloud Storage's own.
+        permissions_of: returns the permissions of a role; OSError where they cannot be looked up.
     """
     conditional: list[str] = []
+    unseen = [f"the policy of {place}" for place, policy in policies.items() if policy is None]
     roles = _roles(account, policies.get(f"project {project}"))
     for place, policy in policies.items():
         for binding in (policy or {}).get("bindings", []):
             role = str(binding["role"])
             if not _concerned(account, project, roles, binding.get("members", [])):
                 continue
-            if role not in _READERS and (
-                _known_without(role) or READ not in _cautiously(permissions_of, role)
-            ):
+            if not _reads(role, permissions_of, unseen):
                 continue
             if binding.get("condition"):
                 conditional.append(f"{role} on {place} if {binding['condition'].get('expression', '?')}")
             else:
                 return Access(account=account, granted=True, by=f"{role} on {place}")
-    unseen = tuple(place for place, policy in policies.items() if policy is None)
-    return Access(account=account, granted=False, conditional=tuple(conditional), unseen=unseen)
+    return Access(account=account, granted=False, conditional=tuple(conditional), unseen=tuple(unseen))
 
 
-def _known_without(role: str) -> bool:
-    """Predefined roles that are not among the readers do not read objects, and basic ones not by themselves."""
-    return role.startswith("roles/")
-
-
-def _cautiously(permissions_of: Callable[[str], tuple[str, ...]], role: str) -> tuple[str, ...]:
+def _reads(role: str, permissions_of: Callable[[str], tuple[str, ...]], unseen: list[str]) -> bool:
+    """Say whether a role reads objects; one whose permissions cannot be looked up does not, and is noted as unseen."""
+    if role in _READERS:
+        return True
+    if role in _BASIC or role in _OTHERS or role.startswith("roles/storage."):
+        return False
     try:
-        return permissions_of(role)
+        return READ in permissions_of(role)
     except OSError:
-        return ()
+        unseen.append(f"the role {role}")
+        return False
 
 
 def _roles(account: str, policy: Policy | None) -> set[str]:

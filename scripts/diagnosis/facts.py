@@ -107,8 +107,8 @@ class ForwardingRule:
 class Access:
     """Whether the service account may read the script by the bindings that can be seen.
 
-    `by` names what grants it; `conditional` are bindings whose condition is not evaluated here; `unseen` are policies that could not
-    be read. Bindings of folders and of the organization are never seen.
+    `by` names what grants it; `conditional` are bindings whose condition is not evaluated here; `unseen` are policies and roles that
+    could not be read. Bindings of folders and of the organization are never seen.
     """
 
     account: str

@@ -36,7 +36,7 @@ def _permission(facts: Facts, script: Script) -> list[Finding]:
         else f"; conditional bindings were not evaluated: {', '.join(access.conditional)}"
     )
     if access.unseen:
-        limits += f"; not readable for you: {', '.join(f'the policy of {place}' for place in access.unseen)}"
+        limits += f"; not readable for you: {', '.join(access.unseen)}"
     consequence = "an instance that is created, recreated or booted from now on gets 403 for its script and never serves"
     if refused:
         consequence = f"{names(refused)} got 403 for the script and cannot serve; every further instance will get it too"

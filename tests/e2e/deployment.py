@@ -237,7 +237,10 @@ class Deployment:
             )
 
         if not settled({}):
-            self.wait_for(settled, self.last_event(), f"{count} healthy instances (now: {last})")
+            start = self.last_event()
+            # Looked at once more: what happened before `start` is not told again, and nothing else may happen.
+            if not settled({}):
+                self.wait_for(settled, start, f"{count} healthy instances (now: {last})")
         return last
 
     def cloud_time(self) -> Callable[[float], float]:

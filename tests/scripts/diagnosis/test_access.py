@@ -21,7 +21,8 @@ def judge(bucket: list[Binding] | None, project: list[Binding] | None = None) ->
     """Judge with these bindings; a custom role `reader` reads objects, any other cannot be looked up."""
 
     def permissions(role: str) -> tuple[str, ...]:
-        if role.endswith("/reader"):
+        assert role not in {"roles/viewer", "roles/logging.logWriter", "roles/storage.admin"}, "known already"
+        if role.endswith(("/reader", "dataflow.worker")):
             return (READ,)
         raise RefusedError(403, "not yours")
 
@@ -34,7 +35,12 @@ def judge(bucket: list[Binding] | None, project: list[Binding] | None = None) ->
 
 @pytest.mark.parametrize(
     "role",
-    ["roles/storage.objectViewer", "roles/storage.admin", "projects/demo/roles/reader"],
+    [
+        "roles/storage.objectViewer",
+        "roles/storage.admin",
+        "projects/demo/roles/reader",
+        "roles/dataflow.worker",
+    ],
 )
 def test_a_reading_role_on_the_bucket_or_on_the_project_grants(role: str) -> None:
     binding = {"role": role, "members": [US]}
@@ -72,4 +78,7 @@ def test_a_condition_is_told_and_not_believed() -> None:
 
 
 def test_a_policy_that_cannot_be_read_is_told() -> None:
-    assert judge(None).unseen == ("bucket B",)
+    assert judge(None).unseen == ("the policy of bucket B",)
+    assert judge([], [{"role": "projects/demo/roles/unknown", "members": [US]}]).unseen == (
+        "the role projects/demo/roles/unknown",
+    )

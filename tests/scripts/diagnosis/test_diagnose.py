@@ -185,7 +185,9 @@ def test_a_script_that_runs_in_a_new_instance_is_no_fault_of_its_own() -> None:
 
 
 def test_policies_that_cannot_be_read_make_a_missing_permission_a_suspicion() -> None:
-    unseen = replace(parts.DENIED, access=replace(parts.DENIED.access, unseen=("project demo",)))
+    unseen = replace(
+        parts.DENIED, access=replace(parts.DENIED.access, unseen=("the policy of project demo",))
+    )
     (finding,) = diagnose(facts(script=unseen))
     assert (finding.code, finding.severity) == ("permission-missing", "warning")
     assert "project demo" in finding.what
