@@ -1,4 +1,4 @@
-"""The `gcp` plugin as a child of the daemon: it keeps nothing, so it lives and dies with the daemon."""
+"""The `gcp` plugin as a child of the daemon: it keeps nothing, so it lives and dies with the daemon, even one that is killed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ async def plugin(home: Home, config: CloudConfig) -> AsyncIterator[None]:
             config.endpoint,
             "--token-file",
             str(config.write_token(home)),
-            stdin=asyncio.subprocess.DEVNULL,
+            "--until-eof",
+            stdin=asyncio.subprocess.PIPE,
             stdout=log,
             stderr=log,
         )

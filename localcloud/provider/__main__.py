@@ -39,6 +39,11 @@ def _arguments() -> argparse.Namespace:
         "--token-file", type=Path, help="file with the access token, for stacks that set no gcp:accessToken"
     )
     parser.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="end when standard input does: with the process that holds its other end",
+    )
+    parser.add_argument(
         "engine",
         nargs="?",
         help="the engine's address, which engines that start plugins themselves pass; not used",
@@ -46,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def serve(plugin_defaults: Defaults, port: int) -> None:
+async def serve(plugin_defaults: Defaults, port: int, *, until_eof: bool = False) -> None:
     """Serve on a port of 127.0.0.1 until told to stop."""
     limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS)
     async with httpx.AsyncClient(
@@ -64,6 +69,9 @@ async def serve(plugin_defaults: Defaults, port: int) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
+        if until_eof:
+            # Whoever started us may be killed without a word; the kernel closes its end of the pipe all the same.
+            loop.add_reader(sys.stdin.fileno(), stopped.set)
         print(bound, flush=True)
         await stopped.wait()
         await server.stop(grace=1)
@@ -78,7 +86,11 @@ def main() -> int:
     except ProviderError as error:
         print(error, file=sys.stderr)
         return 2
-    asyncio.run(serve(Defaults(arguments.endpoint, arguments.token_file), arguments.port))
+    asyncio.run(
+        serve(
+            Defaults(arguments.endpoint, arguments.token_file), arguments.port, until_eof=arguments.until_eof
+        )
+    )
     return 0
 
 

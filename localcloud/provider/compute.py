@@ -184,7 +184,7 @@ class ComputeResource(Resource):
         """Return what is known of a resource that exists but is not finished."""
         known = {name: (None if value is UNKNOWN else value) for name, value in request.planned.items()}
         try:
-            answer = await self.fetch(request.session, resource_id)
+            answer = await self.fetch(request.session, resource_id, last_look=True)
         except ProviderError:
             return known
         return self.state(self.scope(request.session, request.planned), answer, request.planned)
@@ -204,11 +204,12 @@ class ComputeResource(Resource):
         operation = await rest.request("POST", rest.endpoints.compute_url(f"{path}/setLabels"), body)
         await rest.wait(operation, self.timeouts.of("update", request.timeout))
 
-    async def fetch(self, session: Session, path: str, target: str = "") -> Body:
+    async def fetch(self, session: Session, path: str, target: str = "", *, last_look: bool = False) -> Body:
         """Get the resource at a path; a type that is read by its number, by `target` if that is known."""
         if self.settings.read_by_id and target:
             path = f"{path.rpartition('/')[0]}/{target}"
-        return await session.rest.request("GET", session.rest.endpoints.compute_url(path, self.settings.view))
+        url = session.rest.endpoints.compute_url(path, self.settings.view)
+        return await session.rest.request("GET", url, last_look=last_look)
 
     async def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
         """Read by id."""

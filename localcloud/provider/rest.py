@@ -45,8 +45,12 @@ class RestClient:
         *,
         content: bytes | None = None,
         content_type: str = "application/json",
+        last_look: bool = False,
     ) -> Body:
-        """Send one request and return the answer's JSON (empty for 204); ApiError if refused."""
+        """Send one request and return the answer's JSON (empty for 204); ApiError if refused.
+
+        `last_look`: also after a cancel, to see what became of a resource whose state is about to be kept.
+        """
         if body is not None:
             content = json.dumps(body, separators=(",", ":")).encode()
         headers = {"authorization": f"Bearer {self._token()}"}
@@ -54,7 +58,8 @@ class RestClient:
             headers["content-type"] = content_type
         pause = _FIRST_PAUSE
         for attempt in range(_TRIES):
-            self._stop_if_cancelled()
+            if not last_look:
+                self._stop_if_cancelled()
             try:
                 response = await self._http.request(method, url, content=content, headers=headers)
             except httpx.TransportError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,15 +18,30 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
+def _gone(pid: int) -> None:
+    """Wait until a process has ended, however soon that is."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended, _, _ = select.select([handle], [], [], 30)
+    os.close(handle)
+    assert ended, f"process {pid} outlives the daemon whose child it was"
+
+
 def test_the_service_lives_on_without_its_daemon_and_is_adopted_by_the_next(service: Deployment) -> None:
     before = {item["name"]: item["id"] for item in service.wait_until_healthy(3)}
     pid = service.show("status")["pid"]
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert children, "the gcp plugin"
     url = service.url_cached
     with Load(url, per_second=20, timeout=10) as load:
         handle = os.pidfd_open(pid)
         os.kill(pid, signal.SIGKILL)
         select.select([handle], [], [], 30)
         os.close(handle)
+        for child in children:
+            _gone(int(child))
         message = service.localcloud("status", status=1)
         assert "no local cloud runs in" in message
         assert "localcloud start" in message, "the message says what to do"

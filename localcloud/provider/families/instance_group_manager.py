@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from localcloud.provider.compute import ComputeResource, Settings
-from localcloud.provider.errors import PartialError, ProviderError
+from localcloud.provider.errors import ApiError, PartialError, ProviderError
 from localcloud.provider.families.group_parts import (
     is_updated,
     read_healing,
@@ -167,10 +167,26 @@ class InstanceGroupManager(ComputeResource):
                 return
 
     async def update(self, request: Request) -> Properties:
-        """Patch what changed, then named ports and size by requests of their own, then wait for the instances."""
+        """Patch what changed, then named ports and size by requests of their own, then wait for the instances.
+
+        What was begun is kept when it is not finished: the group has a new fingerprint by then, without which the next update fails.
+        """
+        path = self.path(self.scope(request.session, request.planned), str(request.planned["name"]))
+        try:
+            await self._change(request, path)
+            if request.planned.get("waitForInstances"):
+                await self.wait_for_instances(request, path, self.timeouts.of("update", request.timeout))
+            answer = await self.fetch(request.session, path)
+        except ApiError:
+            raise
+        except ProviderError as error:
+            raise PartialError(str(error), request.id, await self._best_state(request, path)) from error
+        scope = self.scope(request.session, request.planned)
+        return settle(self.schema.fields, self.state(scope, answer, request.planned), request.planned)
+
+    async def _change(self, request: Request, path: str) -> None:
         rest = request.session.rest
         scope = self.scope(request.session, request.planned)
-        path = self.path(scope, str(request.planned["name"]))
         timeout = self.timeouts.of("update", request.timeout)
         body: Body = {}
         for part, names in self.patched.items():
@@ -196,13 +212,6 @@ class InstanceGroupManager(ComputeResource):
                 await rest.request("POST", rest.endpoints.compute_url(f"{path}/resize", f"&size={size}")),
                 timeout,
             )
-        try:
-            if request.planned.get("waitForInstances"):
-                await self.wait_for_instances(request, path, timeout)
-        except ProviderError as error:
-            raise PartialError(str(error), request.id, await self._best_state(request, path)) from error
-        answer = await self.fetch(request.session, path)
-        return settle(self.schema.fields, self.state(scope, answer, request.planned), request.planned)
 
 
 def _write_lifecycle(value: Value) -> Body:

@@ -81,6 +81,14 @@ class Driver:
         assert "failures" not in checked, checked
         return await self.call("Create", {"urn": urn, "properties": checked["inputs"], **more})
 
+    async def update(self, resource_type: str, name: str, created: Json, inputs: Json) -> Json:
+        """Check and update what `create` answered; returns the new properties."""
+        urn = f"urn:pulumi:dev::test::{resource_type}::{name}"
+        checked = await self.call("Check", {"urn": urn, "news": inputs, "olds": {}})
+        assert "failures" not in checked, checked
+        known = {"urn": urn, "id": created["id"], "olds": created["properties"], "news": checked["inputs"]}
+        return await self.call("Update", known)
+
 
 @asynccontextmanager
 async def plugin(defaults: Defaults | None = None) -> AsyncIterator[str]:

@@ -144,6 +144,43 @@ def test_cancelling_ends_a_wait_and_keeps_the_group() -> None:
     drive(server, story)
 
 
+def test_a_cancelled_rollout_keeps_the_groups_new_fingerprint() -> None:
+    looks = asyncio.Event()
+    rolling = False
+
+    def group(_: Value) -> Answer:
+        fingerprint = "BBBB" if rolling else "AAAA"
+        if rolling:
+            looks.set()
+        version = [{"instanceTemplate": "projects/p/global/instanceTemplates/" + ("t2" if rolling else "t")}]
+        return 200, {
+            "name": "web",
+            "fingerprint": fingerprint,
+            "versions": version,
+            "status": {"isStable": not rolling},
+        }
+
+    def patch(body: Value) -> Answer:
+        nonlocal rolling
+        rolling = True
+        assert body["fingerprint"] == "AAAA"
+        return done()
+
+    server = Scripted({f"POST {GROUPS}": done(), f"GET {GROUPS}/web": group, f"PATCH {GROUPS}/web": patch})
+
+    async def story(driver: Driver) -> None:
+        created = await driver.create(GROUP, "g", GROUP_INPUTS)
+        news = {**GROUP_INPUTS, "versions": [{"instanceTemplate": "projects/p/global/instanceTemplates/t2"}]}
+        update = asyncio.ensure_future(driver.update(GROUP, "g", created, news))
+        await looks.wait()
+        await driver.cancel()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await update
+        assert kept(error)["properties"]["fingerprint"] == "BBBB", "else the next update is refused with 412"
+
+    drive(server, story)
+
+
 def test_a_group_waits_for_the_template_and_the_configuration_to_have_arrived_if_asked_to() -> None:
     def status(**more: Value) -> Answer:
         return 200, {"name": "web", "status": {"isStable": True, **more}}
