@@ -55,6 +55,12 @@ EXPLAINED: Final = {
     "if not services or not stack.services_with_unknown_backends:": (
         "adds 'not applicable' beside a verdict that outranks it"
     ),
+    """f"{unhealthy} lost probe{'s' if unhealthy != 1 else ''} in a row would recreate an instance.\"""": (
+        "a threshold is 1 at least"
+    ),
+    'return f"{ratio:.1f}" if abs(ratio - round(ratio, 1)) <= 1e-9 else f"{ratio:.3f}"': (
+        "no ratio of whole seconds is a billionth away from a tenth"
+    ),
     "return healing.urn is balancing.urn": "both are read from the stack's one index, where a URN is one string",
     'if probe.path <= "/":': "paths begin with a slash, so none sorts before the one that is nothing else",
 }
