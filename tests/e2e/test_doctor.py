@@ -312,13 +312,19 @@ def test_a_new_template_waits_for_somebody_to_roll_it(patient: Patient) -> None:
 
 
 def test_an_instance_hangs(patient: Patient) -> None:
+    # Autohealing slow enough, and the hang long enough, for a busy machine to look in time.
+    check = patient.check("autohealing")
+    before = patient.call("GET", check)
+    patient.call("PATCH", check, {"checkIntervalSec": 10, "unhealthyThreshold": 10})
     victim, start = patient.victim(), patient.last_event()
-    patient.deployment.localcloud("hang", victim, "--seconds", "20")
+    patient.deployment.localcloud("hang", victim, "--seconds", "60")
     patient.wait_for(start, "health.balancer", victim, **{"from": "HEALTHY"})
     found = patient.first()
     assert (found["code"], found["subject"]) == ("instance-silent", victim)
     assert "it gets no traffic" in found["consequence"]
-    assert "autohealing is slower: 25 s of failures until its verdict, the balancer 4 s" in found["evidence"]
+    assert "autohealing is slower: 100 s of failures until its verdict, the balancer 4 s" in found["evidence"]
+    patient.deployment.wait_until_healthy(3)
+    patient.call("PATCH", check, {name: before[name] for name in ("checkIntervalSec", "unhealthyThreshold")})
     patient.mended()
 
 
