@@ -52,6 +52,7 @@ def test_no_parameter_can_be_set_beyond_its_bounds() -> None:
         ((5, 10), (10, 3), 2, "100 s", "unhealthyThreshold 10 at the interval of 10 s would do"),
         # ... beyond it only a longer interval helps, rounded up to what is enough.
         ((5, 10), (5, 3), 2, "100 s", "checkIntervalSec 34 at unhealthyThreshold 3 would do"),
+        ((5, 10), (10, 3), 2.1, "105 s", "checkIntervalSec 35 at unhealthyThreshold 3 would do"),
     ],
 )
 def test_the_advice_is_the_least_that_would_pass(
