@@ -33,7 +33,7 @@ drift: ## fail if the cloud has something else than the stack's state says
 	@$(TOOLCHAIN) drift --stack $(STACK)
 
 doctor: ## say what is wrong with a stack that is up, and the command that mends it
-	@$(TOOLCHAIN) doctor --stack $(STACK) -- $(ARGS)
+	@$(TOOLCHAIN) --stack $(STACK) doctor -- $(ARGS)
 
 url: ## print where the service answers
 	@$(TOOLCHAIN) url --stack $(STACK)
