@@ -61,6 +61,7 @@ EXPLAINED: Final = {
     'return f"{ratio:.1f}" if abs(ratio - round(ratio, 1)) <= 1e-9 else f"{ratio:.3f}"': (
         "no ratio of whole seconds is a billionth away from a tenth"
     ),
+    "secure = check.type >= HTTPS_HEALTH_CHECK": "only two types come here, and the other sorts before it",
     "return healing.urn is balancing.urn": "both are read from the stack's one index, where a URN is one string",
     'if probe.path <= "/":': "paths begin with a slash, so none sorts before the one that is nothing else",
 }
