@@ -121,9 +121,19 @@ def test_a_hanging_instance_loses_its_traffic_but_not_its_life(service: Deployme
             start,
             "traffic leaving it",
         )
-        back = service.wait_for(
+        # The kernel's tables follow the verdict, and the event that tells of them comes last: until the verdict nothing may come back.
+        verdict = service.wait_for(
+            lambda event: (
+                event["kind"] == "health.balancer"
+                and event["subject"] == victim
+                and event["data"]["to"] == "HEALTHY"
+            ),
+            left["seq"],
+            "its recovery",
+        )
+        service.wait_for(
             lambda event: event["kind"] == "balancer.added" and event["subject"] == victim,
-            start,
+            verdict["seq"],
             "traffic coming back",
         )
         service.wait_until_healthy(3)
@@ -131,7 +141,7 @@ def test_a_hanging_instance_loses_its_traffic_but_not_its_life(service: Deployme
     meanwhile = {
         name
         for started, ended, name in load.answers
-        if left["at"] < to_cloud(started) < to_cloud(ended) < back["at"]
+        if left["at"] < to_cloud(started) < to_cloud(ended) < verdict["at"]
     }
     assert meanwhile == before.keys() - {victim}, "the others answer while it is out of the balancer"
     assert {item["name"]: item["id"] for item in service.wait_until_healthy(3)} == before
