@@ -169,7 +169,9 @@ def _frames(connection: socket.socket) -> Iterator[tuple[bytes, bytes]]:
                 if kind == wire.FAILURE:
                     raise SessionError(payload.decode(errors="replace")[:1000])
                 yield kind, payload
-    except (wire.ProtocolError, ConnectionError) as error:
+    except ConnectionResetError:
+        return  # it closed the connection before it had read all it was sent: an end like any other
+    except wire.ProtocolError as error:
         msg = f"the instance broke off: {error}"
         raise SessionError(msg) from None
 

@@ -143,9 +143,12 @@ async def test_socket_is_reached_below_a_very_long_path(cloud: Cloud) -> None:
     assert done.stdout == b"far\n"
 
 
-@pytest.fixture
-def enemy(tmp_path: Path) -> Iterator[list[bytes]]:
-    """An instance that answers whatever is in the list, one piece to each connection."""
+@pytest.fixture(params=["heard", "unheard"])
+def enemy(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[bytes]]:
+    """An instance that answers whatever is in the list, one piece to each connection.
+
+    It has read what it was sent, or closes on it unread, which the kernel tells the other side as a reset.
+    """
     answers: list[bytes] = []
     with session.listen(tmp_path) as listener:
 
@@ -156,7 +159,9 @@ def enemy(tmp_path: Path) -> Iterator[list[bytes]]:
                 except OSError:
                     return
                 with connection:
-                    connection.recv(65536)
+                    heard = connection.recv(65536, 0 if request.param == "heard" else socket.MSG_PEEK)
+                    while request.param == "heard" and not heard.endswith(wire.frame(wire.INPUT)):
+                        heard += connection.recv(65536)
                     connection.sendall(answers.pop(0))
 
         thread = threading.Thread(target=serve)
