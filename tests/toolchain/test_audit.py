@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from toolchain import audit, checks
+from toolchain import accepted_findings, audit, checks
+from toolchain.accepted_findings import AcceptedFinding, AcceptedFindingsError
 from toolchain.checkout import Checkout
 from toolchain.progress import Progress
 
@@ -76,3 +78,78 @@ def test_a_skipped_check_is_said_aloud_and_fails_nothing(monkeypatch: pytest.Mon
     said = io.StringIO()
     assert checks.run(Checkout(Path()), Progress(said)) == 0
     assert said.getvalue() == "SKIPPED known vulnerabilities\nwhy\n"
+
+
+VULNERABLE = {
+    "name": "one",
+    "version": "1",
+    "vulns": [{"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2"]}],
+}
+TODAY = date(2030, 6, 30)
+
+
+def accept(**changes: object) -> AcceptedFinding:
+    fields = {"id": "CVE-1", "package": "One", "reason": "the parser is never given a file", "expires": TODAY}
+    return AcceptedFinding(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_an_accepted_finding_is_no_failure_up_to_its_day(tmp_path: Path) -> None:
+    known = auditor(tmp_path, pyyaml=CANARY, one=VULNERABLE)
+    assert audit.run(known, tmp_path, {}, [accept()], TODAY) == 0
+    assert audit.run(known, tmp_path, {}, [accept(id="PYSEC-1")], TODAY) == 0
+    assert audit.run(known, tmp_path, {}, [accept(package="two")], TODAY) == 1
+
+
+def test_an_expired_acceptance_fails_also_where_the_index_cannot_be_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = [accept(expires=date(2030, 6, 29))]
+    assert audit.run(auditor(tmp_path, pyyaml=CANARY, one=VULNERABLE), tmp_path, {}, late, TODAY) == 1
+    assert "that day has passed" in capsys.readouterr().out
+    assert audit.run(auditor(tmp_path), tmp_path, {}, late, TODAY) == 1
+    told = capsys.readouterr().out
+    assert "NOTHING IS KNOWN" in told
+    assert "that day has passed" in told
+
+
+def test_an_acceptance_that_fits_nothing_has_to_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit.run(auditor(tmp_path, pyyaml=CANARY, one=GOOD), tmp_path, {}, [accept()], TODAY) == 1
+    assert "no locked package has it any more: remove the entry" in capsys.readouterr().out
+
+
+ENTRY = """[[accepted]]
+id = "CVE-1"
+package = "one"
+reason = "the parser is never given a file"
+expires = 2030-06-30
+"""
+
+
+def test_the_list_is_read_and_the_committed_one_is_right(tmp_path: Path) -> None:
+    file = tmp_path / "accepted.toml"
+    file.write_text(ENTRY)
+    assert accepted_findings.read(file) == [accept(package="one")]
+    accepted_findings.read()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("expires = 2030-06-30\n", "", r"lacks \['expires'\]"),
+        ("2030-06-30", "'2030-06-30'", "must be a day"),
+        ("2030-06-30", "2030-06-30T00:00:00", "must be a day"),
+        ("the parser is never given a file", "harmless", "say in a sentence why"),
+        ('package = "one"', 'package = ""', "package = '': must be text"),
+        ('id = "CVE-1"', 'id = "CVE-1"\nowner = "me"', r"unknown \['owner'\]"),
+        ("[[accepted]]", "[[ignored]]", "only \\[\\[accepted\\]\\] entries are known"),
+        ("[[accepted]]", "[[accepted", "accepted.toml: "),
+    ],
+)
+def test_a_list_with_a_mistake_is_refused(tmp_path: Path, before: str, after: str, told: str) -> None:
+    file = tmp_path / "accepted.toml"
+    assert before in ENTRY
+    file.write_text(ENTRY.replace(before, after))
+    with pytest.raises(AcceptedFindingsError, match=told):
+        accepted_findings.read(file)
