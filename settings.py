@@ -235,23 +235,38 @@ class Settings:
         Raises:
             InvalidArgumentError: naming the key, its value, the rule and the fix.
         """
-        found: dict[str, Any] = {name: _provider_setting(values, name) for name in PROVIDER_SETTINGS}
-        hints = {name: hint for name, hint in hints_of(cls).items() if name not in found}
-        bases = section_defaults(_environment_of(values))
+        given: dict[str, Any] = {name: values.get(f"gcp:{name}") for name in PROVIDER_SETTINGS}
+        hints = {name: hint for name, hint in hints_of(cls).items() if name not in given}
         for key, text in sorted(values.items()):
             namespace, _, name = key.partition(":")
             if namespace != NAMESPACE:
                 continue
             if name not in hints:
                 raise unknown_key(key, text, name, list(hints))
-            found[name] = decode(hints[name], _parse(hints[name], text), key, bases.get(name))
+            given[name] = _parse(hints[name], text)
+        return cls.from_values(given)
+
+    @classmethod
+    def from_values(cls, given: Mapping[str, Any]) -> Settings:
+        """Return settings from plain values by field, nested as YAML nests them; Outputs where a field takes them.
+
+        Raises:
+            InvalidArgumentError: naming the key, its value, the rule and the fix.
+        """
+        for name in PROVIDER_SETTINGS:
+            _require_provider_setting(name, given.get(name))
+        hints = hints_of(cls)
+        environment = _decoded_environment(given)
+        bases = section_defaults(environment)
+        found: dict[str, Any] = {}
+        for name, value in sorted(given.items()):
+            if name not in hints:
+                raise unknown_key(_key(name), value, name, list(hints))
+            found[name] = decode(hints[name], value, _key(name), bases.get(name))
         for name in ("service", "startup", "group"):
             if name not in found:
                 raise InvalidArgumentError(
-                    f"{NAMESPACE}:{name}",
-                    None,
-                    "this setting has no default",
-                    f"add {NAMESPACE}:{name} to the stack's file",
+                    _key(name), None, "this setting has no default", f"add {_key(name)} to the stack's file"
                 )
         if "autoscaler" not in found and found["group"].target_size is not None:
             found["autoscaler"] = None
@@ -282,19 +297,22 @@ def section_defaults(environment: EnvironmentName | None) -> dict[str, Any]:
     return own | (vars(ENVIRONMENTS[environment]) if environment else {})
 
 
-def _environment_of(values: Mapping[str, str]) -> EnvironmentName | None:
-    key = f"{NAMESPACE}:environment"
-    found: EnvironmentName | None = decode(EnvironmentName, values[key], key) if key in values else None
+def _decoded_environment(given: Mapping[str, Any]) -> EnvironmentName | None:
+    if "environment" not in given:
+        return None
+    found: EnvironmentName = decode(EnvironmentName, given["environment"], _key("environment"))
     return found
 
 
-def _provider_setting(values: Mapping[str, str], name: str) -> str:
-    value = values.get(f"gcp:{name}")
+def _key(name: str) -> str:
+    return f"{'gcp' if name in PROVIDER_SETTINGS else NAMESPACE}:{name}"
+
+
+def _require_provider_setting(name: str, value: object) -> None:
     if not value:
         raise InvalidArgumentError(
-            f"gcp:{name}", value, "this setting has no default", f"run pulumi config set gcp:{name} VALUE"
+            _key(name), value, "this setting has no default", f"run pulumi config set {_key(name)} VALUE"
         )
-    return value
 
 
 def _parse(annotation: Any, text: str) -> Any:  # noqa: ANN401 - JSON
