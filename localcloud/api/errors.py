@@ -19,6 +19,7 @@ _STATUS = {
     413: "INVALID_ARGUMENT",
     416: "OUT_OF_RANGE",
     429: "RESOURCE_EXHAUSTED",
+    431: "INVALID_ARGUMENT",
     500: "INTERNAL",
     501: "UNIMPLEMENTED",
 }
@@ -118,6 +119,21 @@ def foreign_host(host: str) -> ApiError:
 def foreign_origin(origin: str) -> ApiError:
     """A browser's request that some other site's page made."""
     return ApiError(403, "forbidden", f"Requests from '{origin}' are refused: this API is not for web pages.")
+
+
+def header_refused(name: str, why: str) -> ApiError:
+    """A header that no plain client of this cloud sends."""
+    return ApiError(400, "badRequest", f"Header '{name}' is refused: {why}.")
+
+
+def headers_too_large(limit: int) -> ApiError:
+    """More headers than any client has a use for."""
+    return ApiError(431, "badRequest", f"The request's headers have more than {limit} bytes.")
+
+
+def unsupported_content(kind: str) -> ApiError:
+    """A body that says it is no JSON."""
+    return ApiError(400, "badContent", f"Unsupported content with type: {kind}")
 
 
 def forbidden(message: str) -> ApiError:

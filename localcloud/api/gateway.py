@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from localcloud.api import errors
 from localcloud.api.authorization import authorize
@@ -16,6 +16,7 @@ from localcloud.api.errors import ApiError
 from localcloud.api.fields import compile_mask
 from localcloud.api.permissions import permission_of, resource_of
 from localcloud.api.router import Match, Router
+from localcloud.api.sender import check_sender
 from localcloud.api.storage import errors as storage_errors
 from localcloud.api.storage.plain import plain_location, plain_object
 from localcloud.api.storage.uploads import upload, whole
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Style = Literal["compute", "storage", "rpc"]
+_JSON = "application/json"
 _LARGEST_BODY = 10 * 1024**2
 _STYLES: dict[str, Style] = {"compute": "compute", "storage": "storage"}
 # Path prefix -> the documents behind it. Storage's and IAM's own hosts have the same paths.
@@ -72,11 +74,10 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         style: Style = "compute"
         answer: Answer | None = None
         try:
-            self._check_sender(headers)
+            headers = check_sender(scope["headers"], self._cloud.settings.allowed_hosts)
             host = headers["host"].partition(":")[0]
             segments = tuple(unquote(part) for part in _raw_path(scope).strip("/").split("/"))
             prefix = self._prefix(segments)
@@ -97,19 +98,6 @@ class Gateway:
             internal = ApiError(500, "internalError", "Internal error: see the local cloud's log.")
             answer = _json(internal.body(style), 500)
         await _send(answer, scope, send)
-
-    def _check_sender(self, headers: Mapping[str, str]) -> None:
-        """Refuse what a web page could make a browser send: foreign names (DNS rebinding), foreign origins."""
-        host = headers.get("host", "")
-        name = host.partition(":")[0].lower()
-        allowed = self._cloud.settings.allowed_hosts
-        if name not in allowed and not name.endswith(".storage.googleapis.com"):
-            raise errors.foreign_host(host)
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
-            raise errors.foreign_origin(origin)
-        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-            raise errors.foreign_origin(headers["sec-fetch-site"])
 
     def _prefix(self, segments: tuple[str, ...]) -> tuple[str, ...] | None:
         for length in (2, 3, 1):
@@ -236,6 +224,11 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
 def _validated(call: Call, schema: str, raw: bytes) -> JsonValue:
     if not raw.strip():
         return {}
+    kind = call.headers.get("content-type", _JSON)
+    if (
+        kind.partition(";")[0].strip().lower() != _JSON
+    ):  # what a web page may send without being asked is none of the kinds
+        raise errors.unsupported_content(kind)
     try:
         value = json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

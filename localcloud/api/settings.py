@@ -57,5 +57,5 @@ class ApiSettings:
 
     @cached_property
     def allowed_hosts(self) -> frozenset[str]:
-        """Every name a request may be addressed to."""
-        return self.hosts | GOOGLE_HOSTS
+        """Every name a request may be addressed to; the last stands for every bucket's."""
+        return self.hosts | GOOGLE_HOSTS | {".storage.googleapis.com"}

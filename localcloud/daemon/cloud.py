@@ -94,6 +94,7 @@ async def run(
         stack.push_async_callback(_cancelled, controllers)
         report = CloudReport(store, clock, config, world.problems)
         operator = Starlette(routes=Operator(store, clock, sandboxes, report, stop.set).routes())
+        operator.router.redirect_slashes = False
         app = Starlette(routes=[Mount("/localcloud/v1", OwnerOnly(operator, identities)), Mount("/", api)])
         await stack.enter_async_context(serving(app, listener))
         await stack.enter_async_context(plugin(home, config))

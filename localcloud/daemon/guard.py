@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from localcloud.api.errors import ApiError
+from localcloud.api.sender import check_sender
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,18 +35,17 @@ class OwnerOnly:
             await JSONResponse({"error": {"message": message}}, status)(scope, receive, send)
 
     def _refusal(self, request: Request) -> tuple[int, str] | None:
-        host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
-        if host not in _HOSTS:
-            return (
-                403,
-                f"Host {host!r}: must be 127.0.0.1 or localhost; another name reaches this machine only by a trick",
-            )
-        if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") not in {
-            "none",
-            "same-origin",
-        }:
+        try:
+            headers = check_sender(request.headers.raw, _HOSTS)
+        except ApiError as error:
+            return error.code, error.message
+        if b"%" in request.scope.get(
+            "raw_path", b""
+        ):  # nothing here needs it, and it would be one path said in two ways
+            return 404, f"{request.url.path}: no path here has anything escaped"
+        if "origin" in headers or "referer" in headers:
             return 403, "a web page may not use this API; use the localcloud command"
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        scheme, _, token = headers.get("authorization", "").partition(" ")
         principal = self._identities.whois(token) if scheme.lower() == "bearer" else None
         if principal is None:
             return 401, "no token, or an unknown one; localcloud env prints what clients need"

@@ -1,0 +1,1 @@
+"""Tests of the daemon: what composes the cloud, and who may speak to it."""
