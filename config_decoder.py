@@ -1,5 +1,7 @@
 """Turns plain configuration (what YAML holds) into typed values, strictly: unknown keys, wrong types and nulls are refused.
 
+Other Pulumi languages hand the same over, with outputs of other resources where a field's type takes them.
+
 The shape is the dataclass itself: its fields are the keys, their annotations the types, their defaults the defaults. A union of
 dataclasses is told apart by its keys. A dataclass may explain keys it does not have (`refused`: key -> why, and what instead).
 """
@@ -24,13 +26,15 @@ def decode(annotation: Any, value: Any, path: str, base: Any = None) -> Any:  # 
 
     Args:
         annotation: a dataclass, str, int, float, bool, Literal, tuple[X, ...], Mapping[str, X], or a union of these.
-        value: what JSON or YAML holds.
+        value: what JSON or YAML holds; an Output where the annotation takes one.
         path: what to call the value in errors ("mig-nlb:group.zones").
         base: a dataclass value whose fields stand where `value` says nothing.
 
     Raises:
         InvalidArgumentError: naming the path, the value, the rule and the fix.
     """
+    if isinstance(value, pulumi.Output):
+        return _decode_output(annotation, value, path)
     origin = get_origin(annotation)
     if dataclasses.is_dataclass(annotation):
         return _decode_dataclass(annotation, value, path, base)
@@ -53,6 +57,15 @@ def decode(annotation: Any, value: Any, path: str, base: Any = None) -> Any:  # 
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _decode_mapping(get_args(annotation)[1], value, path)
     return _decode_scalar(annotation, value, path)
+
+
+def _decode_output(annotation: Any, value: pulumi.Output[Any], path: str) -> pulumi.Output[Any]:  # noqa: ANN401 - as decode
+    if any(get_origin(part) is pulumi.Output for part in parts_of(annotation)):
+        return value
+    raise InvalidArgumentError(
+        path, "[output]", "it decides what is made, so it has to be known before anything is, and no secret",
+        "give the value itself; keep a secret in Secret Manager and have the start-up script fetch it",
+    )  # fmt: skip
 
 
 def _decode_scalar(annotation: Any, value: Any, path: str) -> Any:  # noqa: ANN401 - as decode
@@ -148,7 +161,10 @@ def _decode_dataclass(record: Any, value: Any, path: str, base: Any) -> Any:  # 
         if key not in fields:
             raise unknown_key(f"{path}.{key}", value[key], key, list(fields))
     hints = hints_of(record)
-    given = {key: decode(hints[key], item, f"{path}.{key}") for key, item in value.items()}
+    given = {
+        key: decode(hints[key], item, f"{path}.{key}", _section_default(fields[key]))
+        for key, item in value.items()
+    }
     missing = [
         name for name, field in fields.items() if required(field) and name not in given and base is None
     ]
@@ -165,6 +181,11 @@ def unknown_key(path: str, value: object, key: str, known: list[str]) -> Invalid
     return InvalidArgumentError(
         path, value, "an unknown key, which nothing would read", f"{hint} {', '.join(sorted(known))}"
     )
+
+
+def _section_default(field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401 - as decode
+    """Return the section whose fields stand where a value for this field says nothing, if it has one of its own."""
+    return field.default if dataclasses.is_dataclass(field.default) else None
 
 
 def required(field: dataclasses.Field[Any]) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
+import pulumi
 from pulumi.runtime import config as pulumi_config
 
 from components.balancing import Balancing
@@ -38,8 +39,6 @@ from environments import ENVIRONMENTS, EnvironmentName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pulumi
 
 NAMESPACE = "mig-nlb"
 PROVIDER_SETTINGS = ("project", "region")  # fields of `Settings` that are keys of `gcp:`, not ours
@@ -103,11 +102,11 @@ class Settings:
     autoscaler: ScalingPolicy | None = field(default_factory=ScalingPolicy)
     load_balancer: Balancing = field(default_factory=Balancing)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
-    address: str | None = None
+    address: pulumi.Input[str] | None = None
     autohealing_check: HealthProbe = AUTOHEALING_DEFAULT
-    autohealing_check_id: str | None = None
+    autohealing_check_id: pulumi.Input[str] | None = None
     balancer_check: HealthProbe = BALANCER_DEFAULT
-    balancer_check_id: str | None = None
+    balancer_check_id: pulumi.Input[str] | None = None
     health_check_min_ratio: float = DEFAULT_MIN_RATIO
     health_check_guard: Literal["on", "off"] = "on"
 

@@ -14,7 +14,14 @@ from components.scaling_policy import ScalingPolicy
 
 @dataclass(frozen=True, kw_only=True)
 class AutoscalerArgs:
-    """The group manager's id, the policy, and where the group is: `zone` for a zonal one."""
+    """What the autoscaler is made from.
+
+    Attributes:
+        region: where the group is.
+        target: id of the group manager.
+        policy: limits and signals.
+        zone: where a zonal group is.
+    """
 
     region: str
     target: pulumi.Input[str]

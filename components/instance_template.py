@@ -6,7 +6,7 @@ waits for the bindings and the firewall rules, so that no instance boots before 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class InstanceTemplateArgs:
         subnetwork: id of the subnetwork instances stand in.
         service_account: e-mail of the instances' identity.
         startup_metadata: the metadata that has the start-up script run, digest included.
-        wait_for: what must exist before an instance boots.
+        wait_for: what must exist before an instance boots: resources, or what follows from them, for instance their ids.
         ipv6: give instances an external IPv6 address beside their IPv4 one, for frontends over IPv6.
         region: where a regional template is kept, which does not depend on other regions; a global one unless said.
     """
@@ -37,7 +37,7 @@ class InstanceTemplateArgs:
     subnetwork: pulumi.Input[str]
     service_account: pulumi.Input[str]
     startup_metadata: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    wait_for: Sequence[pulumi.Resource] = ()
+    wait_for: tuple[pulumi.Resource | pulumi.Input[str], ...] = ()
     region: str | None = None
     ipv6: bool = False
 
@@ -89,7 +89,7 @@ class InstanceTemplate(pulumi.ComponentResource):
             "service_account": {"email": args.service_account, "scopes": list(machine.scopes)},
             **machine.resource_arguments(),
         }
-        child = pulumi.ResourceOptions(parent=self, depends_on=list(args.wait_for))
+        child = pulumi.ResourceOptions(parent=self, depends_on=_dependencies(args.wait_for))
         if args.region is not None:
             self.self_link_unique = gcp.compute.RegionInstanceTemplate(
                 f"{name}-template", region=args.region, **common, opts=child
@@ -107,3 +107,20 @@ class InstanceTemplate(pulumi.ComponentResource):
             family=image.family, project=image.project, opts=pulumi.InvokeOutputOptions(parent=self)
         )
         return found.self_link
+
+
+def _dependencies(
+    wait_for: tuple[pulumi.Resource | pulumi.Input[str], ...],
+) -> list[pulumi.Input[pulumi.Resource]]:
+    resources: list[pulumi.Input[pulumi.Resource]] = []
+    values: list[pulumi.Input[str]] = []
+    for item in wait_for:
+        if isinstance(item, pulumi.Resource):
+            resources.append(item)
+        else:
+            values.append(item)
+    if values:
+        # An output knows what resources it follows from, and that is all that is wanted of it: there is no resource in it.
+        follows: pulumi.Output[Any] = pulumi.Output.all(*values).apply(lambda _: None)
+        resources.append(follows)
+    return resources

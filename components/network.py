@@ -8,9 +8,8 @@ peering, VPN and routes: a user who has those has a network to point this at.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -20,6 +19,9 @@ from components.health_check_pair import HealthCheckPair
 from components.invalid_argument import InvalidArgumentError
 from components.prober_ranges import ALL_PROBERS, PASSTHROUGH_PROBERS_IPV6
 from components.resource_name import require_resource_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +121,7 @@ class NetworkArgs:
     region: str
     vpc: NewVpc | ExistingVpc
     health_checks: HealthCheckPair
-    frontends: Sequence[Frontend]
+    frontends: tuple[Frontend, ...]
     firewall: FirewallPolicy
     service_account: pulumi.Input[str]
 

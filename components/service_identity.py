@@ -54,10 +54,12 @@ class ExistingServiceAccount:
         email: its e-mail address.
     """
 
-    email: str
+    email: pulumi.Input[str]
 
     def __post_init__(self) -> None:
         """Refuse what is no e-mail address, and the project's default identity."""
+        if not isinstance(self.email, str):
+            return  # of a resource that is not there yet
         if not _EMAIL.fullmatch(self.email):
             raise InvalidArgumentError(
                 "email",
@@ -118,9 +120,9 @@ class ServiceIdentity(pulumi.ComponentResource):
         parent = pulumi.ResourceOptions(parent=self)
         if isinstance(args.account, ExistingServiceAccount):
             self.email = pulumi.Output.from_input(args.account.email)
-            self.member = pulumi.Output.from_input(f"serviceAccount:{args.account.email}")
-            account_name = pulumi.Output.from_input(
-                f"projects/{args.project}/serviceAccounts/{args.account.email}"
+            self.member = pulumi.Output.concat("serviceAccount:", args.account.email)
+            account_name = pulumi.Output.concat(
+                f"projects/{args.project}/serviceAccounts/", args.account.email
             )
         else:
             account = gcp.serviceaccount.Account(

@@ -118,7 +118,12 @@ class InlineScript:
 
 @dataclass(frozen=True, kw_only=True)
 class StartupScriptArgs:
-    """The script, and the region a new bucket is made in unless it says otherwise."""
+    """What the script is made from.
+
+    Attributes:
+        source: files to upload, a gs:// URL, or text.
+        region: where a new bucket is made unless the files say otherwise.
+    """
 
     source: ScriptFiles | ScriptUrl | InlineScript
     region: str
