@@ -9,9 +9,10 @@ from starlette.routing import Mount
 
 from localcloud.api.cloud import Cloud
 from localcloud.api.compute import table as compute
+from localcloud.api.further_permissions import guarded
 from localcloud.api.gateway import Gateway
-from localcloud.api.iam import projects, service_accounts, services
-from localcloud.api.monitoring import alert_policies, dashboards, notification_channels
+from localcloud.api.iam import keys, projects, service_accounts, services
+from localcloud.api.monitoring import alert_policies, dashboards, notification_channels, time_series
 from localcloud.api.operations import Operations
 from localcloud.api.secretmanager import secrets, versions
 from localcloud.api.storage import buckets, objects, policy_methods, uploads
@@ -61,9 +62,9 @@ def handlers() -> dict[str, Handler]:
     """Return every served method's handler, by method id."""
     table = compute.handlers()
     modules = (
-        *(buckets, objects, policy_methods, service_accounts, projects, services),
-        *(secrets, versions, alert_policies, notification_channels, dashboards),
+        *(buckets, objects, policy_methods, service_accounts, keys, projects, services),
+        *(secrets, versions, alert_policies, notification_channels, dashboards, time_series),
     )
     for module in modules:
         table |= module.handlers()
-    return table
+    return {method: guarded(method, handler) for method, handler in table.items()}

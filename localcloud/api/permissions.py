@@ -27,6 +27,12 @@ _COMPUTE_VERBS = {
     "abandonInstances": "update",
     "applyUpdatesToInstances": "update",
     "setNamedPorts": "update",
+    "listPerInstanceConfigs": "get",
+    "updatePerInstanceConfigs": "update",
+    "patchPerInstanceConfigs": "update",
+    "deletePerInstanceConfigs": "update",
+    "getRouterStatus": "get",
+    "getNatMappingInfo": "get",
 }
 _STORAGE_VERBS = {"insert": "create", "patch": "update"}
 _IAM_VERBS = {"patch": "update"}
@@ -50,6 +56,7 @@ def permission_of(method_id: str) -> str | None:
     if service == "storage":
         return f"storage.{resource}.{_STORAGE_VERBS.get(verb, verb)}"
     if service == "iam":
+        resource = "serviceAccountKeys" if resource == "keys" else resource
         return f"iam.{resource}.{_IAM_VERBS.get(verb, verb)}"
     if service == "cloudresourcemanager":
         return f"resourcemanager.{resource}.{verb}"

@@ -25,7 +25,7 @@ DATA = Path(__file__).parent / "data"
 
 # Discovery document -> the resources whose methods keep their parameters and schemas; None keeps all of them.
 _COMPUTE = frozenset({
-    "addresses", "autoscalers", "firewalls", "forwardingRules", "globalOperations", "healthChecks", "images",
+    "addresses", "autoscalers", "backendServices", "firewalls", "forwardingRules", "globalOperations", "healthChecks", "images",
     "instanceGroupManagers", "instanceGroups", "instanceTemplates", "instances", "machineTypes", "networks", "projects",
     "regionAutoscalers", "regionBackendServices", "regionHealthChecks", "regionInstanceGroupManagers", "regionInstanceGroups",
     "regionInstanceTemplates", "regionOperations", "regions", "routers", "subnetworks", "zoneOperations", "zones",
@@ -34,12 +34,14 @@ KEPT: dict[str, frozenset[str] | None] = {
     "compute.v1": _COMPUTE,
     "compute.beta": _COMPUTE,
     "storage.v1": frozenset({"buckets", "objects", "anywhereCaches"}),
-    "iam.v1": frozenset({"projects.serviceAccounts"}),
+    "iam.v1": frozenset({"projects.serviceAccounts", "projects.serviceAccounts.keys"}),
     "cloudresourcemanager.v1": frozenset({"projects"}),
     "serviceusage.v1": frozenset({"services", "operations"}),
     "secretmanager.v1": frozenset({"projects.secrets", "projects.secrets.versions"}),
     "monitoring.v1": frozenset({"projects.dashboards"}),
-    "monitoring.v3": frozenset({"projects.alertPolicies", "projects.notificationChannels"}),
+    "monitoring.v3": frozenset(
+        {"projects.alertPolicies", "projects.notificationChannels", "projects.timeSeries"}
+    ),
 }
 # Described as output only, yet part of requests.
 _SENT_ALL_THE_SAME = frozenset({"InstanceGroupManager.namedPorts"})

@@ -20,7 +20,11 @@ class BackendServiceMethods(CollectionMethods):
 
     def handlers(self) -> dict[str, Any]:
         """Return the handlers by method id."""
-        return super().handlers() | {f"compute.{self.collection.resource}.getHealth": self.get_health}
+        return super().handlers() | {
+            f"compute.{self.collection.resource}.getHealth": self.get_health,
+            # Of all services, though those of regions are the only ones here: what `gcloud` lists them by.
+            "compute.backendServices.aggregatedList": self.aggregated_list,
+        }
 
     def get_health(self, call: Call) -> Result:
         """Return the verdicts on one group's instances, as far as anything is known of them."""

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.compute.draft import Draft, pruned
+from localcloud.api.compute.group_members import is_member, member_names, named, refuse_deleting, rendered
 from localcloud.api.compute.listing import paged
-from localcloud.api.compute.methods import CollectionMethods, Collections, commit, repeated, stamp
+from localcloud.api.compute.methods import CollectionMethods, Collections, commit, once, stamp
+from localcloud.api.compute.per_instance_configs import add as add_config
 from localcloud.api.compute.references import find
 from localcloud.api.compute.requests import ask
-from localcloud.api.links import last, link, parse
+from localcloud.api.links import link, parse
 from localcloud.api.operations import Until
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from localcloud.api.call import Call, Handler, Result
     from localcloud.api.compute.collection import Collection
+    from localcloud.api.compute.draft import Draft
     from localcloud.store import Document
 
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_MOST = 1000  # instances in one call
 _ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")
 
 
@@ -36,26 +37,26 @@ class GroupMethods(CollectionMethods):
     def handlers(self) -> dict[str, Handler]:
         """Return the handlers by method id."""
         prefix = f"compute.{self.collection.resource}"
+        verbs: dict[str, Handler] = {
+            "delete": self.delete,
+            "resize": self.resize,
+            "setInstanceTemplate": self.set_instance_template,
+            "createInstances": self.create_instances,
+            "recreateInstances": self.recreate_instances,
+            "deleteInstances": self.delete_instances,
+            "abandonInstances": self.abandon_instances,
+            "applyUpdatesToInstances": self.apply_updates,
+        }
         return super().handlers() | {
-            f"{prefix}.delete": self.delete,
-            f"{prefix}.resize": self.resize,
-            f"{prefix}.setInstanceTemplate": self.set_instance_template,
             f"{prefix}.listManagedInstances": self.list_managed_instances,
             f"{prefix}.listErrors": self.list_errors,
-            f"{prefix}.createInstances": self.create_instances,
-            f"{prefix}.recreateInstances": self.recreate_instances,
-            f"{prefix}.deleteInstances": self.delete_instances,
-            f"{prefix}.abandonInstances": self.abandon_instances,
-            f"{prefix}.applyUpdatesToInstances": self.apply_updates,
+            **{f"{prefix}.{name}": once(handler) for name, handler in verbs.items()},
         }
 
     def delete(self, call: Call) -> Result:
         """Say that the group is to go; its operation is done when the controllers have removed its instances and it."""
-        repeat = repeated(call)
-        if repeat is not None:
-            return repeat
         draft = self.existing(call)
-        self._refuse_deleting(draft)
+        refuse_deleting(draft)
         self.refuse_if_used(call.cloud, draft.relname)
         mark = f"control/deleting/{draft.relname}"
         draft.writes[mark] = {"requestedAt": call.cloud.clock.now()}
@@ -66,11 +67,8 @@ class GroupMethods(CollectionMethods):
 
     def resize(self, call: Call) -> Result:
         """Set the target size, unless an autoscaler does."""
-        repeat = repeated(call)
-        if repeat is not None:
-            return repeat
         draft = self.existing(call)
-        self._refuse_deleting(draft)
+        refuse_deleting(draft)
         autoscaler = _autoscaler(draft)
         if autoscaler is not None and autoscaler[1]["autoscalingPolicy"].get("mode", "ON") != "OFF":
             kind = "regional managed instance groups" if self._regional else "managed instance groups"
@@ -87,7 +85,7 @@ class GroupMethods(CollectionMethods):
     def set_instance_template(self, call: Call) -> Result:
         """Make this template the group's only version; instances follow as the update policy says."""
         draft = self.existing(call)
-        self._refuse_deleting(draft)
+        refuse_deleting(draft)
         given = call.body.get("instanceTemplate")
         if not given:
             raise errors.required("resource.instanceTemplate")
@@ -103,10 +101,8 @@ class GroupMethods(CollectionMethods):
     def list_managed_instances(self, call: Call) -> Result:
         """Return the group's instances with what is being done to each."""
         draft = self.existing(call)
-        policies = draft.document.get("autoHealingPolicies") or [{}]
-        check = policies[0].get("healthCheck", "")
         records = call.cloud.store.scan(f"control/managed/{draft.relname}/")
-        members = [_managed(call, record, check) for _, record in records]
+        members = [rendered(draft, record) for _, record in records]
         if draft.document.get("listManagedInstancesResults") != "PAGINATED":
             return {"managedInstances": members} if members else {}
         page, token = paged(call, members)
@@ -123,7 +119,7 @@ class GroupMethods(CollectionMethods):
     def create_instances(self, call: Call) -> Result:
         """Make instances of these names; the group becomes larger by them."""
         draft = self.existing(call)
-        self._refuse_deleting(draft)
+        refuse_deleting(draft)
         given = call.body.get("instances")
         if not given:
             raise errors.required("instances")
@@ -134,13 +130,11 @@ class GroupMethods(CollectionMethods):
                 raise errors.invalid(
                     f"instances[{index}].name", name, f"Must be a match of regex '{_NAME.pattern}'"
                 )
-            if name in names or call.cloud.store.get(f"control/managed/{draft.relname}/{name}") is not None:
+            if name in names or is_member(draft, name):
                 rule = f"An instance of this name is in {draft.relname} already."
                 raise errors.invalid(f"instances[{index}].name", name, rule)
-            if set(entry) - {"name"}:
-                field = min(set(entry) - {"name"})
-                rule = "Stateful configuration is not served by the local cloud: leave it out."
-                raise errors.invalid(f"instances[{index}].{field}", entry[field], rule)
+            if entry.get("preservedState"):
+                add_config(draft, name, entry["preservedState"], f"instances[{index}]")
             names.append(name)
         ask(draft, "createInstances", {"instances": names})
         return commit(call, draft, "createInstances")
@@ -168,10 +162,8 @@ class GroupMethods(CollectionMethods):
         everyone = call.body.get("allInstances", False)
         if everyone:
             draft = self.existing(call)
-            self._refuse_deleting(draft)
-            names = [
-                record["name"] for _, record in call.cloud.store.scan(f"control/managed/{draft.relname}/")
-            ]
+            refuse_deleting(draft)
+            names = member_names(draft)
         else:
             draft, names = self._members_named(call)
         minimal = call.body.get("minimalAction", "NONE")
@@ -184,33 +176,13 @@ class GroupMethods(CollectionMethods):
 
     def change(self, call: Call, kind: str, apply: Callable[[dict[str, Any]], dict[str, Any]]) -> Result:
         """Change a group, unless it is on its way out."""
-        self._refuse_deleting(self.existing(call))
+        refuse_deleting(self.existing(call))
         return super().change(call, kind, apply)
-
-    def _refuse_deleting(self, draft: Draft) -> None:
-        if draft.cloud.store.get(f"control/deleting/{draft.relname}") is not None:
-            raise errors.not_ready(draft.relname)
 
     def _members_named(self, call: Call) -> tuple[Draft, list[str]]:
         draft = self.existing(call)
-        self._refuse_deleting(draft)
-        given = call.body.get("instances")
-        if not given:
-            raise errors.required("instances")
-        if len(given) > _MOST:
-            raise errors.invalid(
-                "instances", f"{len(given)} instances", f"At most {_MOST} can be named in one call."
-            )
-        names = []
-        for index, reference in enumerate(given):
-            name = last(reference)
-            record = call.cloud.store.get(f"control/managed/{draft.relname}/{name}")
-            if record is None:
-                rule = f"The instance is not a member of {draft.relname}."
-                raise errors.invalid(f"instances[{index}]", reference, rule)
-            if name not in names:
-                names.append(name)
-        return draft, names
+        refuse_deleting(draft)
+        return draft, named(draft, call.body.get("instances"))
 
 
 def _autoscaler(draft: Draft) -> tuple[str, Document] | None:
@@ -219,30 +191,3 @@ def _autoscaler(draft: Draft) -> tuple[str, Document] | None:
         if document["target"] == link(draft.relname):
             return key, document
     return None
-
-
-def _managed(call: Call, record: Document, check: str) -> dict[str, Any]:
-    """Render a controllers' record as Google lists it; `id` and `instanceStatus` are missing while there is no instance."""
-    key: str = record["instance"]
-    instance = call.cloud.store.get(key)
-    version = record.get("version") or {}
-    template = version.get("instanceTemplate", "")
-    entry: dict[str, Any] = {
-        "instance": link(key.removeprefix("compute/")),
-        "name": record["name"],
-        "currentAction": record["currentAction"],
-        "targetStatus": record.get("targetStatus"),
-        "version": {
-            "name": version.get("name") or None,
-            "instanceTemplate": link(template) if template.startswith("projects/") else template,
-        },
-        "lastAttempt": record.get("lastAttempt"),
-    }
-    if instance is not None:
-        entry["id"] = instance["id"]
-        entry["instanceStatus"] = instance["status"]
-        health = record.get("health")
-        if health and check:
-            entry["instanceHealth"] = [{"healthCheck": check, "detailedHealthState": health}]
-    result: dict[str, Any] = pruned(entry)
-    return result

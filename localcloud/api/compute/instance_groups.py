@@ -10,8 +10,8 @@ from localcloud.api.compute.instance_group_managers import (
     INSTANCE_GROUP_MANAGERS,
     REGION_INSTANCE_GROUP_MANAGERS,
 )
-from localcloud.api.compute.listing import listed
-from localcloud.api.compute.methods import commit, location_of, stamp
+from localcloud.api.compute.listing import aggregated_of, listed
+from localcloud.api.compute.methods import commit, location_of, once, stamp
 from localcloud.api.compute.references import find
 from localcloud.api.links import link
 
@@ -36,7 +36,8 @@ class InstanceGroupMethods:
             f"{prefix}.get": self.get,
             f"{prefix}.list": self.list,
             f"{prefix}.listInstances": self.list_instances,
-            f"{prefix}.setNamedPorts": self.set_named_ports,
+            f"{prefix}.setNamedPorts": once(self.set_named_ports),
+            f"{prefix}.aggregatedList": _everywhere,  # of zonal ones only is there such a method, and it lists all
         }
 
     def get(self, call: Call) -> Result:
@@ -104,6 +105,16 @@ class InstanceGroupMethods:
         if relname is None or document is None:
             raise errors.not_found(wanted.replace("/instanceGroupManagers/", "/instanceGroups/"))
         return relname, document
+
+
+def _everywhere(call: Call) -> Result:
+    """Return the groups of all zones and regions, by location."""
+    found = []
+    for key, manager in call.cloud.store.scan(f"compute/projects/{call.path['project']}/"):
+        parts = key.split("/")
+        if parts[-2] == "instanceGroupManagers":
+            found.append(("/".join(parts[3:5]), _group(call, key.removeprefix("compute/"), manager)))
+    return aggregated_of(call, found, "instanceGroups", "compute#instanceGroupAggregatedList")
 
 
 def _group(call: Call, manager_relname: str, manager: Document) -> dict[str, Any]:

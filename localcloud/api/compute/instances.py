@@ -9,7 +9,7 @@ from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.draft import Draft, fingerprint
 from localcloud.api.compute.instance_templates import check_metadata
-from localcloud.api.compute.methods import CollectionMethods, commit, repeated
+from localcloud.api.compute.methods import CollectionMethods, commit, once
 from localcloud.api.compute.requests import ask
 from localcloud.api.links import link
 from localcloud.api.operations import Until
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
 
 _KEPT = 1024 * 1024  # bytes of serial output that can be read back
+GUEST_ATTRIBUTES = (
+    "guest/attributes/"  # + instance id -> {namespace: {key: value}}: the metadata server's records
+)
 
 INSTANCES = Collection(
     resource="instances",
@@ -45,18 +48,17 @@ class InstanceMethods(CollectionMethods):
             f"compute.instances.{name}": table[f"compute.instances.{name}"] for name in served
         }
         own |= {
-            f"compute.instances.{verb}": self._asked(verb) for verb in ("delete", "reset", "stop", "start")
+            f"compute.instances.{verb}": once(self._asked(verb))
+            for verb in ("delete", "reset", "stop", "start")
         }
         own["compute.instances.getSerialPortOutput"] = self.serial_port_output
-        own["compute.instances.setMetadata"] = self.set_metadata
-        own["compute.instances.setLabels"] = self.set_labels
+        own["compute.instances.getGuestAttributes"] = self.guest_attributes
+        own["compute.instances.setMetadata"] = once(self.set_metadata)
+        own["compute.instances.setLabels"] = once(self.set_labels)
         return own
 
     def _asked(self, verb: str) -> Handler:
         def handler(call: Call) -> Result:
-            repeat = repeated(call)
-            if repeat is not None:
-                return repeat
             draft = self.existing(call)
             request = Until(ask(draft, verb))
             return commit(call, draft, verb, until=(request, _done(draft, verb)))
@@ -107,6 +109,29 @@ class InstanceMethods(CollectionMethods):
             "start": str(start),
             "next": str(max(start, len(output))),
         }
+
+    def guest_attributes(self, call: Call) -> Result:
+        """Return what the instance told of itself; `variableKey` asks for one value, `queryPath` for a namespace or one of its keys."""
+        draft = self.existing(call)
+        spaces = call.cloud.store.get(GUEST_ATTRIBUTES + draft.document["id"]) or {}
+        wanted = call.query.get("variableKey") or call.query.get("queryPath") or ""
+        namespace, _, key = wanted.partition("/")
+        items = [
+            {"namespace": space, "key": name, "value": value}
+            for space, values in sorted(spaces.items())
+            for name, value in sorted(values.items())
+            if namespace in ("", space) and key in ("", name)
+        ]
+        if not items or (call.query.get("variableKey") and not key):
+            message = f"The resource '{wanted}' of type 'Guest Attribute' was not found."
+            raise errors.ApiError(404, "notFound", message)
+        answer: dict[str, Any] = {
+            "kind": "compute#guestAttributes",
+            "selfLink": link(f"{draft.relname}/getGuestAttributes"),
+        }
+        if call.query.get("variableKey"):
+            return {**answer, "variableKey": wanted, "variableValue": items[0]["value"]}
+        return {**answer, "queryPath": wanted, "queryValue": {"items": items}}
 
 
 def _done(draft: Draft, verb: str) -> Until:

@@ -11,7 +11,7 @@ from localcloud.api.compute.versions import for_version
 from localcloud.api.links import link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from localcloud.api.call import Call
     from localcloud.store import Document
@@ -48,10 +48,7 @@ def paged(call: Call, documents: Iterable[Document]) -> tuple[list[Document], st
     elif order != "name":
         raise errors.invalid("orderBy", order, "Must be 'name' or 'creationTimestamp desc'.")
     start = _offset(query.get("pageToken"))
-    limit = query.get("maxResults")
-    if limit is not None and not 0 <= limit <= _PAGE:
-        raise errors.invalid("maxResults", str(limit), f"Values must be within the range: [0, {_PAGE}]")
-    end = start + (limit or _PAGE)
+    end = start + _limit(call)
     token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(chosen) else ""
     return chosen[start:end], token
 
@@ -70,26 +67,31 @@ def _offset(token: str | None) -> int:
 
 def aggregated(call: Call, segment: str, kind: str, schema: str) -> dict[str, Any]:
     """Return a project's resources by location; a location without any carries Google's warning."""
-    project = call.path["project"]
-    found: list[Mapping[str, Any]] = []
-    for key, stored in call.cloud.store.scan(f"compute/projects/{project}/"):
+    found: list[tuple[str, Document]] = []
+    for key, stored in call.cloud.store.scan(f"compute/projects/{call.path['project']}/"):
         parts = key.split("/")
         if parts[-2] == segment:
-            document = for_version(stored, schema, call.method.api.version)
-            found.append({"name": document["name"], "scope": "/".join(parts[3:-2]), "document": document})
+            found.append(("/".join(parts[3:-2]), for_version(stored, schema, call.method.api.version)))
+    return aggregated_of(call, found, segment, kind)
+
+
+def aggregated_of(
+    call: Call, found: Iterable[tuple[str, Document]], segment: str, kind: str
+) -> dict[str, Any]:
+    """Return documents by their location (``global``, ``regions/R``, ``zones/Z``), a page of them as the query asks."""
     page, token = _paged_members(call, found)
     scopes = ["global", *(f"regions/{name}" for name in call.cloud.settings.regions)]
     scopes += [f"zones/{name}" for name in call.cloud.settings.zones]
     by_scope: dict[str, list[Document]] = {}
-    for member in page:
-        by_scope.setdefault(member["scope"], []).append(member["document"])
+    for scope, document in page:
+        by_scope.setdefault(scope, []).append(document)
     items: dict[str, Any] = {}
     for scope in scopes:
         if scope in by_scope:
             items[scope] = {segment: by_scope[scope]}
         elif not call.query.get("returnPartialSuccess"):
             items[scope] = {"warning": _nothing_here(scope)}
-    self_link = link(f"projects/{project}/aggregated/{segment}")
+    self_link = link(f"projects/{call.path['project']}/aggregated/{segment}")
     result: dict[str, Any] = {
         "kind": kind,
         "id": self_link.partition("/v1/")[2],
@@ -101,13 +103,22 @@ def aggregated(call: Call, segment: str, kind: str, schema: str) -> dict[str, An
     return result
 
 
-def _paged_members(call: Call, found: list[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], str]:
+def _paged_members(
+    call: Call, found: Iterable[tuple[str, Document]]
+) -> tuple[list[tuple[str, Document]], str]:
     matches = compile_filter(call.query["filter"]) if call.query.get("filter") else None
-    chosen = [member for member in found if matches is None or matches(member["document"])]
+    chosen = [member for member in found if matches is None or matches(member[1])]
     start = _offset(call.query.get("pageToken"))
-    end = start + (call.query.get("maxResults") or _PAGE)
+    end = start + _limit(call)
     token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(chosen) else ""
     return chosen[start:end], token
+
+
+def _limit(call: Call) -> int:
+    limit = call.query.get("maxResults")
+    if limit is not None and not 0 <= limit <= _PAGE:
+        raise errors.invalid("maxResults", str(limit), f"Values must be within the range: [0, {_PAGE}]")
+    return limit or _PAGE
 
 
 def _nothing_here(scope: str) -> dict[str, Any]:

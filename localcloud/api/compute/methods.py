@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
@@ -255,6 +255,16 @@ def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) 
             until=until,
             request_id=call.query.get("requestId", ""),
         )
+
+
+def once(handler: Handler) -> Handler:
+    """Return a handler that answers a repeated requestId with the operation of the first request."""
+
+    def wrapped(call: Call) -> Result | Awaitable[Result]:
+        repeat = repeated(call)
+        return handler(call) if repeat is None else repeat
+
+    return wrapped
 
 
 def repeated(call: Call) -> Document | None:

@@ -13,6 +13,7 @@ from localcloud.api.compute.firewalls import FIREWALLS
 from localcloud.api.compute.forwarding_rules import FORWARDING_RULES
 from localcloud.api.compute.group_methods import GroupMethods
 from localcloud.api.compute.health_checks import HEALTH_CHECKS, REGION_HEALTH_CHECKS
+from localcloud.api.compute.held_permissions import asked
 from localcloud.api.compute.instance_group_managers import (
     INSTANCE_GROUP_MANAGERS,
     REGION_INSTANCE_GROUP_MANAGERS,
@@ -22,6 +23,8 @@ from localcloud.api.compute.instance_templates import INSTANCE_TEMPLATES, REGION
 from localcloud.api.compute.instances import INSTANCES, InstanceMethods
 from localcloud.api.compute.methods import CollectionMethods
 from localcloud.api.compute.networks import NETWORKS
+from localcloud.api.compute.per_instance_configs import PerInstanceConfigMethods
+from localcloud.api.compute.router_status import RouterMethods
 from localcloud.api.compute.routers import ROUTERS
 from localcloud.api.compute.subnetworks import SUBNETWORKS
 
@@ -31,9 +34,16 @@ if TYPE_CHECKING:
 
 _PLAIN = (
     ADDRESSES, AUTOSCALERS, FIREWALLS, FORWARDING_RULES, HEALTH_CHECKS, INSTANCE_TEMPLATES, NETWORKS, REGION_AUTOSCALERS,
-    REGION_HEALTH_CHECKS, REGION_INSTANCE_TEMPLATES, ROUTERS, SUBNETWORKS,
+    REGION_HEALTH_CHECKS, REGION_INSTANCE_TEMPLATES, SUBNETWORKS,
 )  # fmt: skip
-_ALL = (*_PLAIN, INSTANCES, INSTANCE_GROUP_MANAGERS, REGION_INSTANCE_GROUP_MANAGERS, REGION_BACKEND_SERVICES)
+_ALL = (
+    *_PLAIN,
+    ROUTERS,
+    INSTANCES,
+    INSTANCE_GROUP_MANAGERS,
+    REGION_INSTANCE_GROUP_MANAGERS,
+    REGION_BACKEND_SERVICES,
+)
 COLLECTIONS: dict[tuple[str, str], Collection] = {
     (collection.scope, collection.segment): collection for collection in _ALL
 }
@@ -46,8 +56,13 @@ def handlers() -> dict[str, Handler]:
         table |= CollectionMethods(collection, COLLECTIONS).handlers()
     for collection in (INSTANCE_GROUP_MANAGERS, REGION_INSTANCE_GROUP_MANAGERS):
         table |= GroupMethods(collection, COLLECTIONS).handlers()
+        table |= PerInstanceConfigMethods(collection, COLLECTIONS).handlers()
     table |= BackendServiceMethods(REGION_BACKEND_SERVICES, COLLECTIONS).handlers()
     table |= InstanceMethods(INSTANCES, COLLECTIONS).handlers()
+    table |= RouterMethods(ROUTERS, COLLECTIONS).handlers()
+    for collection in _ALL:
+        verb = f"compute.{collection.resource}.testIamPermissions"
+        table[verb] = asked(CollectionMethods(collection, COLLECTIONS))
     table |= InstanceGroupMethods("instanceGroups", "zones").handlers()
     table |= InstanceGroupMethods("regionInstanceGroups", "regions").handlers()
     return table | catalog.handlers() | projects.handlers() | operation_methods.handlers()

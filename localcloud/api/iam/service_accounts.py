@@ -1,4 +1,4 @@
-"""Service accounts and their policies. Keys are refused: instances get tokens, people have theirs."""
+"""Service accounts and their policies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def _email(call: Call) -> str:
     return given
 
 
-def _existing(call: Call) -> Document:
+def existing(call: Call) -> Document:
+    """Return the account that the path means; 404 if there is none."""
     found = call.cloud.store.get(key(call.cloud.settings.project, _email(call)))
     if found is None or "/" in _email(call):
         raise ApiError(404, "notFound", "Unknown service account")
@@ -92,7 +93,7 @@ def _write(call: Call, old: Document, changes: Mapping[str, Any]) -> Document:
 
 
 def _patch(call: Call) -> Result:
-    old = _existing(call)
+    old = existing(call)
     given = call.body.get("serviceAccount") or {}
     mask = [_camel(name) for name in str(call.body.get("updateMask") or "").split(",") if name]
     if not mask:
@@ -113,7 +114,7 @@ def _camel(name: str) -> str:
 
 
 def _update(call: Call) -> Result:
-    old = _existing(call)
+    old = existing(call)
     given = call.body.get("etag")
     if given and given != old["etag"]:
         raise policies.concurrent_change()
@@ -122,14 +123,14 @@ def _update(call: Call) -> Result:
 
 def _switch(*, disabled: bool) -> Handler:
     def handler(call: Call) -> Result:
-        _write(call, _existing(call), {"disabled": disabled or None})
+        _write(call, existing(call), {"disabled": disabled or None})
         return {}
 
     return handler
 
 
 def _delete(call: Call) -> Result:
-    account = _existing(call)
+    account = existing(call)
     place = key(call.cloud.settings.project, account["email"])
     gone = f"serviceAccount:{account['email']}"
     with call.cloud.store.transaction() as tx:
@@ -159,18 +160,18 @@ def _without(binding: Mapping[str, Any], member: str, unique_id: str) -> Mapping
 
 
 def _get_policy(call: Call) -> Result:
-    account = _existing(call)
+    account = existing(call)
     return policies.read(call.cloud, f"{key(call.cloud.settings.project, account['email'])}/iam")
 
 
 def _set_policy(call: Call) -> Result:
-    account = _existing(call)
+    account = existing(call)
     place = f"{key(call.cloud.settings.project, account['email'])}/iam"
     return policies.replace(call, place, call.body.get("policy", {}), conflict=policies.concurrent_change())
 
 
 def _test(call: Call) -> Result:
-    _existing(call)
+    existing(call)
     resource = resource_of(call)
     wanted = call.body.get("permissions", [])
     held = [name for name in wanted if allowed(call.cloud, call.principal, name, resource)]
@@ -182,7 +183,7 @@ def handlers() -> dict[str, Handler]:
     prefix = "iam.projects.serviceAccounts"
     return {
         f"{prefix}.create": _create,
-        f"{prefix}.get": _existing,
+        f"{prefix}.get": existing,
         f"{prefix}.list": _list,
         f"{prefix}.patch": _patch,
         f"{prefix}.update": _update,

@@ -18,6 +18,7 @@ SERVED = {
     "serviceusage.googleapis.com": "Service Usage API",
     "storage.googleapis.com": "Cloud Storage API",
 }
+_DONE = "operations/noop.DONE_OPERATION"
 
 
 def _service(call: Call, name: str) -> dict[str, Any]:
@@ -56,9 +57,13 @@ def _get(call: Call) -> Result:
 def _name(call: Call) -> str:
     name = list(call.path.values())[2]
     if name not in SERVED:
-        message = f"Service '{name}' is not served by the local cloud; it has {', '.join(SERVED)}."
-        raise ApiError(403, "forbidden", message)
+        raise _not_served(name)
     return name
+
+
+def _not_served(name: str) -> ApiError:
+    message = f"Service '{name}' is not served by the local cloud; it has {', '.join(SERVED)}."
+    return ApiError(403, "forbidden", message)
 
 
 def _enable(call: Call) -> Result:
@@ -71,8 +76,7 @@ def _batch_enable(call: Call) -> Result:
     names = call.body.get("serviceIds", [])
     for name in names:
         if name not in SERVED:
-            message = f"Service '{name}' is not served by the local cloud; it has {', '.join(SERVED)}."
-            raise ApiError(403, "forbidden", message)
+            raise _not_served(name)
     return _enabled(call, names)
 
 
@@ -86,7 +90,33 @@ def _enabled(call: Call, names: list[str]) -> Result:
             "@type": f"{kind}BatchEnableServicesResponse",
             "services": [_service(call, name) for name in names],
         }
-    return {"name": "operations/noop.DONE_OPERATION", "done": True, "response": response}
+    return {"name": _DONE, "done": True, "response": response}
+
+
+def _disable(call: Call) -> Result:
+    _check_project(call)
+    name = _name(call)
+    message = f"Service '{name}' cannot be disabled: what the local cloud serves is always on."
+    raise ApiError(400, "failedPrecondition", message, status="FAILED_PRECONDITION")
+
+
+def _batch_get(call: Call) -> Result:
+    _check_project(call)
+    found = []
+    for full in call.query.get("names") or []:
+        name = full.rpartition("/")[2]
+        if name not in SERVED:
+            raise _not_served(name)
+        found.append(_service(call, name))
+    return {"services": found} if found else {}
+
+
+def _operation(call: Call) -> Result:
+    """Enabling what is always on is over at once: there is one operation, and it is done."""
+    name = next(iter(call.path.values()))
+    if name != _DONE.partition("/")[2]:
+        raise ApiError(404, "notFound", f"Operation {name} was not found.")
+    return {"name": _DONE, "done": True}
 
 
 def handlers() -> dict[str, Handler]:
@@ -94,6 +124,9 @@ def handlers() -> dict[str, Handler]:
     return {
         "serviceusage.services.list": _list,
         "serviceusage.services.get": _get,
+        "serviceusage.services.batchGet": _batch_get,
+        "serviceusage.services.disable": _disable,
+        "serviceusage.operations.get": _operation,
         "serviceusage.services.enable": _enable,
         "serviceusage.services.batchEnable": _batch_enable,
     }

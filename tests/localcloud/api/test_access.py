@@ -233,7 +233,9 @@ def test_service_accounts_live_and_die_as_googles(cloud: Api) -> None:
     assert binding["members"] == [f"deleted:serviceAccount:{EMAIL}?uid={account['uniqueId']}"]
     cloud.post("/v1/projects/p/serviceAccounts", {"accountId": "web-sa"})
     assert fetch(cloud).status_code == 403, "an account made anew inherits nothing"
-    assert cloud.refused("POST", f"{path}/keys", {})[0] == 501
+    assert cloud.refused("POST", f"{path}/keys", {})[:2] == (400, "FAILED_PRECONDITION")
+    assert cloud.get(f"{path}/keys") == {}
+    assert cloud.refused("GET", f"{path}/keys/abc")[0] == 404
 
 
 def test_services_that_are_served_are_enabled(api: Api) -> None:
