@@ -33,12 +33,13 @@ class Resource:
     """What a permission is needed on.
 
     `policies` are the store keys of its own policy and those it inherits; `name` is its full name, as conditions see it;
-    `words` how messages call it: "Google Cloud Storage object".
+    `words` how messages call it: "Google Cloud Storage object"; `modified_roles` those whose bindings the request changes.
     """
 
     policies: Sequence[str]
     name: str
     words: str
+    modified_roles: frozenset[str] = frozenset()
 
 
 def allowed(cloud: Cloud, principal: Principal | None, permission: str, resource: Resource) -> bool:
@@ -75,7 +76,9 @@ def _by_project_role(cloud: Cloud, members: set[str], groups: Iterable[str]) -> 
 
 def _condition_holds(cloud: Cloud, binding: Document, resource: Resource) -> bool:
     condition = binding.get("condition")
-    return condition is None or conditions.holds(condition["expression"], resource.name, cloud.clock.now())
+    return condition is None or conditions.holds(
+        condition["expression"], resource.name, cloud.clock.now(), resource.modified_roles
+    )
 
 
 def project_policy(cloud: Cloud) -> str:

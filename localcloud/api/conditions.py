@@ -12,16 +12,24 @@ if TYPE_CHECKING:
 _STRING = r"""(?:"([^"\\]*)"|'([^'\\]*)')"""
 _NAME = re.compile(rf"resource\.name\.(startsWith|endsWith)\({_STRING}\)")
 _EQUAL = re.compile(rf"resource\.(name|type|service)\s*(==|!=)\s*{_STRING}")
+_GRANTS = re.compile(
+    rf"api\.getAttribute\('iam\.googleapis\.com/modifiedGrantsByRole', \[\]\)\.hasOnly\(\[({_STRING}(?:,\s*{_STRING})*)\]\)"
+)
 _TIME = re.compile(rf"request\.time\s*(<=|>=|<|>)\s*timestamp\({_STRING}\)")
 
 
-def holds(expression: str, resource_name: str, now: float) -> bool:
-    """Evaluate a condition: comparisons of resource.name, .type, .service and request.time, joined by ``&&`` or by ``||``."""
+def holds(
+    expression: str, resource_name: str, now: float, modified_roles: frozenset[str] = frozenset()
+) -> bool:
+    """Evaluate a condition: comparisons of resource.name, .type, .service and request.time, joined by ``&&`` or by ``||``.
+
+    `modified_roles` are those whose bindings a request for setIamPolicy changes, for ``modifiedGrantsByRole``; other requests have none.
+    """
     parts = re.split(r"\s*(&&|\|\|)\s*", expression.strip())
     joints = set(parts[1::2])
     if len(joints) > 1:
         return False
-    checks = [_check(part.strip(), resource_name, now) for part in parts[::2]]
+    checks = [_check(part.strip(), resource_name, now, modified_roles) for part in parts[::2]]
     if any(check is None for check in checks):
         return False
     return any(checks) if joints == {"||"} else all(checks)
@@ -31,11 +39,13 @@ def understood(expression: str) -> bool:
     """Tell whether `holds` can evaluate a condition."""
     parts = re.split(r"\s*(&&|\|\|)\s*", expression.strip())
     return len(set(parts[1::2])) <= 1 and all(
-        _check(part.strip(), "", 0.0) is not None for part in parts[::2]
+        _check(part.strip(), "", 0.0, frozenset()) is not None for part in parts[::2]
     )
 
 
-def _check(term: str, resource_name: str, now: float) -> bool | None:
+def _check(term: str, resource_name: str, now: float, modified_roles: frozenset[str]) -> bool | None:
+    if (found := _GRANTS.fullmatch(term)) is not None:
+        return modified_roles <= {one or other for one, other in re.findall(_STRING, found[1])}
     if (found := _NAME.fullmatch(term)) is not None:
         text = found[2] or found[3] or ""
         return resource_name.startswith(text) if found[1] == "startsWith" else resource_name.endswith(text)

@@ -17,8 +17,9 @@ _COMPUTE_VERBS = {
     "aggregatedList": "list",
     "listManagedInstances": "get",
     "listErrors": "get",
-    "listInstances": "list",
+    "listInstances": "get",
     "getHealth": "get",
+    "createInstances": "update",
     "wait": "get",
     "resize": "update",
     "setInstanceTemplate": "update",
@@ -34,9 +35,18 @@ _COMPUTE_VERBS = {
     "getRouterStatus": "get",
     "getNatMappingInfo": "get",
 }
+# Regional variants whose permissions are their own; those of every other type are the global or zonal type's.
+_REGIONAL = frozenset({"regions", "regionOperations", "regionBackendServices", "regionHealthChecks"})
+# The types that have a permission for labels alone; elsewhere it is the one for updates.
+_LABELLED = frozenset({"addresses", "forwardingRules", "images", "instances"})
 _STORAGE_VERBS = {"insert": "create", "patch": "update"}
 _IAM_VERBS = {"patch": "update"}
-_ADD_VERSION = "secretmanager.projects.secrets.addVersion"
+_OTHERWISE = {
+    "iam.projects.serviceAccounts.keys.upload": "iam.serviceAccountKeys.create",
+    "secretmanager.projects.secrets.addVersion": "secretmanager.versions.add",
+    "serviceusage.services.batchEnable": "serviceusage.services.enable",
+    "serviceusage.services.batchGet": "serviceusage.services.get",
+}
 # Asking what one may do needs no permission itself.
 _FREE = "testIamPermissions"
 
@@ -48,10 +58,14 @@ def permission_of(method_id: str) -> str | None:
     path, _, verb = rest.rpartition(".")
     if verb == _FREE:
         return None
+    if method_id in _OTHERWISE:
+        return _OTHERWISE[method_id]
     resource = path.rpartition(".")[2]
     if service == "compute":
-        if resource.startswith("region") and resource not in {"regions", "regionOperations"}:
+        if resource.startswith("region") and resource not in _REGIONAL:
             resource = resource[6].lower() + resource[7:]
+        if verb == "setLabels" and resource not in _LABELLED:
+            verb = "update"
         return f"compute.{resource}.{_COMPUTE_VERBS.get(verb, verb)}"
     if service == "storage":
         return f"storage.{resource}.{_STORAGE_VERBS.get(verb, verb)}"
@@ -60,8 +74,6 @@ def permission_of(method_id: str) -> str | None:
         return f"iam.{resource}.{_IAM_VERBS.get(verb, verb)}"
     if service == "cloudresourcemanager":
         return f"resourcemanager.{resource}.{verb}"
-    if method_id == _ADD_VERSION:
-        return "secretmanager.versions.add"
     return f"{service}.{resource}.{_IAM_VERBS.get(verb, verb)}"
 
 
