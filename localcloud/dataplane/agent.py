@@ -1,8 +1,8 @@
 """The agent: a fork server inside the world. `python -m localcloud.dataplane.agent HOLDER DESCRIPTOR`, started by the daemon.
 
 It keeps no state. Each request on its control socket brings one end of a socket pair and names what to fork to serve it: a worker
-(rules, machines), the prober, or the door. It ends when the daemon's end of the control socket closes; of what it forked only
-the door and the machines stay.
+(rules, machines), the prober, the door, or the delayer. It ends when the daemon's end of the control socket closes; of what it forked only
+the door, the delayer and the machines stay.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import door, prober, wire, worker
+from localcloud.dataplane import delayer, door, prober, wire, worker
 from localcloud.dataplane.namespaces import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER, enter
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ ROLES: dict[str, Callable[[socket.socket], None]] = {
     "worker": worker.serve,
     "prober": prober.serve,
     "door": door.serve,
+    "delayer": delayer.serve,
 }
 
 

@@ -142,6 +142,11 @@ class Worker:
             if kind in item and item[kind]["table"] == table
         )
 
+    async def nft_tables(self, family: str) -> frozenset[str]:
+        """Return the names of the router's tables of a family."""
+        answer, _ = await self.call({"do": "nft_show", "arguments": ["list", "tables", family]})
+        return frozenset(item["table"]["name"] for item in answer["result"] if "table" in item)
+
     def close(self) -> None:
         """Let the worker go."""
         if self._channel is not None:

@@ -72,6 +72,11 @@ def ip_batch(lines: Iterable[str]) -> None:
         run_tool(["ip", "-batch", "-"], text + "\n")
 
 
+def load_rules(script: str) -> None:
+    """Have nft load a script as one transaction."""
+    run_tool(["nft", "-f", "-"], script)
+
+
 def settings(values: dict[str, str]) -> None:
     """Write these below /proc/sys; a missing one means the kernel lacks the feature it is about (IPv6), and is skipped."""
     for name, value in values.items():

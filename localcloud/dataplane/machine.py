@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import FORWARDED, LOOPBACK, bridge_name, link_name, mac_address
-from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES, ip_batch, run_tool, settings
+from localcloud.dataplane.kernel import (
+    COMMON_SETTINGS,
+    LOOPBACK_LINES,
+    ip_batch,
+    load_rules,
+    run_tool,
+    settings,
+)
 from localcloud.dataplane.namespaces import (
     CLONE_NEWNET,
     default_signals,
@@ -97,6 +104,8 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     if not sock.recv(1):
         os._exit(1)  # the worker could not make the link and has said so
     _configure(message["address"], message["gateway"])
+    for _, inside in message["faults"]:
+        load_rules(inside)
     listeners = _listeners(message["listeners"], message["address"])
     # the host's /proc tells us our number there: the world keeps the host's mounts
     host_pid = int(Path("/proc/self").readlink().name)
@@ -195,6 +204,21 @@ def _wire_up(message: dict[str, Any], pid: int) -> None:
 
 
 def _in_namespace(pid: int) -> int:
+    for router, _ in message["faults"]:
+        load_rules(router)
+
+
+def set_faults(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
+    """Load scripts about a machine's faults, pairs for the router and for its namespace; no machine (pid 0) has none."""
+    for router, inside in message["scripts"]:
+        load_rules(router)
+        if message["pid"]:
+            here = _in_namespace(message["pid"])
+            try:
+                load_rules(inside)
+            finally:
+                _back(here)
+    return {}, []
     here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         enter(pid, {"net": CLONE_NEWNET})

@@ -42,8 +42,13 @@ class MachineNamespaces:
         prefix_length: int,
         command: Command,
         listeners: Sequence[tuple[str, int]],
+        *,
+        faults: Sequence[tuple[str, str]] = (),
     ) -> Spawned:
-        """Start the command in a namespace of its own. Raises WorldError with the step that failed."""
+        """Start the command in a namespace of its own, with these faults from the first packet on (scripts: router's, machine's).
+
+        Raises WorldError with the step that failed.
+        """
         if not 0 < prefix_length <= 32:
             msg = f"{interface.instance}: prefix length {prefix_length} must be within 1 and 32"
             raise WorldError(msg)
@@ -60,6 +65,7 @@ class MachineNamespaces:
             "env": dict(command.env),
             "fds": {str(number): index for index, number in enumerate(numbers)},
         }
+            "faults": [list(each) for each in faults],
         try:
             answer, received = await self._worker.call(request, [command.fds[number] for number in numbers])
         except wire.HelperError as error:
@@ -69,7 +75,8 @@ class MachineNamespaces:
             msg = f"{interface.instance}: {error}"
             raise WorldError(msg) from error
         self._records.mkdir(exist_ok=True)
-        self._record(interface.instance).write_text(json.dumps({"netns": answer["netns"]}), encoding="utf-8")
+        record = {"instance": interface.instance, "netns": answer["netns"], "pid": answer["pid"]}
+        self._record(interface.instance).write_text(json.dumps(record), encoding="utf-8")
         return Spawned(
             pid=answer["pid"], listeners=tuple(socket.socket(fileno=descriptor) for descriptor in received)
         )
@@ -97,6 +104,23 @@ class MachineNamespaces:
         self._record(instance).unlink(missing_ok=True)
 
     def _record(self, instance: str) -> Path:
+    def pid_of(self, instance: str) -> int | None:
+        """Return the process of a living machine, whoever started it; None if there is none."""
+        try:
+            record = json.loads(self._record(instance).read_text(encoding="utf-8"))
+            pid = int(record["pid"])
+        except (OSError, ValueError, KeyError):
+            return None
+        return pid if namespace_inode(pid, "net") == record["netns"] else None
+
+    def names(self) -> set[str]:
+        """Return the instances that have or had a machine here, whoever started it."""
+        found = set()
+        for file in self._records.glob("*.json"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                found.add(str(json.loads(file.read_text(encoding="utf-8"))["instance"]))
+        return found
+
         return self._records / f"{link_name(instance)}.json"
 
     def _recorded(self, instance: str) -> int | None:

@@ -15,7 +15,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import machine, wire
-from localcloud.dataplane.kernel import KernelRefusedError, ip_batch, run_tool, settings
+from localcloud.dataplane.kernel import KernelRefusedError, ip_batch, load_rules, run_tool, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def _ip_show(message: wire.Message, _: list[int]) -> Answer:
 
 
 def _nft(message: wire.Message, _: list[int]) -> Answer:
-    run_tool(["nft", "-f", "-"], message["script"])
+    load_rules(message["script"])
     return {}, []
 
 
@@ -62,6 +62,7 @@ HANDLERS: dict[str, Callable[[Any, list[int]], Answer]] = {
     "spawn": machine.spawn,
     "listen": machine.listen,
     "local_addresses": machine.set_local_addresses,
+    "faults": machine.set_faults,
 }
 
 

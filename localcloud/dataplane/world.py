@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane import holding, maglev
 from localcloud.dataplane.doorkeeper import Doorkeeper
+from localcloud.dataplane.faulting import Faulting
 from localcloud.dataplane.helpers import Agent, Worker
 from localcloud.dataplane.machines import MachineNamespaces
 from localcloud.dataplane.probing import Probing
@@ -45,6 +47,7 @@ class World:
         self._doorkeeper = Doorkeeper(home, self._agent, self._router)
         self._probing = Probing(self._agent, clock)
         self._machines = MachineNamespaces(home, self._machines_worker)
+        self._faulting = Faulting(home, self._agent, self._machines_worker, self._machines, clock)
         self._plans = asyncio.Lock()
 
     @classmethod
@@ -84,8 +87,8 @@ class World:
         return self._holder.pid
 
     def problems(self) -> Mapping[str, str]:
-        """Return what cannot be served as planned, by forwarding rule: ports this user may not listen on, all-ports rules."""
-        return dict(self._doorkeeper.problems)
+        """Return what cannot be as planned, by forwarding rule (ports this user may not listen on, all-ports rules) or fault."""
+        return {**self._doorkeeper.problems, **self._faulting.problems}
 
     async def close(self) -> None:
         """Leave the world as it is, for the next `open`. Probing ceases until then."""
@@ -96,6 +99,7 @@ class World:
         self._agent.close()
         if self._lock >= 0:
             os.close(self._lock)
+        self._faulting.close()
             self._lock = -1
 
     async def stop(self) -> None:
@@ -107,6 +111,7 @@ class World:
         await self.close()
 
     async def spawn(
+        self._faulting.close()
         self,
         interface: NetworkInterface,
         gateway: str,
@@ -115,7 +120,12 @@ class World:
         listeners: Sequence[tuple[str, int]],
     ) -> Spawned:
         """See `MachineHost.spawn`."""
-        return await self._machines.spawn(interface, gateway, prefix_length, command, listeners)
+        scripts = self._faulting.scripts(interface.instance)
+        spawned = await self._machines.spawn(
+            interface, gateway, prefix_length, command, listeners, faults=scripts
+        )
+        await self._faulting.made(interface.instance)
+        return spawned
 
     async def listen(self, pid: int, listeners: Sequence[tuple[str, int]]) -> tuple[socket.socket, ...]:
         """See `MachineHost.listen`."""
@@ -132,7 +142,9 @@ class World:
     async def apply_network(self, plan: NetworkPlan) -> None:
         """See `Fabric.apply_network`."""
         async with self._plans:
-            await self._router.apply_network(plan)
+            await self._router.apply_network(replace(plan, faults=()))
+            await self._faulting.apply(plan.faults)
+        await self._faulting.removed(instance)
 
     async def apply_balancer(self, plan: BalancerPlan) -> None:
         """See `Fabric.apply_balancer`; what this machine does not allow is in `problems`."""
@@ -147,6 +159,7 @@ class World:
 
 def _clear(home: Home) -> None:
     """Remove the records of a world that has ended."""
-    (home.run / "door.sock").unlink(missing_ok=True)
+    for name in ("door.sock", "delayer.sock"):
+        (home.run / name).unlink(missing_ok=True)
     (home.run / "holder.json").unlink(missing_ok=True)
     shutil.rmtree(home.run / "machines", ignore_errors=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from localcloud.plans.fault import LinkFault
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subnetwork:
@@ -59,3 +61,4 @@ class NetworkPlan:
     subnetworks: tuple[Subnetwork, ...] = ()
     interfaces: tuple[NetworkInterface, ...] = ()
     firewall: tuple[FirewallRule, ...] = ()
+    faults: tuple[LinkFault, ...] = ()

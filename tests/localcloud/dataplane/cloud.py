@@ -22,7 +22,9 @@ from localcloud.plans.world import Command, Spawned
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from localcloud.plans.fault import LinkFault
 
 NETWORK = "projects/local/global/networks/default"
 SUBNETWORK = Subnetwork(
@@ -52,6 +54,7 @@ class Cloud:
         self.interfaces: dict[str, NetworkInterface] = {}
         self.machines: dict[str, Spawned] = {}
         self.firewall: tuple[FirewallRule, ...] = (OPEN,)
+        self.faults: tuple[LinkFault, ...] = ()
         self.clients: list[Client] = []
         self.results: asyncio.Queue[ProbeResult] = asyncio.Queue()
 
@@ -69,9 +72,46 @@ class Cloud:
         self.firewall = firewall or self.firewall
         await self.world.apply_network(
             NetworkPlan(
-                subnetworks=(SUBNETWORK,), interfaces=tuple(self.interfaces.values()), firewall=self.firewall
+                subnetworks=(SUBNETWORK,),
+                interfaces=tuple(self.interfaces.values()),
+                firewall=self.firewall,
+                faults=self.faults,
             )
         )
+
+    async def break_links(self, *faults: LinkFault) -> None:
+        """Put exactly these faults into force."""
+        self.faults = faults
+        await self.apply_network()
+        assert self.world.problems() == {}
+
+    async def begin(
+        self,
+        name: str,
+        program: str,
+        fds: dict[int, int],
+        *arguments: str,
+        listeners: Sequence[tuple[str, int]] = (),
+    ) -> Spawned:
+        """Start a Python program as a machine of this name, with these descriptors."""
+        interface = self.interfaces.get(name) or self.interface(name)
+        await self.apply_network()
+        command = Command(argv=(PYTHON, "-c", program, *arguments), env={"PATH": "/usr/bin:/bin"}, fds=fds)
+        return await self.world.spawn(interface, SUBNETWORK.gateway, 20, command, listeners)
+
+    async def execute(
+        self, name: str, program: str, *arguments: str, listeners: Sequence[tuple[str, int]] = ()
+    ) -> str:
+        """Run a Python program as a machine of this name, and return what it prints."""
+        told, told_there = os.pipe()
+        spawned = await self.begin(name, program, {1: told_there, 2: 2}, *arguments, listeners=listeners)
+        os.close(told_there)
+        with os.fdopen(told) as stream:
+            printed = await asyncio.to_thread(stream.read)
+        for listener in spawned.listeners:
+            listener.close()
+        await self.world.remove(name, spawned.pid)
+        return printed
 
     async def start(self, *names: str) -> None:
         """Start machines that answer on port 8080, with the forwarding rule's address on them; return when they listen."""
@@ -214,5 +254,5 @@ async def running_cloud(speed: float = CLOUD_SPEED) -> AsyncIterator[Cloud]:
         yield cloud
     finally:
         await cloud.hang_up()
-        await world.stop()
+        await cloud.world.stop()
         await asyncio.to_thread(shutil.rmtree, folder)

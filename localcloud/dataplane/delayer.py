@@ -1,0 +1,253 @@
+"""The delayer: holds packets of links that a fault makes slow. A process of the world's, there only while such a fault is.
+
+Unprivileged namespaces have no netem, so nftables hands the packets to a tap, and they are sent on from here, from the device they
+were leaving by. It outlives the daemon, which finds it again by its control socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import heapq
+import ipaddress
+import itertools
+import os
+import random
+import select
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.dataplane import wire
+from localcloud.dataplane.faults import HELD
+from localcloud.dataplane.kernel import ip_batch
+from localcloud.dataplane.namespaces import CLONE_NEWNET, enter, setns
+
+_TUNSETIFF = 0x400454CA
+_TAP = 0x0002 | 0x1000  # IFF_TAP | IFF_NO_PI
+_SO_MARK = 36
+_FRAME = 1 << 16
+_READS = 64
+_QUEUE = 10_000  # frames that may wait in a tap to be read
+_IPV4 = b"\x08\x00"
+_REMEMBERED = 10_000
+
+
+@dataclass
+class _Rule:
+    """What befalls packets of these peers. Times are real seconds; `at` is where a packet has the peer's address (offset in bytes)."""
+
+    networks: list[tuple[int, int]]
+    at: int
+    delay: float
+    jitter: float
+    rng: random.Random
+    slow: bool
+    port: int
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> _Rule:
+        networks = [ipaddress.IPv4Network(each) for each in fields["peers"]]
+        return cls(
+            networks=[(int(each.netmask), int(each.network_address)) for each in networks],
+            at=26 if fields["field"] == "saddr" else 30,
+            delay=fields["delay"],
+            jitter=fields["jitter"],
+            rng=random.Random(fields["seed"]),  # noqa: S311 - to be repeatable is its purpose
+            slow=fields["slow"],
+            port=fields["port"],
+        )
+
+    def holds(self, frame: bytes) -> bool:
+        """Return whether this frame is one that has to wait."""
+        (address,) = struct.unpack_from("!I", frame, self.at)
+        if not any(address & mask == network for mask, network in self.networks):
+            return False
+        return not self.slow or _answer(frame, self.port)
+
+    def time(self) -> float:
+        """Return how long the next one waits."""
+        return max(0.0, self.delay + self.rng.uniform(-self.jitter, self.jitter))
+
+
+def _answer(frame: bytes, port: int) -> bool:
+    """Return whether a frame carries bytes of a TCP service, not only the connection's own business."""
+    header = 14 + (frame[14] & 15) * 4
+    if frame[23] != socket.IPPROTO_TCP or len(frame) < header + 20:
+        return False
+    (source,) = struct.unpack_from("!H", frame, header)
+    (total,) = struct.unpack_from("!H", frame, 16)
+    return port in {0, source} and total > header - 14 + (frame[header + 12] >> 4) * 4
+
+
+class _Link:
+    """One device whose packets are held: a tap they come from, and a socket they go on by.
+
+    `life`: of the machine whose device it is (a pidfd, now the link's to close). Once that is over the link has to go: what is open
+    here would keep the machine's namespace alive, and a dead machine's kernel answering.
+    """
+
+    def __init__(self, pid: int, device: str, tap: str, life: int | None) -> None:
+        self.pid, self.life = pid, life
+        here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if pid:
+                enter(pid, {"net": CLONE_NEWNET})
+            self.tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(self.tap, _TUNSETIFF, struct.pack("16sH22x", tap.encode(), _TAP))
+                ip_batch([f"link set {tap} txqueuelen {_QUEUE} up"])
+                self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+                self.out.setblocking(False)
+                self.out.setsockopt(socket.SOL_SOCKET, _SO_MARK, HELD)
+                self.out.bind((device, 0))
+            except BaseException:
+                os.close(self.tap)
+                raise
+        finally:
+            setns(here, CLONE_NEWNET)
+            os.close(here)
+        self.rules: list[_Rule] = []
+        self.latest: dict[bytes, float] = {}  # by flow, when its last packet goes on: nothing overtakes
+
+    def due(self, frame: bytes, now: float) -> float:
+        """Return when this frame goes on."""
+        if frame[12:14] != _IPV4 or len(frame) < 38:
+            return now
+        wait = sum(rule.time() for rule in self.rules if rule.holds(frame))
+        flow = frame[23:24] + frame[26:38]  # protocol, addresses and (without IP options) ports
+        when = max(now + wait, self.latest.get(flow, 0.0))
+        if len(self.latest) > _REMEMBERED:
+            self.latest = {key: time for key, time in self.latest.items() if time > now}
+        self.latest[flow] = when
+        return when
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame on; like any packet it may be lost."""
+        with contextlib.suppress(OSError):
+            self.out.send(frame)
+
+    def close(self) -> None:
+        """Give up the tap, which ends with it, and the socket."""
+        os.close(self.tap)
+        self.out.close()
+        if self.life is not None:
+            os.close(self.life)
+
+
+class Delayer:
+    """Links, what waits, and the daemon's connections, in one poller."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._poller = select.epoll()
+        self._poller.register(control, select.EPOLLIN)
+        self._daemons: dict[int, tuple[socket.socket, wire.Assembler]] = {}
+        self._links: dict[str, _Link] = {}
+        self._by_tap: dict[int, _Link] = {}
+        self._by_life: dict[int, _Link] = {}
+        self._waiting: list[tuple[float, int, _Link, bytes]] = []
+        self._order = itertools.count()
+        self._greeted = False
+
+    def run(self) -> None:
+        """Serve until no link is left and no daemon is connected."""
+        while True:
+            wait = max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else -1
+            for descriptor, _ in self._poller.poll(wait):
+                if descriptor in self._by_tap:
+                    self._read(self._by_tap[descriptor])
+                elif descriptor in self._by_life:
+                    self._forget(self._by_life[descriptor])
+                elif descriptor == self._control.fileno():
+                    daemon, _ = self._control.accept()
+                    self._daemons[daemon.fileno()] = (daemon, wire.Assembler())
+                    self._poller.register(daemon, select.EPOLLIN)
+                    self._greeted = True
+                elif descriptor in self._daemons:
+                    self._serve(descriptor)
+            if not self._daemons and not self._links and self._greeted:
+                return
+            now = time.monotonic()
+            while self._waiting and self._waiting[0][0] <= now:
+                _, _, link, frame = heapq.heappop(self._waiting)
+                link.send(frame)
+
+    def _read(self, link: _Link) -> None:
+        for _ in range(_READS):
+            try:
+                frame = os.read(link.tap, _FRAME)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._forget(link)  # its namespace is gone, and the tap with it
+                return
+            heapq.heappush(self._waiting, (link.due(frame, time.monotonic()), next(self._order), link, frame))
+
+    def _forget(self, link: _Link) -> None:
+        self._poller.unregister(link.tap)
+        del self._by_tap[link.tap]
+        if link.life is not None:
+            self._poller.unregister(link.life)
+            del self._by_life[link.life]
+        self._links = {name: each for name, each in self._links.items() if each is not link}
+        self._waiting = [each for each in self._waiting if each[2] is not link]
+        heapq.heapify(self._waiting)
+        link.close()
+
+    def _serve(self, descriptor: int) -> None:
+        daemon, assembler = self._daemons[descriptor]
+        try:
+            alive = assembler.receive(daemon)
+            while (item := assembler.pop()) is not None:
+                wire.send(daemon, self._request(*item))
+        except OSError:
+            alive = False
+        if not alive:
+            del self._daemons[descriptor]
+            daemon.close()
+
+    def _request(self, message: wire.Message, descriptors: list[int]) -> dict[str, Any]:
+        """Make one link's rules what the message says; none end the link."""
+        life = descriptors[0] if descriptors else None
+        try:
+            if "link" in message:
+                self._change(message, life)
+        except (OSError, RuntimeError) as error:
+            return {"error": str(error)}
+        return {"links": sorted(self._links)}
+
+    def _change(self, message: wire.Message, life: int | None) -> None:
+        name = message["link"]
+        link = self._links.get(name)
+        if link is not None and (message["pid"] != link.pid or not message["rules"]):
+            self._forget(link)
+            link = None
+        if link is None and message["rules"]:
+            link = _Link(message["pid"], message["device"], message["tap"], life)
+            self._links[name] = self._by_tap[link.tap] = link
+            self._poller.register(link.tap, select.EPOLLIN)
+            if life is not None:
+                self._by_life[life] = link
+                self._poller.register(life, select.EPOLLIN)
+        elif life is not None:
+            os.close(life)
+        if link is not None:
+            link.rules = [_Rule.parse(each) for each in message["rules"]]
+
+
+def serve(connection: socket.socket) -> None:
+    """Take the control socket from the daemon, and hold packets."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assembler = wire.Assembler()
+    while (item := assembler.pop()) is None:
+        if not assembler.receive(connection):
+            return
+    _, (control,) = item
+    delayer = Delayer(socket.socket(fileno=control))
+    wire.send(connection, {})
+    connection.close()
+    delayer.run()
