@@ -201,9 +201,6 @@ def _wire_up(message: dict[str, Any], pid: int) -> None:
             f"neighbour replace {address} lladdr {mac_address(address)} dev {bridge} nud permanent",
         ]
     )
-
-
-def _in_namespace(pid: int) -> int:
     for router, _ in message["faults"]:
         load_rules(router)
 
@@ -219,6 +216,9 @@ def set_faults(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, lis
             finally:
                 _back(here)
     return {}, []
+
+
+def _in_namespace(pid: int) -> int:
     here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         enter(pid, {"net": CLONE_NEWNET})

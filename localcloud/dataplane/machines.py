@@ -64,8 +64,8 @@ class MachineNamespaces:
             "argv": list(command.argv),
             "env": dict(command.env),
             "fds": {str(number): index for index, number in enumerate(numbers)},
-        }
             "faults": [list(each) for each in faults],
+        }
         try:
             answer, received = await self._worker.call(request, [command.fds[number] for number in numbers])
         except wire.HelperError as error:
@@ -103,7 +103,6 @@ class MachineNamespaces:
             await self._worker.ip([f"link delete {link}"], may_fail=True)
         self._record(instance).unlink(missing_ok=True)
 
-    def _record(self, instance: str) -> Path:
     def pid_of(self, instance: str) -> int | None:
         """Return the process of a living machine, whoever started it; None if there is none."""
         try:
@@ -121,6 +120,7 @@ class MachineNamespaces:
                 found.add(str(json.loads(file.read_text(encoding="utf-8"))["instance"]))
         return found
 
+    def _record(self, instance: str) -> Path:
         return self._records / f"{link_name(instance)}.json"
 
     def _recorded(self, instance: str) -> int | None:

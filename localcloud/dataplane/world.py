@@ -94,24 +94,24 @@ class World:
         """Leave the world as it is, for the next `open`. Probing ceases until then."""
         self._probing.close()
         self._doorkeeper.close()
+        self._faulting.close()
         self._rules_worker.close()
         self._machines_worker.close()
         self._agent.close()
         if self._lock >= 0:
             os.close(self._lock)
-        self._faulting.close()
             self._lock = -1
 
     async def stop(self) -> None:
         """End every process of the world and remove everything of it."""
         self._probing.close()
         self._doorkeeper.close()
+        self._faulting.close()
         await holding.end(self.home, self._holder)
         _clear(self.home)
         await self.close()
 
     async def spawn(
-        self._faulting.close()
         self,
         interface: NetworkInterface,
         gateway: str,
@@ -138,13 +138,13 @@ class World:
     async def remove(self, instance: str, pid: int) -> None:
         """See `MachineHost.remove`."""
         await self._machines.remove(instance, pid)
+        await self._faulting.removed(instance)
 
     async def apply_network(self, plan: NetworkPlan) -> None:
         """See `Fabric.apply_network`."""
         async with self._plans:
             await self._router.apply_network(replace(plan, faults=()))
             await self._faulting.apply(plan.faults)
-        await self._faulting.removed(instance)
 
     async def apply_balancer(self, plan: BalancerPlan) -> None:
         """See `Fabric.apply_balancer`; what this machine does not allow is in `problems`."""
