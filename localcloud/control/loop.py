@@ -34,8 +34,19 @@ if TYPE_CHECKING:
     from localcloud.plans.world import Fabric
 
 # Kinds of keys, in the order in which those due at the same time are looked at.
-_REQUEST, _AUTOSCALER, _GROUP, _NETWORK, _MACHINE, _PROBES, _BALANCER, _SWEEP, _SAMPLE = range(9)
-_NAMES = ("request", "autoscaler", "group", "network", "machine", "probes", "balancer", "sweep", "sample")
+_REQUEST, _AUTOSCALER, _GROUP, _NETWORK, _MACHINE, _PROBES, _BALANCER, _SWEEP, _SAMPLE, _RESYNC = range(10)
+_NAMES = (
+    "request",
+    "autoscaler",
+    "group",
+    "network",
+    "machine",
+    "probes",
+    "balancer",
+    "sweep",
+    "sample",
+    "resync",
+)
 
 # How often machines are looked at (unless they tell of their changes) and their CPU time read, in cloud seconds; never more often
 # than twice in a real second.
@@ -43,6 +54,8 @@ _SWEEP_EVERY, _SAMPLE_EVERY = 2.0, 10.0
 _REAL_FLOOR = 0.5
 # Where machines tell of their changes, looking is only a safety net; where nobody scales by CPU time, it is only shown.
 _SWEEP_SELDOM, _SAMPLE_SELDOM = 600.0, 60.0
+# How often everything is looked at that changed without anybody having told of it, in cloud seconds.
+_RESYNC_EVERY = 600.0
 # A plan of more parts than this is made anew at most once in so many real seconds per part: changes are looked at
 # together, so the cost of a change does not grow with the size of what it is part of.
 _SMALL, _HOLD_PER_PART = 50, 0.001
@@ -82,6 +95,7 @@ class Controllers:
             self._look_at_balancer,
             self._sweep,
             self._sample,
+            self._resync,
         )
 
     async def run(self) -> None:
@@ -127,6 +141,7 @@ class Controllers:
             self._route(key)
         for kind in (_NETWORK, _PROBES, _BALANCER, _SWEEP, _SAMPLE):
             self._queue.add((kind, ""))
+        self._queue.add_at((_RESYNC, ""), self._clock.now() + _RESYNC_EVERY)
 
     def _changed(self, keys: frozenset[str], _events: tuple[Event, ...]) -> None:
         for key in keys:
@@ -222,7 +237,11 @@ class Controllers:
         wanted = network.plan(self._store)
         self._hold((_NETWORK, ""), len(wanted.interfaces))
         if wanted != self._network:
-            self._apply(_NETWORK, self._fabric.apply_network(wanted), lambda: self._network_applied(wanted))
+            self._apply(
+                _NETWORK,
+                lambda: self._fabric.apply_network(wanted),
+                lambda: self._network_applied(wanted),
+            )
 
     def _network_applied(self, applied: NetworkPlan) -> None:
         self._network = applied
@@ -236,7 +255,7 @@ class Controllers:
         if wanted != self._probes:
             self._apply(
                 _PROBES,
-                self._fabric.apply_probes(wanted, self._verdicts.report),
+                lambda: self._fabric.apply_probes(wanted, self._verdicts.report),
                 lambda: self._probes_applied(wanted),
             )
 
@@ -251,7 +270,7 @@ class Controllers:
         if wanted != self._balancer:
             self._apply(
                 _BALANCER,
-                self._fabric.apply_balancer(wanted),
+                lambda: self._fabric.apply_balancer(wanted),
                 lambda: self._balancer_applied(wanted, verdicts),
             )
 
@@ -259,17 +278,20 @@ class Controllers:
         self._balancer = applied
         note_eligibility(self._store, self._clock, applied, verdicts)
 
-    def _apply(self, kind: int, work: Coroutine[Any, Any, None], done: Callable[[], None]) -> None:
+    def _apply(
+        self, kind: int, work: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], None]
+    ) -> None:
         """Carry a plan out beside the loop, one at a time per kind; what changes meanwhile is looked at afterwards."""
         if kind in self._applying:
-            work.close()
             self._dirty.add(kind)
             return
         self._applying[kind] = asyncio.ensure_future(self._carry_out(kind, work, done))
 
-    async def _carry_out(self, kind: int, work: Coroutine[Any, Any, None], done: Callable[[], None]) -> None:
+    async def _carry_out(
+        self, kind: int, work: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], None]
+    ) -> None:
         try:
-            await work
+            await work()
             done()
             self._queue.succeeded((kind, ""))
         except Exception as error:  # noqa: BLE001 - the data plane's trouble is told and tried again
@@ -293,6 +315,10 @@ class Controllers:
             self._queue.add((_AUTOSCALER, name))
         every = _SAMPLE_EVERY if known else _SAMPLE_SELDOM
         return self._clock.now() + max(every, _REAL_FLOOR * self._clock.speed)
+
+    def _resync(self, _: str) -> None:
+        """Look at everything once, whatever was told: a change that nobody learnt of is acted on late, not never."""
+        self._look_at_everything()
 
     def _fail(self, key: tuple[int, str], error: Exception) -> None:
         now = self._clock.now()

@@ -7,6 +7,7 @@ itself off stops; one that crashed stays RUNNING, as on Google Cloud; one that i
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
@@ -87,11 +88,13 @@ class MachineKeeper:
             case "delete":
                 return self._delete(key, document, numeric_id, intent)
             case "stop":
-                self._begin(key, numeric_id, self._stop(key, document, numeric_id, then="TERMINATED"))
+                self._begin(key, numeric_id, lambda: self._stop(key, document, numeric_id, then="TERMINATED"))
             case "restart":
-                self._begin(key, numeric_id, self._stop(key, document, numeric_id, then="PROVISIONING"))
+                self._begin(
+                    key, numeric_id, lambda: self._stop(key, document, numeric_id, then="PROVISIONING")
+                )
             case "reset":
-                self._begin(key, numeric_id, self._reset(key, numeric_id))
+                self._begin(key, numeric_id, lambda: self._reset(key, numeric_id))
             case other:
                 msg = f"{PREFIX}{numeric_id}: intent {other!r} is not run, delete, stop, restart or reset"
                 raise ValueError(msg)
@@ -116,7 +119,7 @@ class MachineKeeper:
                     change.delete(record_key)
         for numeric_id in views:
             if numeric_id not in owned and numeric_id not in self._tasks:
-                self._begin("", numeric_id, self._discard(numeric_id))
+                self._begin("", numeric_id, partial(self._discard, numeric_id))
         self._first_look = False
 
     def _notice(self, numeric_id: str, view: MachineView | None) -> None:
@@ -151,7 +154,7 @@ class MachineKeeper:
                 del self._ended[numeric_id]
                 self._exited(key, document)
             elif not ended and self._told.get(numeric_id) != self._forwarded.get(document["name"], ()):
-                self._begin(key, numeric_id, self._forward(document["name"], numeric_id))
+                self._begin(key, numeric_id, lambda: self._forward(document["name"], numeric_id))
             if ended != "missing":
                 return None
         if status not in {"PROVISIONING", "STAGING", "RUNNING"}:
@@ -175,7 +178,7 @@ class MachineKeeper:
                     "its machine is gone (the host went down?); started again",
                     {},
                 )
-        self._begin(key, numeric_id, self._start(key, spec))
+        self._begin(key, numeric_id, lambda: self._start(key, spec))
         return None
 
     def _exited(self, key: str, document: Document) -> None:
@@ -192,7 +195,7 @@ class MachineKeeper:
         if document["status"] != "STOPPING":
             with self._store.transaction() as change:
                 change.put(key, {**document, "status": "STOPPING"})
-        self._begin(key, numeric_id, self._remove(key, document, numeric_id))
+        self._begin(key, numeric_id, lambda: self._remove(key, document, numeric_id))
         return None
 
     def _spec(self, key: str, document: Document) -> MachineSpec:
@@ -214,13 +217,13 @@ class MachineKeeper:
             vcpus=allotted.vcpus,
         )
 
-    def _begin(self, key: str, numeric_id: str, work: Awaitable[None]) -> None:
+    def _begin(self, key: str, numeric_id: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks[numeric_id] = asyncio.ensure_future(self._attempt(key, numeric_id, work))
 
-    async def _attempt(self, key: str, numeric_id: str, work: Awaitable[None]) -> None:
+    async def _attempt(self, key: str, numeric_id: str, work: Callable[[], Awaitable[None]]) -> None:
         """Carry out one operation; a failure is told and tried again with back-off, and concerns this machine only."""
         try:
-            await work
+            await work()
             self._failures.pop(numeric_id, None)
         except Exception as error:  # noqa: BLE001 - whatever went wrong with one machine must not stop the others
             failures = self._failures.get(numeric_id, (0, 0.0))[0] + 1

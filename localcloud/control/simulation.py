@@ -201,7 +201,22 @@ class SimulatedFabric:
         machines.changed = self._wake
 
     async def run(self) -> None:
-        """Send probes until cancelled."""
+        """Send probes until cancelled; a prober keeps nothing."""
+        try:
+            await self._probe()
+        finally:
+            self._report = lambda _: None
+            for kept in (
+                self.probes,
+                self._phase,
+                self._quiet,
+                self._sleeping,
+                self._by_instance,
+                self._queue,
+            ):
+                kept.clear()
+
+    async def _probe(self) -> None:
         while True:
             self._woken.clear()
             now = self._clock.now()

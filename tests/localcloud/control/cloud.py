@@ -297,9 +297,9 @@ def autoscaler(cloud: Cloud, minimum: int = 2, maximum: int = 10, **policy: obje
     )
 
 
-def standard(seed: int = 1, size: int = 3, **fields: Any) -> Cloud:  # noqa: ANN401 - fields of a JSON document
+def standard(seed: int = 1, size: int = 3, *, store: Store | None = None, **fields: Any) -> Cloud:  # noqa: ANN401 - fields of a JSON document
     """The seed's architecture without autoscaler: balancer check 5 s x 2, autohealing check 30 s x 5 with a delay of 120 s."""
-    cloud = Cloud(seed)
+    cloud = Cloud(seed, store or Store())
     network(cloud)
     check(cloud, HEALING, interval=30, timeout=10, healthy=1, unhealthy=5)
     check(cloud, BALANCING)

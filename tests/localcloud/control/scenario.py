@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from localcloud.control.links import url
-from localcloud.control.loop import Controllers
+from localcloud.store import Store
 from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
+from tests.localcloud.control.faults import Crashed, Faults, FragileDaemon
 
 if TYPE_CHECKING:
     from localcloud.control.member import Member
@@ -92,6 +97,14 @@ class Watch:
         ]
         if len(addresses) != len(set(addresses)):
             self.broken.append(f"two instances have one address: {sorted(addresses)}")
+        keys = [key for key, _ in self.cloud.store.scan("compute/projects/") if "/instances/" in key]
+        running = [g.spec.name for g in self.cloud.machines.guests.values() if g.state == "running"]
+        for what, names in (
+            ("instances", [key.rpartition("/")[2] for key in keys]),
+            ("machines", running),
+        ):
+            if len(names) != len(set(names)):
+                self.broken.append(f"two {what} have one name: {sorted(names)}")
         self.available_before = available
         self.health_before = {name: member.health for name, member in members.items()}
 
@@ -106,50 +119,81 @@ class Watch:
 
 def run(seed: int, steps: list[Step]) -> str:
     """Run a history on a fresh cloud, check that it comes to rest and that deleting leaves nothing; returns a digest of the whole story."""
-    return asyncio.run(_run(seed, steps))
+    return asyncio.run(_run(seed, steps, None, None))
 
 
-async def _run(seed: int, steps: list[Step]) -> str:
-    cloud = standard(seed, size=3)
+def run_with_faults(seed: int, steps: list[Step], faults: Faults) -> str:
+    """Run a history with a daemon that meets these faults at its writes, until all of it has happened; then it must come to rest."""
+    with TemporaryDirectory(dir=_memory()) as folder:
+        return asyncio.run(_run(seed, steps, faults, Path(folder) / "state.db"))
+
+
+def _memory() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+async def _run(seed: int, steps: list[Step], faults: Faults | None, file: Path | None) -> str:
+    cloud = standard(seed, size=3, store=Store(file))
     watch = Watch(cloud)
-    cloud.store.watch(watch)
-    tasks = _start(cloud)
+    daemon: Daemon | FragileDaemon = Daemon(cloud, watch)
+    if faults is not None and file is not None:
+        daemon = FragileDaemon(cloud, file, faults, watch)
+    # What a dead daemon leaves behind unfinished is of no interest.
+    asyncio.get_running_loop().set_exception_handler(
+        lambda loop, context: (
+            None if isinstance(context.get("exception"), Crashed) else loop.default_exception_handler(context)
+        )
+    )
+    running = asyncio.ensure_future(daemon.run())
     await cloud.advance(0)
     try:
         for step in steps:
             if step[0] == "restart_daemon":
-                await _stop(tasks)
+                await _stop(running)
                 await cloud.advance(step[1] % 50)
-                tasks = _start(cloud)
-            await _apply(cloud, step)
+                running = asyncio.ensure_future(daemon.run())
+            with suppress(Crashed):  # a daemon that was told of it by its machines, and died of it
+                await _apply(cloud, step)
             await cloud.advance(1 + step[1] % 97)
             assert not watch.broken, watch.broken
         cloud.machines.start_failures = cloud.fabric.apply_failures = 0
+        if faults is not None:
+            faults.armed = False
         await _comes_to_rest(cloud)
         assert not watch.broken, watch.broken
         await _leaves_nothing(cloud)
         assert not watch.broken, watch.broken
     except AssertionError as error:
         error.add_note(cloud.story())
+        if faults is not None:
+            error.add_note(f"faults met: {faults.met}")
         raise
     finally:
-        await _stop(tasks)
+        await _stop(running)
     lines = [
         [event.at, event.kind, event.subject, event.message, dict(event.data)] for event in cloud.events()
     ]
+    cloud.store.close()
     return hashlib.sha256(json.dumps(lines, sort_keys=True).encode()).hexdigest()
 
 
-def _start(cloud: Cloud) -> list[asyncio.Task[None]]:
-    controllers = Controllers(cloud.store, cloud.clock, cloud.machines, cloud.fabric, cloud.rng)
-    return [asyncio.ensure_future(controllers.run()), asyncio.ensure_future(cloud.fabric.run())]
+class Daemon:
+    """The controllers of a cloud, without faults."""
+
+    def __init__(self, cloud: Cloud, witness: Watch) -> None:
+        self._cloud = cloud
+        cloud.store.watch(witness)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with self._cloud.running():
+            await asyncio.Event().wait()
 
 
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        assert isinstance(outcome, asyncio.CancelledError), outcome
+async def _stop(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    (outcome,) = await asyncio.gather(running, return_exceptions=True)
+    assert isinstance(outcome, asyncio.CancelledError), outcome
 
 
 async def _apply(cloud: Cloud, step: Step) -> None:  # noqa: C901, PLR0912 - one case per operation
@@ -219,7 +263,8 @@ async def _leaves_nothing(cloud: Cloud) -> None:
     with cloud.store.transaction() as change:
         change.put("control/deleting/" + GROUP, {"requestedAt": cloud.clock.now()})
     await cloud.advance(300)
-    left = [key for key, _ in cloud.store.scan("control/") if not key.startswith("control/eligible/")]
+    of_the_balancer = ("control/eligible/", "control/behind/")  # it is still there
+    left = [key for key, _ in cloud.store.scan("control/") if not key.startswith(of_the_balancer)]
     assert left == []
     assert cloud.store.get("compute/" + GROUP) is None
     assert cloud.store.get("compute/" + GROUP.replace("instanceGroupManagers", "instanceGroups")) is None
