@@ -55,7 +55,8 @@ class Dashboard(Resource):
         return {
             _JSON: _normal(body),
             "deletionPolicy": state.get("deletionPolicy") or "DELETE",
-            "project": resource_id.split("/")[1],
+            # The name has the project's number, the program its id: taken from the name, every preview would replace the dashboard.
+            "project": state.get("project") or resource_id.split("/")[1],
         }
 
     async def update(self, request: Request) -> Properties:
