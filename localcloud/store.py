@@ -88,6 +88,7 @@ class Store:
         self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counters"))
         self._numbers_kept = dict(self._counters)  # what the database has of them
         self._watchers: list[Callable[[frozenset[str], tuple[Event, ...]], None]] = []
+        self.revision = 0  # commits so far: one more with each that watchers are told of, so they know when they missed one
 
     def close(self) -> None:
         """Close the database."""
@@ -157,6 +158,7 @@ class Store:
                     insort(self._keys, key)
                 self._documents[key] = document
                 self._texts[key] = texts[key]
+        self.revision += 1
         touched = frozenset(change.writes)
         for watcher in tuple(self._watchers):
             watcher(touched, tuple(events))
