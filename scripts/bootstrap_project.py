@@ -42,9 +42,8 @@ MONITORING_ROLES = (
     "roles/logging.configWriter",
     "roles/monitoring.alertPolicyEditor",
     "roles/monitoring.dashboardEditor",
-    "roles/monitoring.notificationChannelEditor",
 )
-"""What it needs for alerts and a dashboard."""
+"""What it needs for alerts (those that go by logs are rules of Cloud Logging's too) and a dashboard."""
 
 GRANTED_ROLES = ("roles/logging.logWriter", "roles/monitoring.metricWriter")
 """What the stacks' own `mig-nlb:iam` gives the instances' service account on the project."""

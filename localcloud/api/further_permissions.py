@@ -117,6 +117,13 @@ def _forwarding_rule(call: Call) -> Needs:
         yield "compute.subnetworks.use", project
 
 
+def _alert_policy(call: Call) -> Needs:
+    """An alert that goes by log entries is a rule of Cloud Logging's too."""
+    if any("conditionMatchedLog" in condition for condition in call.body.get("conditions", [])):
+        verb = "create" if call.method.id.endswith(".create") else "update"
+        yield f"logging.notificationRules.{verb}", project_resource(call.cloud)
+
+
 def _grants(call: Call) -> Needs:
     """Conditions may allow the grant of some roles and not of others: so it is judged by the roles whose bindings change."""
     before = call.cloud.store.get(project_policy(call.cloud)) or {}
@@ -170,5 +177,7 @@ _ASKED: dict[str, Callable[[Call], Needs]] = {
     "compute.regionBackendServices.patch": _backend_service,
     "compute.regionBackendServices.update": _backend_service,
     "compute.forwardingRules.insert": _forwarding_rule,
+    "monitoring.projects.alertPolicies.create": _alert_policy,
+    "monitoring.projects.alertPolicies.patch": _alert_policy,
     _GRANTS: _grants,
 }

@@ -50,6 +50,7 @@ _OTHER_TYPES = frozenset(
         "cloudtrace.traces",
         "compute.disks",
         "logging.logEntries",
+        "logging.notificationRules",
         "monitoring.timeSeries",
     }
 )

@@ -18,6 +18,7 @@ from localcloud.guest.session import GuestSession
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from localcloud.home import Home
 
@@ -134,7 +135,17 @@ def env(home: Home, given: argparse.Namespace) -> int:
     if config is None:
         msg = f"no local cloud was ever started in {home.path}; start it with: localcloud start"
         raise CloudError(msg)
-    variables = _gcloud_variables(home, config) if given.gcloud else _client_variables(config)
+    if given.account and given.gcloud:
+        msg = f"--as {given.account}: not with --gcloud, whose own way is --impersonate-service-account; leave one of them away"
+        raise CloudError(msg)
+    variables = (
+        gcloud_variables(config.endpoint, config.project, config.write_token(home))
+        if given.gcloud
+        else _client_variables(config)
+    )
+    if given.account:
+        token = Client.connect(home).call("POST", "/tokens", {"email": given.account})
+        variables["GOOGLE_OAUTH_ACCESS_TOKEN"] = token["access_token"]
     _show(
         given,
         variables,
@@ -162,12 +173,12 @@ def _client_variables(config: CloudConfig) -> dict[str, str]:
     }
 
 
-def _gcloud_variables(home: Home, config: CloudConfig) -> dict[str, str]:
-    base = config.endpoint
+def gcloud_variables(base: str, project: str, token: Path) -> dict[str, str]:
+    """Return the variables that make gcloud speak to a cloud; `base` is its address, `token` a file with its owner's token."""
     overrides = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
     return {
-        "CLOUDSDK_CORE_PROJECT": config.project,
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(config.write_token(home)),
+        "CLOUDSDK_CORE_PROJECT": project,
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
         f"{overrides}COMPUTE": f"{base}/compute/v1/",
         f"{overrides}STORAGE": f"{base}/storage/v1/",

@@ -66,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     env = add("env", commands.env, "print the variables that clients of this cloud need, for eval")
     env.add_argument("--gcloud", action="store_true", help="those of the gcloud command")
+    env.add_argument(
+        "--as",
+        dest="account",
+        metavar="EMAIL",
+        help="with a token of this service account, for 12 hours of the cloud's: clients may do what its roles allow",
+    )
     return parser
 
 

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from localcloud.api.app import create_app
 from localcloud.api.settings import ApiSettings
@@ -19,6 +18,7 @@ from localcloud.control.loop import Controllers
 from localcloud.daemon import clockwork
 from localcloud.daemon.config import CloudConfig
 from localcloud.daemon.fabric import ToldFabric
+from localcloud.daemon.front import Front
 from localcloud.daemon.guard import OwnerOnly
 from localcloud.daemon.operator import Operator
 from localcloud.daemon.plugin import plugin
@@ -93,9 +93,11 @@ async def run(
         )
         stack.push_async_callback(_cancelled, controllers)
         report = CloudReport(store, clock, config, world.problems)
-        operator = Starlette(routes=Operator(store, clock, sandboxes, report, stop.set).routes())
+        operator = Starlette(
+            routes=Operator(store, clock, sandboxes, report, identities=identities, stop=stop.set).routes()
+        )
         operator.router.redirect_slashes = False
-        app = Starlette(routes=[Mount("/localcloud/v1", OwnerOnly(operator, identities)), Mount("/", api)])
+        app = Front(OwnerOnly(operator, identities), api)
         await stack.enter_async_context(serving(app, listener))
         await stack.enter_async_context(plugin(home, config))
         ready()

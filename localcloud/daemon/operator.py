@@ -19,22 +19,28 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from localcloud.daemon.report import CloudReport
+    from localcloud.identity import Identities
     from localcloud.plans.machine import Machines
+
+_ALL_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+_TOKEN_LIFETIME = 12 * 3600  # cloud seconds: the longest that Google lets somebody be a service account
 
 
 class Operator:
     """Routes of the operator's API. Errors are ``{"error": {"message": ...}}`` with a status that fits."""
 
     def __init__(
-        self, store: Store, clock: Clock, machines: Machines, report: CloudReport, stop: Callable[[], None]
+        self,
+        store: Store,
+        clock: Clock,
+        machines: Machines,
+        report: CloudReport,
+        *,
+        identities: Identities,
+        stop: Callable[[], None],
     ) -> None:
-        self._store, self._clock, self._machines, self._report, self._stop = (
-            store,
-            clock,
-            machines,
-            report,
-            stop,
-        )
+        self._store, self._clock, self._machines = store, clock, machines
+        self._report, self._identities, self._stop = report, identities, stop
 
     def routes(self) -> list[Route]:
         """Return the routes, to be mounted at ``/localcloud/v1``."""
@@ -44,6 +50,7 @@ class Operator:
             Route("/events", self._events),
             Route("/instances/{name}/crash", self._crash, methods=["POST"]),
             Route("/instances/{name}/hang", self._hang, methods=["POST"]),
+            Route("/tokens", self._token, methods=["POST"]),
             Route("/stop", self._stop_cloud, methods=["POST"]),
         ]
 
@@ -104,6 +111,19 @@ class Operator:
         await self._machines.hang(instance["id"], float(seconds))
         return JSONResponse(instance)
 
+    async def _token(self, request: Request) -> Response:
+        """Let the owner be a service account for a while, to see what its roles allow."""
+        body = json.loads(await request.body() or b"{}")
+        email = body.get("email") if isinstance(body, dict) else None
+        known = sorted(
+            key.rpartition("/")[2] for key, _ in self._store.scan("iam/projects/") if _is_account(key)
+        )
+        if not isinstance(email, str) or email not in known:
+            there = ", ".join(known) or "none"
+            return _error(404, f"service account {email} does not exist; service accounts are: {there}")
+        token = self._identities.mint(email, scopes=_ALL_SCOPES, instance_key=None, lifetime=_TOKEN_LIFETIME)
+        return JSONResponse(asdict(token))
+
     async def _stop_cloud(self, _: Request) -> Response:
         asyncio.get_running_loop().call_soon(self._stop)
         return JSONResponse({})
@@ -124,6 +144,11 @@ class Operator:
     def _tell(self, kind: str, subject: str, message: str, data: Mapping[str, Any] | None = None) -> None:
         with self._store.transaction() as change:
             change.event(Event(self._clock.now(), kind, subject, message, data or {}))
+
+
+def _is_account(key: str) -> bool:
+    """Tell an account's own document from those below it: its policy, its keys."""
+    return key.count("/") == 4 and "/serviceAccounts/" in key
 
 
 def _error(status: int, message: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from components.iam_bindings import BASIC_ROLES
+from localcloud.api.permissions import permission_of
+from localcloud.api.roles import grants, roles
+from localcloud.discovery.document import ApiName, load
 from scripts import bootstrap_project
 from scripts.bootstrap_project import DEPLOY_ROLES, MONITORING_ROLES, PREVIEW_ROLES
 
@@ -41,6 +45,11 @@ else:
         sys.exit("ERROR: ALREADY_EXISTS")
     made.touch()
 """
+# Methods that only look, although the verb of some is POST.
+LOOKING = re.compile(r"(get|list|test|wait|aggregatedList)[A-Za-z]*")
+APIS: tuple[ApiName, ...] = (
+    "compute.v1", "storage.v1", "iam.v1", "cloudresourcemanager.v1", "serviceusage.v1", "secretmanager.v1", "monitoring.v3",
+)  # fmt: skip
 ARGUMENTS = (
     "--project", "example-web-dev", "--stack", "dev", "--repository", "example/mig-nlb", "--repository-id", "4242",
 )  # fmt: skip
@@ -126,6 +135,44 @@ def test_the_roles_are_few_and_the_deployer_cannot_make_itself_more(machine: Mac
     assert not [role for role in MONITORING_ROLES if role in printed]
     with_alerts = machine.run(*ARGUMENTS, "--dry-run", "--monitoring")
     assert all(role in with_alerts for role in MONITORING_ROLES)
+
+
+def test_the_identity_that_looks_has_no_permission_of_any_method_that_changes_something() -> None:
+    changing = {
+        (method.id, permission_of(method.id))
+        for api in APIS
+        for method in load(api).methods.values()
+        if method.http != "GET" and method.kept and not LOOKING.fullmatch(method.id.rpartition(".")[2])
+    }
+    assert len(changing) > 150
+    held = [
+        (role, method)
+        for role in PREVIEW_ROLES
+        for method, needed in changing
+        if needed and grants(role, needed)
+    ]
+    assert held == []
+
+
+@pytest.mark.parametrize(
+    ("role", "permission"),
+    [
+        ("roles/compute.instanceAdmin.v1", "compute.instanceTemplates.create"),
+        ("roles/compute.networkAdmin", "compute.regionBackendServices.create"),
+        ("roles/compute.securityAdmin", "compute.firewalls.create"),
+        ("roles/iam.serviceAccountAdmin", "iam.serviceAccounts.create"),
+        ("roles/iam.serviceAccountUser", "iam.serviceAccounts.actAs"),
+        ("roles/storage.admin", "storage.buckets.create"),
+    ],
+)
+def test_none_of_the_deployers_roles_could_be_left_out(role: str, permission: str) -> None:
+    assert role in DEPLOY_ROLES
+    assert [one for one in DEPLOY_ROLES if grants(one, permission)] == [role]
+
+
+def test_every_role_that_is_given_is_one_of_googles() -> None:
+    given = {*DEPLOY_ROLES, *MONITORING_ROLES, *PREVIEW_ROLES, *bootstrap_project.GRANTED_ROLES}
+    assert given <= set(roles())
 
 
 def test_the_roles_are_the_documented_ones() -> None:

@@ -119,6 +119,17 @@ def test_a_backend_service_needs_the_use_of_its_check_and_its_group(
     assert refused(api, ci, path, body) == ""
 
 
+def test_an_alert_that_goes_by_logs_needs_a_rule_of_cloud_logging(api: Api, ci: str) -> None:
+    condition = {"displayName": "c", "conditionMatchedLog": {"filter": "severity>=ERROR"}}
+    limit = {"notificationRateLimit": {"period": "300s"}}
+    body = {"displayName": "a", "combiner": "OR", "conditions": [condition], "alertStrategy": limit}
+    bind(api, "roles/monitoring.alertPolicyEditor")
+    path = "/v3/projects/p/alertPolicies"
+    assert "logging.notificationRules.create" in refused(api, ci, path, body)
+    bind(api, "roles/monitoring.alertPolicyEditor", "roles/logging.configWriter")
+    assert refused(api, ci, path, body) == ""
+
+
 ONLY_LOGS = (
     "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', [])"
     ".hasOnly(['roles/logging.logWriter', 'roles/monitoring.metricWriter'])"

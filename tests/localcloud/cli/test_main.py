@@ -43,6 +43,14 @@ def test_without_a_cloud_every_command_says_how_to_start_one(
     assert "start it with: localcloud start" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
+def test_somebody_elses_token_is_not_for_gcloud(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("localcloud.daemon.config.CloudConfig.load", lambda _: object())
+    assert main.main(["env", "--gcloud", "--as", "web@p.iam.gserviceaccount.com"]) == 1
+    assert "--impersonate-service-account" in capsys.readouterr().err
+
+
 def test_env_without_a_cloud_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["env"]) == 1
     assert "no local cloud was ever started" in capsys.readouterr().err
