@@ -53,6 +53,7 @@ class Declared:
     # Outputs that a preview adds or changes; by default everything Google makes up is unknown.
     computed: Tree = field(default_factory=lambda: {"id": UNKNOWN, "selfLink": UNKNOWN})
     delete_before_replace: bool | None = None
+    ignore_changes: Sequence[str] = ()
     # Which inputs the provider filled in, if it notes that.
     defaulted: Sequence[str] | None = None
 
@@ -93,6 +94,12 @@ class Report:
                 return entry.outcome
         raise AssertionError(f"{rule} has no account of {resource}")
 
+    def told(self, rule: str) -> list[str]:
+        """Every message of a rule, those of passed ones too."""
+        return [
+            message for entry in self.account.values() if entry.rule == rule for message in entry.messages
+        ]
+
     @property
     def violated(self) -> set[str]:
         """The mandatory policies that would stop a deployment."""
@@ -126,7 +133,9 @@ def _struct(tree: Tree) -> struct_pb2.Struct:
 def _options(resource: Declared) -> analyzer_pb2.AnalyzerResourceOptions:
     before = resource.delete_before_replace
     return analyzer_pb2.AnalyzerResourceOptions(
-        deleteBeforeReplace=bool(before), deleteBeforeReplaceDefined=before is not None
+        deleteBeforeReplace=bool(before),
+        deleteBeforeReplaceDefined=before is not None,
+        ignoreChanges=resource.ignore_changes,
     )
 
 

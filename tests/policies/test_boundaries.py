@@ -43,6 +43,27 @@ def test_no_parameter_can_be_set_beyond_its_bounds() -> None:
     assert numbers == BOUNDS
 
 
+# What a rule compares with when nothing is configured. A laxer one would pass what the catalogue says it refuses.
+DEFAULTS = {
+    ("AS01", "minHeadroom"): 1.5,
+    ("AS01", "minReplicas"): 2,
+    ("LB02", "schemes"): ("EXTERNAL",),
+    ("LB04", "drainSeconds"): 1,
+    ("LB06", "allowedPorts"): ("80", "443", "8080"),
+    ("MIG01", "allowedZones"): (),
+    ("MIG01", "minZones"): 2,
+    ("MIG03", "minReadySeconds"): 1,
+    ("NET02", "servicePorts"): ("80", "443", "8080"),
+}
+
+
+def test_defaults_are_those_of_the_catalogue() -> None:
+    found = {(rule.id, each.name): each.default for rule in RULES for each in rule.parameters}
+    assert {key: found[key] for key in DEFAULTS} == DEFAULTS
+    others = {rule for rule, _ in found.keys() - DEFAULTS.keys()}
+    assert all(rule == "AS03" or rule.startswith("HC") for rule in others), "their own tests hold theirs"
+
+
 @pytest.mark.parametrize(
     ("balancing", "healing", "ratio", "need", "advice"),
     [

@@ -196,6 +196,14 @@ def test_an_existing_groups_known_size_is_not_taken_for_a_declared_one() -> None
     assert analyze(stack.resources, inputs_seen=False).outcome("MIG02", "mig") is Outcome.UNDETERMINED
 
 
+def test_a_size_to_begin_with_is_none_that_deployments_would_write() -> None:
+    stack = sound().but("mig", targetSize=3)
+    stack["mig"].ignore_changes = ("updatePolicy",)
+    assert analyze(stack.resources).outcome("MIG02", "mig") is Outcome.VIOLATED
+    stack["mig"].ignore_changes = ("targetSize",)
+    assert analyze(stack.resources).outcome("MIG02", "mig") is Outcome.PASSED
+
+
 def test_an_existing_network_leaves_the_firewall_undetermined() -> None:
     stack = sound().but("sub", network="projects/p/global/networks/shared")
     unlink("sub", "network")(stack)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tests.policies.engine import Declared
-from tests.policies.stacks import Stack, autoscaler, firewall
+from tests.policies.engine import Declared, analyze
+from tests.policies.stacks import Stack, autoscaler, firewall, sound
+
+if TYPE_CHECKING:
+    from mig_policies.verdict import Outcome
 
 Breaking = Callable[[Stack], object]
 
@@ -22,6 +26,19 @@ class Case:
     # Without one, the rule applies to every resource of its types.
     exclude: Breaking | None = None
     config: dict[str, object] = field(default_factory=dict)
+
+
+def broken(*breaks: Breaking) -> Stack:
+    """A sound stack with all of these done to it."""
+    stack = sound()
+    for change in breaks:
+        change(stack)
+    return stack
+
+
+def outcome(stack: Stack, rule: str, resource: str) -> Outcome:
+    """What a rule says of a resource with nothing configured."""
+    return analyze(stack.resources).outcome(rule, resource)
 
 
 def policy(**changes: object) -> Breaking:
