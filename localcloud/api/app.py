@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
-
 from localcloud.api.cloud import Cloud
 from localcloud.api.compute import table as compute
 from localcloud.api.further_permissions import guarded
@@ -21,6 +18,8 @@ from localcloud.api.storage.content import Content
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.types import ASGIApp
+
     from localcloud.api.call import Handler
     from localcloud.api.settings import ApiSettings
     from localcloud.clock import Clock
@@ -34,7 +33,7 @@ def create_app(
     identities: Identities,
     settings: ApiSettings,
     serial_output: Callable[[str], bytes] = lambda _instance_id: b"",
-) -> Starlette:
+) -> ASGIApp:
     """Return the ASGI application that answers every Google API of one cloud, on every host name they have.
 
     Args:
@@ -55,7 +54,7 @@ def create_app(
         serial_output=serial_output,
     )
     content.sweep(objects.every(cloud), uploads.drafts(store))
-    return Starlette(routes=[Mount("/", app=Gateway(cloud, handlers()))])
+    return Gateway(cloud, handlers())
 
 
 def handlers() -> dict[str, Handler]:

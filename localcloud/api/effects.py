@@ -6,12 +6,13 @@ One table, of which the coverage page is made too, so that what is said there is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api.unsupported import unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from localcloud.api.cloud import Cloud
     from localcloud.store import Transaction
@@ -125,17 +126,21 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
 }
 
 
-def values(document: Any, path: str) -> Iterator[Any]:  # noqa: ANN401 - JSON
-    """Yield what a document has at a path."""
-    name, _, rest = path.partition(".")
-    value = document.get(name.removesuffix("[]")) if isinstance(document, dict) else None
-    if value is None:
-        return
-    for each in value if name.endswith("[]") else (value,):
-        if rest:
-            yield from values(each, rest)
-        else:
-            yield each
+def values(document: Any, path: str) -> list[Any]:  # noqa: ANN401 - JSON
+    """Return what a document has at a path."""
+    found = [document]
+    for name, many in _steps(path):
+        below = [node[name] for node in found if isinstance(node, dict) and node.get(name) is not None]
+        if not below:
+            return below
+        found = [member for each in below for member in each] if many else below
+    return found
+
+
+@cache
+def _steps(path: str) -> tuple[tuple[str, bool], ...]:
+    """Return a path's names, each with whether a list is there."""
+    return tuple((name.removesuffix("[]"), name.endswith("[]")) for name in path.split("."))
 
 
 def tell(
@@ -159,5 +164,5 @@ def tell(
     """
     for entry in NO_EFFECT.get(schema, ()):
         found = [value for value in values(document, entry.path) if value not in entry.unless]
-        if found and (old is None or found != list(values(old, entry.path))):
+        if found and (old is None or found != values(old, entry.path)):
             unsupported(cloud, change, subject, entry.path, entry.consequence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote
 
@@ -14,6 +15,7 @@ from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.catalog import image_projects
 from localcloud.api.errors import ApiError
 from localcloud.api.fields import compile_mask
+from localcloud.api.links import key_of
 from localcloud.api.permissions import permission_of, resource_of
 from localcloud.api.router import Match, Router
 from localcloud.api.sender import check_sender
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 Style = Literal["compute", "storage", "rpc"]
 _JSON = "application/json"
 _LARGEST_BODY = 10 * 1024**2
+_PATHS_KEPT = 2048
 _STYLES: dict[str, Style] = {"compute": "compute", "storage": "storage"}
 # Path prefix -> the documents behind it. Storage's and IAM's own hosts have the same paths.
 _MOUNTS: dict[tuple[str, ...], tuple[ApiName, ...]] = {
@@ -56,6 +59,7 @@ _MOUNTS: dict[tuple[str, ...], tuple[ApiName, ...]] = {
     ("v3",): ("monitoring.v3",),
 }
 _UPLOAD = ("upload", "storage", "v1")
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Gateway:
@@ -71,6 +75,8 @@ class Gateway:
             )
             for prefix, names in _MOUNTS.items()
         }
+        # Clients ask for the same few paths again and again: what those mean does not change in a cloud's life.
+        self._known_path = lru_cache(_PATHS_KEPT)(self._path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -78,15 +84,14 @@ class Gateway:
         answer: Answer | None = None
         try:
             headers = check_sender(scope["headers"], self._cloud.settings.allowed_hosts)
-            host = headers["host"].partition(":")[0]
-            segments = tuple(unquote(part) for part in _raw_path(scope).strip("/").split("/"))
-            prefix = self._prefix(segments)
+            path = _raw_path(scope)
+            prefix, segments = self._mounted(path)
             if prefix is None:
-                answer = self._plain(scope, headers, plain_location(host, _raw_path(scope)))
+                answer = self._plain(scope, headers, plain_location(headers["host"].partition(":")[0], path))
             else:
                 style = _STYLES.get(_MOUNTS[prefix][0].partition(".")[0], "rpc")
-                result = await self._call(scope, receive, headers, prefix, segments[len(prefix) :])
-                answer = result if isinstance(result, Answer) else _json(result)
+                result = await self._call(scope, receive, headers, prefix, segments)
+                answer = result if isinstance(result, Answer) else self._rendered(result)
         except ApiError as error:
             answer = _json(error.body(style), error.code)
             if error.code == 401:
@@ -99,11 +104,12 @@ class Gateway:
             answer = _json(internal.body(style), 500)
         await _send(answer, scope, send)
 
-    def _prefix(self, segments: tuple[str, ...]) -> tuple[str, ...] | None:
-        for length in (2, 3, 1):
-            if segments[:length] in self._routers and len(segments) > length:
-                return segments[:length]
-        return None
+    def _rendered(self, result: Mapping[str, Any]) -> Answer:
+        """Return the answer to a call; what stands in the store as it is has been made into text when it was written."""
+        store = self._cloud.store
+        key = key_of(str(result.get("selfLink", "")))
+        text = store.text(key) if store.get(key) is result else None
+        return _json(result) if text is None else Answer(content=text.encode())
 
     async def _call(
         self,
@@ -127,11 +133,12 @@ class Gateway:
         query = method.parameters().query(pairs)
         if session:
             query["upload_id"] = session
-        call = Call(self._cloud, method, self._path(match), query, principal, {}, headers)
+        call = Call(self._cloud, method, self._known_path(match), query, principal, {}, headers)
         masked = compile_mask(query["fields"]) if query.get("fields") else None
         permission = permission_of(method.id)
         if permission is not None:
-            authorize(self._cloud, principal, permission, resource_of(call))
+            if principal is None or not principal.owner:
+                authorize(self._cloud, principal, permission, resource_of(call))
         elif principal is None:
             raise errors.unauthenticated(presented=False)
         if uploading:
@@ -165,7 +172,17 @@ class Gateway:
             raise errors.unauthenticated(presented=True)
         return principal
 
-    def _path(self, match: Match) -> dict[str, str]:
+    @staticmethod
+    @lru_cache(_PATHS_KEPT)
+    def _mounted(path: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        """Return the prefix that a path is under, or None, and its decoded segments below that."""
+        segments = tuple(unquote(part) for part in path.strip("/").split("/"))
+        for length in (2, 3, 1):
+            if segments[:length] in _MOUNTS and len(segments) > length:
+                return segments[:length], segments[length:]
+        return None, segments
+
+    def _path(self, match: Match) -> Mapping[str, str]:
         """Return the path's parameters by name; project, region and zone are those of this cloud."""
         path = dict(zip(match.method.names, match.values, strict=True))
         if not match.method.id.startswith("compute."):
@@ -253,7 +270,7 @@ def _no_constant(name: str) -> JsonValue:
 
 
 def _json(value: Mapping[str, Any], status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+    return Answer(status, _encode(value).encode())
 
 
 async def _send(answer: Answer, scope: Scope, send: Send) -> None:

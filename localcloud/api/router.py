@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from localcloud.discovery.document import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_MATCHES_KEPT = 1024
 
 
 @dataclass(slots=True)
@@ -32,6 +35,9 @@ class Router:
     def __init__(self, methods: Iterable[Method], *, verbs: bool) -> None:
         self._root = _Node()
         self._verbs = verbs
+        self._known = lru_cache(_MATCHES_KEPT)(
+            self._match
+        )  # clients ask for the same few paths again and again
         for method in methods:
             node = self._root
             for segment in method.segments:
@@ -44,6 +50,9 @@ class Router:
 
     def match(self, http: str, segments: tuple[str, ...]) -> Match | None:
         """Return the method for these decoded path segments, or None where the API has none."""
+        return self._known(http, segments)
+
+    def _match(self, http: str, segments: tuple[str, ...]) -> Match | None:
         verb = ""
         if self._verbs and ":" in segments[-1]:
             head, _, verb = segments[-1].rpartition(":")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from localcloud.discovery.json_value import JsonValue
 
 _MISSING = object()
+_CONTAINERS = (dict, list)
+_sorted = json.JSONEncoder(sort_keys=True).encode
 
 
 @dataclass(slots=True)
@@ -89,10 +91,17 @@ class Draft:
 def pruned(value: JsonValue) -> JsonValue:
     """Return the value without nulls and empty objects in it, as Google answers documents."""
     if isinstance(value, dict):
-        cleaned = {key: pruned(item) for key, item in value.items()}
-        return {key: item for key, item in cleaned.items() if item is not None and item not in ({}, [])}
+        kept: dict[str, Any] = {}
+        for key, item in value.items():
+            if isinstance(item, _CONTAINERS):
+                cleaned = pruned(item)
+                if cleaned:
+                    kept[key] = cleaned
+            elif item is not None:
+                kept[key] = item
+        return kept
     if isinstance(value, list):
-        return [pruned(item) for item in value if item is not None]
+        return [pruned(item) if isinstance(item, _CONTAINERS) else item for item in value if item is not None]
     return value
 
 
@@ -111,5 +120,5 @@ def merged(target: JsonValue, patch: JsonValue) -> JsonValue:
 
 def fingerprint(document: Mapping[str, Any]) -> str:
     """Return the fingerprint of some content: eight bytes in base64, as Google's look."""
-    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()
+    digest = hashlib.sha256(_sorted(document).encode()).digest()
     return base64.urlsafe_b64encode(digest[:8]).decode()

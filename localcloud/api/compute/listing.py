@@ -47,10 +47,16 @@ def paged(call: Call, documents: Iterable[Document]) -> tuple[list[Document], st
         )
     elif order != "name":
         raise errors.invalid("orderBy", order, "Must be 'name' or 'creationTimestamp desc'.")
-    start = _offset(query.get("pageToken"))
-    end = start + _limit(call)
-    token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(chosen) else ""
+    start, end, token = page_of(call, len(chosen))
     return chosen[start:end], token
+
+
+def page_of(call: Call, total: int) -> tuple[int, int, str]:
+    """Return where the page asked for begins and ends in a list of so many, and the token of the next or an empty string."""
+    start = _offset(call.query.get("pageToken"))
+    end = start + _limit(call)
+    token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < total else ""
+    return start, end, token
 
 
 def _offset(token: str | None) -> int:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
-from localcloud.api.compute.listing import aggregated, listed
+from localcloud.api.compute.listing import aggregated
 from localcloud.api.compute.references import find, resolve_all, user_of
+from localcloud.api.compute.stored_list import StoredList
 from localcloud.api.compute.versions import for_version
 from localcloud.api.effects import tell
 from localcloud.api.links import link
@@ -31,6 +32,7 @@ class CollectionMethods:
     def __init__(self, collection: Collection, every: Collections) -> None:
         self.collection = collection
         self._every = every
+        self._stored = StoredList(collection.schema)
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handlers by method id."""
@@ -75,10 +77,12 @@ class CollectionMethods:
     def list(self, call: Call) -> Result:
         """Return a page of a location's resources."""
         prefix = self._relname(call, "")
-        version = call.method.api.version
-        found = call.cloud.store.scan(f"compute/{prefix}")
-        documents = [for_version(document, self.collection.schema, version) for _, document in found]
-        return listed(call, documents, kind=f"{self.collection.kind}List", self_link=link(prefix.rstrip("/")))
+        return self._stored.answer(
+            call,
+            f"compute/{prefix}",
+            kind=f"{self.collection.kind}List",
+            self_link=link(prefix.rstrip("/")),
+        )
 
     def aggregated_list(self, call: Call) -> Result:
         """Return the project's resources of this kind, by location."""
