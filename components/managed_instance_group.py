@@ -1,7 +1,8 @@
 """The managed instance group and its own health check, the one that has instances recreated.
 
-A group with an autoscaler has no target size here: the autoscaler writes it, and every deployment would undo its work.
-The group and the check are named by Pulumi, so that a replacement stands before the old one goes.
+The group and the check are named by Pulumi, so that a replacement stands before the old one goes. A group that an autoscaler sizes is
+*created* with the fewest instances it may have, and a deployment waits for them: a replacement that began empty would get the balancer's
+traffic with nobody to answer. From then on its size is ignored here, or every deployment would undo the autoscaler's work.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class ManagedInstanceGroupArgs:
         health_checks: both checks: the group's own, and the balancer's that it had to be compared with.
         update: how a new template reaches the instances.
         repair: when an instance may be condemned.
-        smallest_size: the fewest instances the group may have; what percentages are judged by.
+        smallest_size: the fewest instances the group may have; what percentages are judged by, and what a group without
+            `shape.target_size` begins with.
         canary_template: `self_link_unique` of the template that some instances are made from.
         canary_size: how many: {"fixed": n} or {"percent": n}.
         health_check: id of a check that somebody else keeps, in place of one made from `health_checks.autohealing`, which has to
@@ -141,7 +143,7 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
         size = dict(args.canary_size) if args.canary_size else None
         common: dict[str, Any] = {
             "base_instance_name": base_name,
-            "target_size": shape.target_size,
+            "target_size": args.smallest_size if shape.target_size is None else shape.target_size,
             "versions": version_arguments(args.instance_template, args.canary_template, size),
             "named_ports": [
                 {"name": port_name, "port": port} for port_name, port in sorted(shape.named_ports.items())
@@ -158,7 +160,9 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
             **args.stateful.resource_arguments(),
             **flexibility_arguments(args.flexibility),
         }
-        opts = pulumi.ResourceOptions(parent=self)
+        opts = pulumi.ResourceOptions(
+            parent=self, ignore_changes=["targetSize"] if shape.target_size is None else None
+        )
         if shape.zone is not None:
             return gcp.compute.InstanceGroupManager(f"{name}-group", zone=shape.zone, **common, opts=opts)
         return gcp.compute.RegionInstanceGroupManager(

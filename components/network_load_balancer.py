@@ -13,6 +13,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from components.balancing import Balancing
+from components.draining import await_draining
 from components.health_check_pair import HealthCheckPair
 from components.invalid_argument import InvalidArgumentError
 from components.resource_name import require_resource_name
@@ -136,7 +137,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
             session_affinity=args.balancing.session_affinity,
             connection_draining_timeout_sec=args.balancing.draining_sec,
             **args.balancing.resource_arguments(),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, hooks=await_draining(name, args.balancing.draining_sec)),
         )
 
     def _make_address(self, name: str, args: NetworkLoadBalancerArgs) -> pulumi.Output[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from localcloud.control import serving
+from localcloud.control import handover, serving
 from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
 
 if TYPE_CHECKING:
@@ -102,7 +102,10 @@ def forwarded(balancer: BalancerPlan) -> dict[str, tuple[str, ...]]:
 
 def _candidates(store: Store, rule: serving.Rule) -> list[Candidate]:
     found = []
-    for group, failover in rule.service.groups:
+    # A group that the service has turned away from gets nothing new, and keeps the connections it has for a while.
+    behind = [(group, failover, False) for group, failover in rule.service.groups]
+    behind += [(group, False, True) for group in handover.draining(store, rule.service.key)]
+    for group, failover, turned_away in behind:
         for each in serving.serving(store, group):
             if each.document["status"] not in {"RUNNING", "STOPPING"}:
                 continue
@@ -113,7 +116,7 @@ def _candidates(store: Store, rule: serving.Rule) -> list[Candidate]:
                     instance=each.member.name,
                     address=each.address,
                     healthy=known and verdict.get("healthState") == "HEALTHY",
-                    leaving=each.leaving or not each.running,
+                    leaving=turned_away or each.leaving or not each.running,
                     failover=failover,
                 )
             )

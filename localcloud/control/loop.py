@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import balancing, network, probing
+from localcloud.control import balancing, handover, network, probing
 from localcloud.control.autoscalers import AutoscalerController
 from localcloud.control.eligibility import Verdicts as Behind
 from localcloud.control.eligibility import note_eligibility, verdicts_behind
@@ -262,7 +262,8 @@ class Controllers:
     def _probes_applied(self, applied: frozenset[ProbeSpec]) -> None:
         self._probes = applied
 
-    def _look_at_balancer(self, _: str) -> None:
+    def _look_at_balancer(self, _: str) -> float | None:
+        drained = handover.note(self._store, self._clock.now())
         wanted = balancing.plan(self._store)
         verdicts = verdicts_behind(self._store, wanted)
         self._hold((_BALANCER, ""), sum(len(service.backends) for service in wanted.services))
@@ -273,6 +274,7 @@ class Controllers:
                 lambda: self._fabric.apply_balancer(wanted),
                 lambda: self._balancer_applied(wanted, verdicts),
             )
+        return drained
 
     def _balancer_applied(self, applied: BalancerPlan, verdicts: Behind) -> None:
         self._balancer = applied

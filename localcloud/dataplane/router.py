@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 # Routing rules are tried in the order of their preference. Unmarked packets go by the main table at once. Marks are looked up in two
 # steps, so that no packet passes more than a few dozen rules however many instances there are: a rule per group of neighbouring marks
-# jumps to the rules of its group, which lie behind the main table's, where no other packet comes.
+# jumps to the rules of its group, which lie behind the main table's, where no other packet comes. A mark that no rule of its group knows
+# is that of an instance behind no balancer, on its way to the instance's own address: behind all groups the main table is asked again.
 _UNMARKED = 900
 _GROUPS = 1000
 _LEAVES = 0x100000
 _GROUP_BITS = 4
+_REST = 0x7FFFFFFF
 
 _SETTINGS = {
     **COMMON_SETTINGS,
@@ -81,6 +83,7 @@ class Router:
                     *(f"route add local {each} dev lo" for each in PROBER_RANGES),
                     "route add blackhole default",  # nothing leaves this machine
                     f"rule add fwmark 0/0xffffffff lookup main preference {_UNMARKED}",
+                    f"rule add lookup main preference {_REST}",
                 ]
             )
             await self._load("firewall", firewall.ruleset(NetworkPlan(), next(self._names)))
@@ -181,7 +184,7 @@ class Router:
     async def _present_marks(self) -> set[int]:
         if self._marks is None:
             rules = await self._worker.ip_show("rule", "show")
-            self._marks = {int(rule["fwmark"], 16) for rule in rules if rule["priority"] >= _LEAVES}
+            self._marks = {int(rule["fwmark"], 16) for rule in rules if _LEAVES <= rule["priority"] < _REST}
         return self._marks
 
 

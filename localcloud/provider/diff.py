@@ -11,7 +11,7 @@ from localcloud.provider.schema import Field
 from localcloud.provider.values import UNKNOWN, Asset, Properties, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Kind = Literal["ADD", "DELETE", "UPDATE"]
 
@@ -46,6 +46,14 @@ def diff(
 
 def _under(path: str, ignored: tuple[str, ...]) -> bool:
     return any(path == top or path.startswith((f"{top}.", f"{top}[")) for top in ignored)
+
+
+def unchanged(planned: Properties, state: Properties, ignored: Iterable[str]) -> Properties:
+    """Return the plan with whole properties that are to be left alone as the state has them.
+
+    Without this an update of something else would set them to what the program had once said.
+    """
+    return planned | {name: state.get(name) for name in ignored if name in planned}
 
 
 def same(item: Field, old: Value, new: Value) -> bool:

@@ -12,6 +12,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.provider.check import DEFAULTS, Proposal, check
+from localcloud.provider.diff import unchanged
 from localcloud.provider.endpoints import require_loopback
 from localcloud.provider.engine_folder import engine_folder
 from localcloud.provider.errors import PartialError, ProviderError
@@ -244,6 +245,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             old = from_struct(request.olds)
             prior = state_of(old)
             planned = resource.plan(session, inputs_of(reveal(given)), prior)
+            planned = unchanged(planned, prior, request.ignoreChanges)
             meta = None if request.timeout else old.get("__meta")
             if request.preview:
                 properties = outputs_of(

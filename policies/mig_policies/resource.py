@@ -21,6 +21,8 @@ class Resource:
     tree: Tree
     dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     delete_before_replace: bool | None = None
+    # Paths of properties that are never updated, whatever the program says of them.
+    ignored: frozenset[str] = frozenset()
     # The inputs as the program declares them; `None` if they were not seen, as with a stack's saved outputs alone.
     declared: Tree | None = None
     # Which of those the provider filled in; `None` if it did not say.

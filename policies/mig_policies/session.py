@@ -76,6 +76,7 @@ class Session:
                 tree=tree,
                 declared=tree,
                 delete_before_replace=args.opts.delete_before_replace,
+                ignored=frozenset(args.opts.ignore_changes),
                 defaulted=self.defaulted.get(args.urn),
             )
 
@@ -100,6 +101,7 @@ class Session:
                 for key, sources in resource.property_dependencies.items()
             },
             delete_before_replace=resource.opts.delete_before_replace,
+            ignored=frozenset(resource.opts.ignore_changes),
             declared=declared,
             defaulted=self.defaulted.get(resource.urn),
         )

@@ -35,6 +35,8 @@ class Resource:
     depends_on: frozenset[str]
     property_dependencies: Mapping[str, frozenset[str]]
     delete_before_replace: bool
+    ignore_changes: tuple[str, ...]
+    hooks: frozenset[str]
     replace_on_changes: tuple[str, ...]
 
 
@@ -77,6 +79,7 @@ class Recording:
                 "inputs": _without_contents(item.wire),
                 "sources": {key: sorted(names) for key, names in item.property_dependencies.items() if names},
                 "delete_before_replace": item.delete_before_replace,
+                **({"ignore_changes": list(item.ignore_changes)} if item.ignore_changes else {}),
             }
             for item in self.resources
             if item.custom
@@ -145,6 +148,8 @@ class _Monitor(MockMonitor):
                         for key, value in request.propertyDependencies.items()
                     },
                     delete_before_replace=request.deleteBeforeReplace,
+                    ignore_changes=tuple(request.ignoreChanges),
+                    hooks=frozenset(request.hooks.after_update),
                     replace_on_changes=tuple(request.replaceOnChanges),
                 )
             )

@@ -243,8 +243,11 @@ def test_nobody_is_let_in_who_was_not_named() -> None:
     assert [rule.name for rule in made.of("Firewall")] == ["web-probes"]
 
 
-def test_the_group_has_no_target_size_of_its_own() -> None:
-    assert "targetSize" not in make_group().one("RegionInstanceGroupManager").inputs
+def test_a_group_that_an_autoscaler_sizes_begins_with_the_fewest_and_is_left_alone_from_then_on() -> None:
+    group = make_group(smallest_size=4).one("RegionInstanceGroupManager")
+    assert (group.inputs["targetSize"], group.ignore_changes) == (4, ("targetSize",))
+    fixed = make_group(shape=GroupShape(zones=ZONES, target_size=5)).one("RegionInstanceGroupManager")
+    assert (fixed.inputs["targetSize"], fixed.ignore_changes) == (5, ())
 
 
 def test_a_check_that_somebody_else_keeps_is_used_and_none_is_made() -> None:

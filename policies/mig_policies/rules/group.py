@@ -54,10 +54,14 @@ def _one_owner_of_the_size(group: Resource, stack: Stack, _: Parameters) -> Verd
         return not_applicable(f"{group.label} has no autoscaler in this stack")
     # Only what is written counts: on an existing group the size is known, for the autoscaler set it.
     size = group.declaration.integer("targetSize", None)
-    if size is not None:
+    if size is not None and "targetSize" not in group.ignored:
         return violated(
-            f"{group.label}: targetSize {size} beside {scalers[0].label}, required unset; every deployment would undo the "
-            "autoscaler's work"
+            f"{group.label}: targetSize {size} beside {scalers[0].label}, required unset or named in ignoreChanges; every deployment "
+            "would undo the autoscaler's work"
+        )
+    if size is not None:
+        return passed(
+            f"{group.label}: begins with {size}; from then on its size is {scalers[0].label}'s business alone"
         )
     return passed(f"{group.label}: its size is {scalers[0].label}'s business alone")
 
@@ -146,8 +150,8 @@ MIG01 = ResourceRule(
 MIG02 = StackRule(
     id="MIG02",
     title="The autoscaler alone sets the size",
-    description="A group with an autoscaler must not have a target size: the two would fight over it.",
-    remediation="Remove targetSize and set the autoscaler's minReplicas.",
+    description="A group with an autoscaler must not have a target size, unless only to begin with: the two would fight over it.",
+    remediation="Remove targetSize and set the autoscaler's minReplicas; or name targetSize in ignoreChanges, to begin with so many.",
     url=AUTOSCALER_PAGE,
     severity=HIGH,
     level=MANDATORY,

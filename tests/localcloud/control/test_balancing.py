@@ -143,6 +143,44 @@ def test_a_leaving_instance_drains_before_it_stops() -> None:
     asyncio.run(story())
 
 
+def test_a_group_that_the_service_turned_away_from_keeps_its_connections_for_the_draining_time() -> None:
+    async def story() -> None:
+        other = GROUP.replace("/web", "/other")
+        cloud = standard()
+        group(cloud, 2, name=other, baseInstanceName="other")
+        links = {
+            name: url(name.replace("instanceGroupManagers", "instanceGroups")) for name in (GROUP, other)
+        }
+
+        def behind() -> set[str]:
+            (service,) = cloud.fabric.balancer.services
+            return {backend.instance for backend in service.backends}
+
+        async with cloud.running():
+            await cloud.until_stable()
+            await cloud.advance(60)
+            old, new = set(cloud.members()), set(cloud.members(other))
+            assert (cloud.eligible(), behind()) == (old, old)
+            cloud.patch(SERVICE, backends=[{"group": links[other]}])
+            await cloud.advance(1)
+            assert (cloud.eligible(), behind()) == (new, old | new)
+            await cloud.advance(27)
+            assert behind() == old | new
+            await cloud.advance(3)
+            assert (cloud.eligible(), behind()) == (new, new)
+            cloud.patch(SERVICE, backends=[{"group": links[GROUP]}])
+            await cloud.advance(1)
+            cloud.patch(SERVICE, backends=[{"group": links[GROUP]}, {"group": links[other]}])
+            await cloud.advance(60)
+            assert (cloud.eligible(), behind()) == (old | new, old | new), "who is back does not drain"
+            with cloud.store.transaction() as change:
+                change.delete("compute/" + SERVICE)
+            await cloud.advance(1)
+            assert not dict(cloud.store.scan("control/behind/"))
+
+    asyncio.run(story())
+
+
 def test_failover_groups_take_over_when_the_primaries_are_down() -> None:
     async def story() -> None:
         backup = GROUP.replace("/web", "/backup")

@@ -39,6 +39,18 @@ def test_a_healthy_instance_succeeds_and_a_dead_one_times_out(consumer: Consumer
     asyncio.run(scenario())
 
 
+def test_an_instance_behind_no_balancer_is_probed_though_its_neighbour_is_behind_one() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b")
+            await cloud.balance("a")
+            probe = cloud.probe("autohealing", "b")
+            await cloud.watch(probe)
+            await cloud.outcome(probe, "success")
+
+    asyncio.run(scenario())
+
+
 def test_outcomes_tell_refusal_wrong_status_and_wrong_content_apart() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:

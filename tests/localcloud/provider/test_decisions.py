@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.provider.check import Naming, Proposal, check
-from localcloud.provider.diff import diff
+from localcloud.provider.diff import diff, unchanged
 from localcloud.provider.refresh import imported_inputs, refreshed_inputs
 from localcloud.provider.registry import RESOURCES
 from localcloud.provider.schema import load_schema
@@ -256,3 +256,8 @@ def test_a_change_within_something_that_replaces_replaces() -> None:
     news = {"networkInterfaces": [{"network": "n", "igmpQuery": "IGMP_QUERY_V2"}]}
     assert not TEMPLATE.fields["networkInterfaces"].fields["igmpQuery"].replaces
     assert changes(TEMPLATE.type, state, news) == [("networkInterfaces[0].igmpQuery", "UPDATE", True)]
+
+
+def test_an_update_leaves_alone_what_the_program_ignores() -> None:
+    planned, state = {"size": 3, "ports": [1]}, {"size": 7, "ports": [2], "id": 5}
+    assert unchanged(planned, state, ["size", "elsewhere"]) == {"size": 7, "ports": [1]}
