@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TYPED = (
     "components",
+    "component_package",
     "composition.py",
     "settings.py",
     "__main__.py",

@@ -1,0 +1,1 @@
+"""The component package: what it says it takes, and what it makes of what arrives."""
