@@ -4,12 +4,16 @@ Other Pulumi languages hand the same over, with outputs of other resources where
 
 The shape is the dataclass itself: its fields are the keys, their annotations the types, their defaults the defaults. A union of
 dataclasses is told apart by its keys. A dataclass may explain keys it does not have (`refused`: key -> why, and what instead).
+
+Text that is a number, or true or false, is taken for one where the field holds nothing else: `pulumi config set --path` writes 0.4 as text.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -19,6 +23,12 @@ import pulumi
 from components.invalid_argument import InvalidArgumentError, within
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+# How each is written as text, in JSON's grammar: no leading zeros or plus signs, no "yes", no infinity.
+TEXT_FORMS = {
+    int: r"-?(0|[1-9][0-9]*)",
+    float: r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?",
+    bool: r"true|false",
+}
 
 
 def decode(annotation: Any, value: Any, path: str, base: Any = None) -> Any:  # noqa: ANN401 - what comes out is what the annotation says
@@ -56,7 +66,13 @@ def decode(annotation: Any, value: Any, path: str, base: Any = None) -> Any:  # 
         )
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _decode_mapping(get_args(annotation)[1], value, path)
-    return _decode_scalar(annotation, value, path)
+    return _decode_scalar(annotation, _told_as_text(annotation, value), path)
+
+
+def _told_as_text(annotation: Any, value: Any) -> Any:  # noqa: ANN401 - as decode
+    """Return the number or truth that a text is, for a field that holds such; any other value as it is."""
+    form = TEXT_FORMS.get(annotation)
+    return json.loads(value) if form and isinstance(value, str) and re.fullmatch(form, value) else value
 
 
 def _decode_output(annotation: Any, value: pulumi.Output[Any], path: str) -> pulumi.Output[Any]:  # noqa: ANN401 - as decode
@@ -85,7 +101,7 @@ def _decode_scalar(annotation: Any, value: Any, path: str) -> Any:  # noqa: ANN4
 def _quoting(annotation: Any, value: Any) -> str:  # noqa: ANN401 - as decode
     if annotation is str and isinstance(value, int | float):
         return f' (in quotes: "{str(value).lower() if isinstance(value, bool) else value}")'
-    return " (without quotes)" if isinstance(value, str) else ""
+    return ""
 
 
 def _decode_mapping(annotation: Any, value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 - as decode
@@ -106,6 +122,8 @@ def _decode_union(choices: tuple[Any, ...], value: Any, path: str, base: Any) ->
     others = [choice for choice in choices if not dataclasses.is_dataclass(choice)]
     failures = []
     for choice in others:
+        if isinstance(value, str) and choice in TEXT_FORMS and str in others:
+            continue  # where text is a choice, text is text
         try:
             return decode(choice, value, path)
         except InvalidArgumentError as failure:

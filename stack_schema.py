@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
-from config_decoder import hints_of, parts_of, plain, required
+from config_decoder import TEXT_FORMS, hints_of, parts_of, plain, required
 from settings import NAMESPACE, PROVIDER_SETTINGS, Settings
 
 PATH: Final = Path(__file__).resolve().parent / "docs/stack.schema.json"
@@ -92,11 +92,13 @@ def _record(record: Any, *, partial: bool) -> dict[str, Any]:  # noqa: ANN401 - 
     }
 
 
-def _annotation(annotation: Any, *, partial: bool = False) -> dict[str, Any]:  # noqa: ANN401 - an annotation
+def _annotation(annotation: Any, *, partial: bool = False, text_too: bool = True) -> dict[str, Any]:  # noqa: ANN401 - an annotation
     parts = parts_of(annotation)
     if len(parts) > 1:
         # Of a pulumi.Input[str] a file can hold the str only.
-        choices = [_annotation(part, partial=partial) for part in parts if plain(part)]
+        choices = [
+            _annotation(part, partial=partial, text_too=str not in parts) for part in parts if plain(part)
+        ]
         choices += [{"type": "null"}] if type(None) in parts else []
         return choices[0] if len(choices) == 1 else {"anyOf": choices}
     origin = get_origin(annotation)
@@ -108,7 +110,10 @@ def _annotation(annotation: Any, *, partial: bool = False) -> dict[str, Any]:  #
         return {"type": "array", "items": _annotation(get_args(annotation)[0])}
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _annotation(get_args(annotation)[1])}
-    return {"type": _SCALARS[annotation]}
+    said = {"type": _SCALARS[annotation]}
+    if text_too and annotation in TEXT_FORMS:
+        return {"anyOf": [said, {"type": "string", "pattern": f"^({TEXT_FORMS[annotation]})$"}]}
+    return said
 
 
 def text() -> str:

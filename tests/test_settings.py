@@ -121,6 +121,25 @@ def test_numbers_may_be_whole_and_nested_ones_are_typed() -> None:
     assert settings(update={"max_surge": "50%"}, autoscaler={"min_replicas": 10}).update.max_surge == "50%"
 
 
+def test_text_that_can_only_be_a_number_or_a_truth_is_one() -> None:
+    # `pulumi config set --path 'mig-nlb:autoscaler.cpu_target' 0.4` writes the text "0.4".
+    found = settings(
+        autoscaler={"cpu_target": "0.4", "max_replicas": "12", "metrics": [{"name": "m", "target": "-1e3"}]},
+        machine={"spot": "true", "vtpm": "false", "integrity_monitoring": "false", "metadata": {"a": "7"}},
+        load_balancer={"frontends": {"main": {"ports": ["8080", 8081]}}, "log_sample_rate": "1"},
+        group=LEAST["mig-nlb:group"] | {"named_ports": {"http": "8080"}},
+        health_check_min_ratio="3.5",
+    )
+    assert found.autoscaler is not None
+    assert (found.autoscaler.cpu_target, found.autoscaler.max_replicas) == (0.4, 12)
+    assert found.autoscaler.metrics[0].target == -1000
+    assert (found.machine.spot, found.machine.vtpm, found.machine.metadata) == (True, False, {"a": "7"})
+    assert found.load_balancer.frontends["main"].ports == (8080, 8081)
+    assert found.load_balancer.log_sample_rate == 1
+    assert found.group.named_ports == {"http": 8080}
+    assert found.health_check_min_ratio == 3.5
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -141,10 +160,14 @@ def test_numbers_may_be_whole_and_nested_ones_are_typed() -> None:
             "mig-nlb:startup = 'script, url': these keys belong to no one of",
         ),
         ({"machine": "big"}, "mig-nlb:machine = 'big': not a set of keys"),
-        (
-            {"machine": {"disk_size_gb": "20"}},
-            r"machine.disk_size_gb = '20': not a whole number.*without quotes",
-        ),
+        ({"machine": {"disk_size_gb": "020"}}, "machine.disk_size_gb = '020': not a whole number"),
+        ({"machine": {"disk_size_gb": "20.0"}}, "machine.disk_size_gb = '20.0': not a whole number"),
+        ({"machine": {"disk_size_gb": ""}}, "machine.disk_size_gb = '': not a whole number"),
+        ({"autoscaler": {"cpu_target": "60 %"}}, "autoscaler.cpu_target = '60 %': not a number"),
+        ({"autoscaler": {"cpu_target": "nan"}}, "autoscaler.cpu_target = 'nan': not a number"),
+        ({"machine": {"spot": "True"}}, "machine.spot = 'True': not true or false"),
+        ({"machine": {"spot": 1}}, "machine.spot = 1: not true or false"),
+        ({"update": {"max_surge": "4"}}, "update.max_surge = '4': neither a number of instances nor"),
         ({"machine": {"spot": "yes"}}, "machine.spot = 'yes': not true or false"),
         (
             {"machine": {"metadata": {"service-port": 9000}}},

@@ -37,6 +37,7 @@ def test_every_committed_stack_is_valid_and_says_where_its_schema_is(stack: str)
     [
         {"autoscaler": {"min_replicas": 4, "cpu_target": 1}},
         {"balancer_check": {"check_interval_sec": 4}},
+        {"autoscaler": {"cpu_target": "0.4", "max_replicas": "12"}, "machine": {"spot": "true"}},
         {"update": {"max_surge": "20%"}},
         {"machine": {"image": "projects/p/global/images/i"}},
         {"machine": {"image": {"family": "f", "project": "p"}}},
@@ -59,7 +60,7 @@ def test_what_the_program_takes_is_valid(changes: dict[str, Any]) -> None:
         {"group": {}},
         {"group": {"zones": ["b"], "targetSize": 3}},
         {"environment": "production"},
-        {"machine": {"disk_size_gb": "20"}},
+        {"machine": {"disk_size_gb": "020"}},
         {"machine": {"spot": "yes"}},
         {"startup": {"script": "x", "url": "y"}},
         {"load_balancer": {"frontends": {"main": {"port": 8080}}}},
