@@ -129,9 +129,9 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             events = []
-            for key in change.writes:
-                if key not in texts:
-                    self._db.execute("DELETE FROM documents WHERE key = ?", (key,))
+            gone = [(key,) for key in change.writes if key not in texts]
+            if gone:
+                self._db.executemany("DELETE FROM documents WHERE key = ?", gone)
             self._db.executemany(
                 "INSERT INTO documents VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body",
                 texts.items(),

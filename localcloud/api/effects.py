@@ -128,13 +128,26 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
 
 def values(document: Any, path: str) -> list[Any]:  # noqa: ANN401 - JSON
     """Return what a document has at a path."""
+    steps = _steps(path)
+    if not _begins(document, steps):
+        return []
     found = [document]
-    for name, many in _steps(path):
+    for name, many in steps:
         below = [node[name] for node in found if isinstance(node, dict) and node.get(name) is not None]
         if not below:
             return below
         found = [member for each in below for member in each] if many else below
     return found
+
+
+def _begins(document: Any, steps: tuple[tuple[str, bool], ...]) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether a document has anything where a path leads, as far as the first list: what most documents lack, quickly told."""
+    node = document
+    for name, many in steps:
+        node = node.get(name) if isinstance(node, dict) else None
+        if node is None or many:
+            break
+    return node is not None
 
 
 @cache

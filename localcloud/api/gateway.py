@@ -247,7 +247,7 @@ def _validated(call: Call, schema: str, raw: bytes) -> JsonValue:
     ):  # what a web page may send without being asked is none of the kinds
         raise errors.unsupported_content(kind)
     try:
-        value = json.loads(raw, parse_constant=_no_constant)
+        value = _decode(raw.decode(json.detect_encoding(raw), "surrogatepass"))
     except (ValueError, RecursionError) as error:
         message = f"Invalid JSON payload received. {str(error)[:200]}"
         raise ApiError(400, "parseError", message) from error
@@ -267,6 +267,9 @@ def _no_handler(_call: Call) -> Result:
 def _no_constant(name: str) -> JsonValue:
     msg = f"{name} is not JSON."
     raise ValueError(msg)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 def _json(value: Mapping[str, Any], status: int = 200) -> Answer:
