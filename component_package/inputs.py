@@ -16,7 +16,7 @@ class StartupSource(TypedDict):
     """Path of the script, from the project's folder; it begins with `#!`."""
     files: NotRequired[list[str]]
     """Paths of what the script fetches from beside itself. Text in UTF-8."""
-    bucket: NotRequired[str]
+    bucket: NotRequired[pulumi.Input[str]]
     """An existing bucket to upload to; one of this stack's own unless said."""
     location: NotRequired[str]
     """Where a new bucket is (`EU`, `EUROPE-WEST1`); the stack's region unless said."""
@@ -35,6 +35,10 @@ class StartupScriptInputs(TypedDict):
     """Files to upload, a gs:// URL, or text."""
     region: str
     """Where a new bucket is made unless the files say otherwise."""
+    bucket: NotRequired[pulumi.Input[str]]
+    """A bucket for files that name none, in place of a new one."""
+    folder: NotRequired[str]
+    """What the files' names in the bucket begin with, for instance `canary/`."""
 
 
 class ServiceAccount(TypedDict):
@@ -272,7 +276,7 @@ class Machine(TypedDict):
     """Boot disk, 10 to 65536."""
     disk_type: NotRequired[str]
     """`pd-balanced`, `pd-ssd`, `pd-standard`, `hyperdisk-balanced`."""
-    kms_key: NotRequired[str]
+    kms_key: NotRequired[pulumi.Input[str]]
     """A customer-managed key for the boot disk (`projects/P/locations/L/keyRings/R/cryptoKeys/K`)."""
     external_address: NotRequired[bool]
     """Give each instance an address of its own. Off: Google's services are reached by Private Google Access, clients by the load balancer, and the rest of the internet not at all unless the network has NAT."""
@@ -315,9 +319,9 @@ class InstanceTemplateInputs(TypedDict):
     """Id of the subnetwork instances stand in."""
     service_account: pulumi.Input[str]
     """e-mail of the instances' identity."""
-    startup_metadata: NotRequired[dict[str, pulumi.Input[str]]]
+    startup_metadata: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
     """The metadata that has the start-up script run, digest included."""
-    wait_for: NotRequired[list[pulumi.Input[str]]]
+    wait_for: NotRequired[pulumi.Input[list[pulumi.Input[str]]]]
     """What must exist before an instance boots: resources, or what follows from them, for instance their ids."""
     region: NotRequired[str]
     """Where a regional template is kept, which does not depend on other regions; a global one unless said."""
@@ -638,7 +642,7 @@ class Failover(TypedDict):
     """Drop connections when nothing is healthy, instead of trying everything as a last resort."""
     disable_connection_drain: NotRequired[bool]
     """Cut connections at failover instead of letting them end."""
-    groups: NotRequired[list[str]]
+    groups: NotRequired[list[pulumi.Input[str]]]
     """Addresses of instance groups to fail over to, in the same region, kept by somebody else."""
 
 
@@ -700,7 +704,7 @@ class MonitoringPolicy(TypedDict):
 
     alerts: NotRequired[bool]
     """Tell when instances are unhealthy, are recreated, or when the group is at its largest for a quarter of an hour."""
-    notification_channels: NotRequired[list[str]]
+    notification_channels: NotRequired[list[pulumi.Input[str]]]
     """Whom (`projects/P/notificationChannels/N`); without any, incidents show on Google's pages only."""
     dashboard: NotRequired[bool]
     """A page with size, load, traffic and changes of health."""
@@ -732,26 +736,15 @@ class ServiceEnvironment(StrEnum):
     PROD = "prod"
 
 
-class CanarySource(TypedDict):
-    """One of these. {url/version}: A script that somebody else puts into a bucket. {text}: A script that stands in the metadata itself."""
-
-    url: NotRequired[str]
-    """gs://BUCKET/OBJECT."""
-    version: NotRequired[str]
-    """Anything; change it to have instances replaced when the script has changed."""
-    text: NotRequired[str]
-    """The script; readable by whoever may read the instance, so nothing secret."""
-
-
 class Canary(TypedDict):
-    """What some instances have different. To promote it, move it to `machine` or `startup` and remove this section."""
+    """What some instances have different. To promote it, move what it says to `machine` or `startup` and remove this section."""
 
     size: str
     """How many instances, as a number or `20%`; the rest keep the other version; always as text, `3` or `20%`."""
     machine: NotRequired[Machine]
-    """Their machine, whole: what is not said is the default, not the other version's."""
-    startup: NotRequired[CanarySource]
-    """Their start-up script: a gs:// URL, or text."""
+    """Their machine. In a stack's file only what is different: every key that is not said is as in mig-nlb:machine."""
+    startup: NotRequired[StartupSource]
+    """Their start-up script: files to upload, a gs:// URL, or text. Files go beside the others' in a folder of their own, `canary`; in a bucket of their own where `bucket` names one."""
 
 
 class ServiceTemplateScope(StrEnum):

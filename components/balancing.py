@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import pulumi
+
 from components.frontend import Frontend
 from components.health_probe import HTTP_FAMILY
 from components.invalid_argument import InvalidArgumentError, require_choice, require_range
@@ -30,7 +32,7 @@ class Failover:
     ratio: float = 0.0
     drop_traffic_if_unhealthy: bool = False
     disable_connection_drain: bool = False
-    groups: tuple[str, ...] = ()
+    groups: tuple[pulumi.Input[str], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what the API refuses."""

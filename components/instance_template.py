@@ -36,8 +36,8 @@ class InstanceTemplateArgs:
     machine: Machine
     subnetwork: pulumi.Input[str]
     service_account: pulumi.Input[str]
-    startup_metadata: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    wait_for: tuple[pulumi.Resource | pulumi.Input[str], ...] = ()
+    startup_metadata: pulumi.Input[Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
+    wait_for: pulumi.Input[tuple[pulumi.Resource | pulumi.Input[str], ...]] = ()
     region: str | None = None
     ipv6: bool = False
 
@@ -60,7 +60,7 @@ class InstanceTemplate(pulumi.ComponentResource):
         machine = args.machine
         common: dict[str, Any] = {
             "name_prefix": prefix,
-            "metadata": {**machine.all_metadata(), **args.startup_metadata},
+            "metadata": _metadata(machine, args.startup_metadata),
             "disks": [
                 {
                     "boot": True,
@@ -70,7 +70,7 @@ class InstanceTemplate(pulumi.ComponentResource):
                     "disk_type": machine.disk_type,
                     **(
                         {"disk_encryption_key": {"kms_key_self_link": machine.kms_key}}
-                        if machine.kms_key
+                        if machine.kms_key is not None
                         else {}
                     ),
                 }
@@ -109,12 +109,22 @@ class InstanceTemplate(pulumi.ComponentResource):
         return found.self_link
 
 
+def _metadata(
+    machine: Machine, startup: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
+    own = machine.all_metadata()
+    if isinstance(startup, Mapping):
+        return {**own, **startup}
+    return pulumi.Output.all(startup).apply(lambda found: {**own, **found[0]})
+
+
 def _dependencies(
-    wait_for: tuple[pulumi.Resource | pulumi.Input[str], ...],
+    wait_for: pulumi.Input[tuple[pulumi.Resource | pulumi.Input[str], ...]],
 ) -> list[pulumi.Input[pulumi.Resource]]:
+    items: tuple[Any, ...] = wait_for if isinstance(wait_for, tuple) else (wait_for,)
     resources: list[pulumi.Input[pulumi.Resource]] = []
-    values: list[pulumi.Input[str]] = []
-    for item in wait_for:
+    values = []
+    for item in items:
         if isinstance(item, pulumi.Resource):
             resources.append(item)
         else:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import pulumi
+
 from components.invalid_argument import InvalidArgumentError, require_choice, require_range
 
 _OWN_METADATA = {
@@ -66,7 +68,7 @@ class Machine:
     image: ImageFamily | str = field(default_factory=ImageFamily)
     disk_size_gb: int = 10
     disk_type: str = "pd-balanced"
-    kms_key: str | None = None
+    kms_key: pulumi.Input[str] | None = None
     external_address: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -33,7 +33,7 @@ class MonitoringPolicy:
     """
 
     alerts: bool = False
-    notification_channels: tuple[str, ...] = ()
+    notification_channels: tuple[pulumi.Input[str], ...] = ()
     dashboard: bool = False
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from components.resource_name import require_resource_name
 
 MAX_INLINE = 256 * 1024  # bytes of one metadata value, by the API
 _GS_URL = re.compile(r"gs://[a-z0-9][-a-z0-9._]{1,220}[a-z0-9]/.+")
+_FOLDER = re.compile(r"([-A-Za-z0-9._]+/)*")
 _CONTENT_TYPES = {".sh": "text/x-shellscript", ".py": "text/x-python"}
 
 
@@ -36,7 +37,7 @@ class ScriptFiles:
 
     script: str
     files: tuple[str, ...] = ()
-    bucket: str | None = None
+    bucket: pulumi.Input[str] | None = None
     location: str | None = None
 
     def __post_init__(self) -> None:
@@ -123,10 +124,24 @@ class StartupScriptArgs:
     Attributes:
         source: files to upload, a gs:// URL, or text.
         region: where a new bucket is made unless the files say otherwise.
+        bucket: a bucket for files that name none, in place of a new one.
+        folder: what the files' names in the bucket begin with, for instance "canary/".
     """
 
     source: ScriptFiles | ScriptUrl | InlineScript
     region: str
+    bucket: pulumi.Input[str] | None = None
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no folder."""
+        if not _FOLDER.fullmatch(self.folder):
+            raise InvalidArgumentError(
+                "folder",
+                self.folder,
+                "not the beginning of names in a bucket",
+                'write for instance "canary/"',
+            )
 
 
 class StartupScript(pulumi.ComponentResource):
@@ -166,21 +181,22 @@ class StartupScript(pulumi.ComponentResource):
                 }
             case ScriptFiles() as files:
                 self.digest = _digest(files.contents)
-                self._upload(name, files, args.region)
+                self._upload(name, files, args)
                 self.metadata = {
-                    "startup-script-url": self._script_url(files),
+                    "startup-script-url": self._script_url(files, args.folder),
                     "startup-script-digest": self.digest,
                 }
         self.register_outputs({"url": self.url, "bucket": self.bucket, "digest": self.digest})
 
-    def _upload(self, name: str, files: ScriptFiles, region: str) -> None:
+    def _upload(self, name: str, files: ScriptFiles, args: StartupScriptArgs) -> None:
         opts = pulumi.ResourceOptions(parent=self)
-        if files.bucket is not None:
-            self.bucket = pulumi.Output.from_input(files.bucket)
+        given = files.bucket if files.bucket is not None else args.bucket
+        if given is not None:
+            self.bucket = pulumi.Output.from_input(given)
         else:
             self.bucket = gcp.storage.Bucket(
                 f"{name}-scripts",  # bucket names are the whole world's, so Pulumi's random suffix stays on
-                location=files.location or region.upper(),
+                location=files.location or args.region.upper(),
                 uniform_bucket_level_access=True,
                 public_access_prevention="enforced",
                 versioning={"enabled": True},
@@ -192,7 +208,7 @@ class StartupScript(pulumi.ComponentResource):
             gcp.storage.BucketObject(
                 f"{name}-{file}",
                 bucket=self.bucket,
-                name=file,
+                name=args.folder + file,
                 content=content,
                 content_type=_CONTENT_TYPES.get(Path(file).suffix, "text/plain; charset=utf-8"),
                 opts=opts,
@@ -200,10 +216,10 @@ class StartupScript(pulumi.ComponentResource):
             for file, content in files.contents.items()
         )
 
-    def _script_url(self, files: ScriptFiles) -> pulumi.Output[str]:
+    def _script_url(self, files: ScriptFiles, folder: str) -> pulumi.Output[str]:
         bucket = self.bucket
         assert bucket is not None  # noqa: S101 - _upload has just set it
-        self.url = pulumi.Output.concat("gs://", bucket, "/", Path(files.script).name)
+        self.url = pulumi.Output.concat("gs://", bucket, "/", folder + Path(files.script).name)
         return self.url
 
 
