@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from localcloud.control import faults, mig, template
 from localcloud.control import group as groups
-from localcloud.control import mig, template
 from localcloud.control.actions import (
     Action,
     Create,
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from localcloud.clock import Clock
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_CODES: Mapping[type[Exception], str] = {
+    SubnetworkFullError: "IP_SPACE_EXHAUSTED",
+    faults.ZoneOutageError: "ZONE_RESOURCE_POOL_EXHAUSTED",
+}
 _FIRST_ID = 1_000_000_000_000_000_001  # the counter is shared with every other resource
 
 # Records are read far more often than they change: what a stored document reads as, by store and key.
@@ -221,6 +225,7 @@ class GroupController:
             look.book = AddressBook(self._store, project_of(look.group.key))
         numeric_id = str(self._store.next_number("id", _FIRST_ID))
         try:
+            faults.check_zone(self._store, project_of(look.group.key), member.zone)
             document = template.instance(
                 self._store,
                 look.book,
@@ -232,7 +237,7 @@ class GroupController:
                 overrides=look.group.overrides,
                 now=look.now,
             )
-        except (template.TemplateError, SubnetworkFullError) as error:
+        except (template.TemplateError, SubnetworkFullError, faults.ZoneOutageError) as error:
             self._failed(look, member, error)
             return
         look.change.put(member.instance, document)
@@ -261,7 +266,7 @@ class GroupController:
         )
 
     def _failed(self, look: _Look, member: Member, error: Exception) -> None:
-        code = "IP_SPACE_EXHAUSTED" if isinstance(error, SubnetworkFullError) else "CONDITION_NOT_MET"
+        code = _CODES.get(type(error), "CONDITION_NOT_MET")
         message = f"Instance '{member.name}' creation failed: {error}"
         attempts = member.attempts + 1
         failed = replace(

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import balancing, handover, network, probing
+from localcloud.control import balancing, faults, handover, network, probing
 from localcloud.control.autoscalers import AutoscalerController
 from localcloud.control.eligibility import Verdicts as Behind
 from localcloud.control.eligibility import note_eligibility, verdicts_behind
 from localcloud.control.groups import GroupController
+from localcloud.control.links import last
 from localcloud.control.machines import MachineKeeper
+from localcloud.control.outages import FaultKeeper
 from localcloud.control.utilisation import Utilisation
 from localcloud.control.verbs import Verbs
 from localcloud.control.verdicts import Verdicts
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from localcloud.plans.world import Fabric
 
 # Kinds of keys, in the order in which those due at the same time are looked at.
-_REQUEST, _AUTOSCALER, _GROUP, _NETWORK, _MACHINE, _PROBES, _BALANCER, _SWEEP, _SAMPLE, _RESYNC = range(10)
+_REQUEST, _AUTOSCALER, _GROUP, _NETWORK, _MACHINE, _PROBES, _BALANCER, _SWEEP, _SAMPLE, _RESYNC, _FAULTS = (
+    range(11)
+)
 _NAMES = (
     "request",
     "autoscaler",
@@ -46,6 +50,7 @@ _NAMES = (
     "sweep",
     "sample",
     "resync",
+    "faults",
 )
 
 # How often machines are looked at (unless they tell of their changes) and their CPU time read, in cloud seconds; never more often
@@ -75,6 +80,7 @@ class Controllers:
         self._keeper = MachineKeeper(store, clock, machines, self._wake_machine)
         if isinstance(machines, TellingMachines):
             machines.watch(self._keeper.machine_changed)
+        self._faults = FaultKeeper(store, clock, machines, self._keeper.host_returned)
         self._verdicts = Verdicts(store, clock)
         self._utilisation = Utilisation(store, clock, machines)
         self._autoscalers = AutoscalerController(store, clock, self._utilisation)
@@ -96,6 +102,7 @@ class Controllers:
             self._sweep,
             self._sample,
             self._resync,
+            self._faults.look,
         )
 
     async def run(self) -> None:
@@ -114,6 +121,7 @@ class Controllers:
             for task in self._applying.values():
                 task.cancel()
             await asyncio.gather(*self._applying.values(), return_exceptions=True)
+            await self._faults.settle()
             await self._keeper.settle()
 
     async def _wait(self) -> None:
@@ -139,7 +147,7 @@ class Controllers:
             self._queue.add((_GROUP, name))
         for key, _ in self._store.scan(""):
             self._route(key)
-        for kind in (_NETWORK, _PROBES, _BALANCER, _SWEEP, _SAMPLE):
+        for kind in (_NETWORK, _PROBES, _BALANCER, _SWEEP, _SAMPLE, _FAULTS):
             self._queue.add((kind, ""))
         self._queue.add_at((_RESYNC, ""), self._clock.now() + _RESYNC_EVERY)
 
@@ -180,6 +188,8 @@ class Controllers:
                 self._add(_PROBES, _BALANCER)
             case "backends":
                 self._add(_BALANCER)
+            case "faults":
+                self._add(_NETWORK, _FAULTS)
             case _:
                 pass
 
@@ -192,7 +202,7 @@ class Controllers:
                     self._queue.add((_AUTOSCALER, autoscaler))
             case "instances":
                 self._queue.add((_MACHINE, key))
-                self._add(_NETWORK, _PROBES, _BALANCER)
+                self._add(_NETWORK, _PROBES, _BALANCER, _FAULTS)
                 if group := self._members.get(key):
                     self._queue.add((_GROUP, group))
                     if self._store.get(key) is None:
@@ -236,15 +246,19 @@ class Controllers:
     def _look_at_network(self, _: str) -> None:
         wanted = network.plan(self._store)
         self._hold((_NETWORK, ""), len(wanted.interfaces))
+        known = frozenset(last(key) for key, _ in self._store.scan(faults.PREFIX))
         if wanted != self._network:
             self._apply(
                 _NETWORK,
                 lambda: self._fabric.apply_network(wanted),
-                lambda: self._network_applied(wanted),
+                lambda: self._network_applied(wanted, known),
             )
+        else:
+            self._faults.in_force(known)
 
-    def _network_applied(self, applied: NetworkPlan) -> None:
+    def _network_applied(self, applied: NetworkPlan, known: frozenset[str]) -> None:
         self._network = applied
+        self._faults.in_force(known)
         self._keeper.network_applied(frozenset(applied.interfaces))
 
     def _look_at_probes(self, _: str) -> None:

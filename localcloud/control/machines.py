@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
-from localcloud.control import network, serving
+from localcloud.control import faults, network, serving
 from localcloud.control.errors import record_error
 from localcloud.control.intents import PREFIX, intend, intent_of
 from localcloud.control.links import last, relname
@@ -55,6 +55,12 @@ class MachineKeeper:
         for key in sorted(self._waiting):
             self._wake(key)
         self._waiting.clear()
+
+    def host_returned(self, key: str, numeric_id: str) -> None:
+        """Learn that the zone of this instance is back. With the id of a machine that died with it: that is started again."""
+        if numeric_id:
+            self._ended[numeric_id] = "missing"
+        self._wake(key)
 
     def forwarded(self, addresses: Mapping[str, tuple[str, ...]]) -> None:
         """Learn which forwarding rules' addresses each instance (by name) answers to; those that differ are told."""
@@ -159,6 +165,8 @@ class MachineKeeper:
                 return None
         if status not in {"PROVISIONING", "STAGING", "RUNNING"}:
             return None
+        if faults.is_out(self._store, last(document["zone"])):
+            return None  # until `host_returned`
         if network.interface(document) not in self._interfaces:
             self._waiting.add(key)
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Literal, cast
 
+from localcloud.control import faults
 from localcloud.control.links import relname
 from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
 
@@ -35,7 +36,12 @@ def plan(store: Store) -> NetworkPlan:
                 pass
     for network in sorted({*networks, *(subnetwork.network for subnetwork in subnetworks)}):
         rules.extend(_implied(network))
-    return NetworkPlan(subnetworks=tuple(subnetworks), interfaces=tuple(interfaces), firewall=tuple(rules))
+    return NetworkPlan(
+        subnetworks=tuple(subnetworks),
+        interfaces=tuple(interfaces),
+        firewall=tuple(rules),
+        faults=faults.links(store),
+    )
 
 
 def gateway(cidr: str) -> str:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.dataplane import wire
+from localcloud.dataplane.addresses import FORWARDED
 from localcloud.dataplane.faults import HELD
 from localcloud.dataplane.kernel import ip_batch
 from localcloud.dataplane.namespaces import CLONE_NEWNET, enter, setns
@@ -32,6 +33,7 @@ _SO_MARK = 36
 _FRAME = 1 << 16
 _READS = 64
 _QUEUE = 10_000  # frames that may wait in a tap to be read
+_FORWARDED = ipaddress.IPv4Network(FORWARDED).network_address.packed[0]
 _IPV4 = b"\x08\x00"
 _REMEMBERED = 10_000
 
@@ -45,6 +47,7 @@ class _Rule:
     delay: float
     jitter: float
     rng: random.Random
+    forwarded: bool
     slow: bool
     port: int
 
@@ -57,6 +60,7 @@ class _Rule:
             delay=fields["delay"],
             jitter=fields["jitter"],
             rng=random.Random(fields["seed"]),  # noqa: S311 - to be repeatable is its purpose
+            forwarded=fields["forwarded"],
             slow=fields["slow"],
             port=fields["port"],
         )
@@ -65,6 +69,9 @@ class _Rule:
         """Return whether this frame is one that has to wait."""
         (address,) = struct.unpack_from("!I", frame, self.at)
         if not any(address & mask == network for mask, network in self.networks):
+            return False
+        # the other address is a forwarding rule's
+        if self.forwarded and frame[56 - self.at] != _FORWARDED:
             return False
         return not self.slow or _answer(frame, self.port)
 

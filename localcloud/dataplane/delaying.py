@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane import wire
-from localcloud.dataplane.faults import held_at
+from localcloud.dataplane.faults import held_at, ranges
 from localcloud.dataplane.holding import WorldError
 
 if TYPE_CHECKING:
@@ -71,11 +71,12 @@ class Delaying:
             "tap": place.tap(),
             "rules": [
                 {
-                    "peers": list(fault.peers),
+                    "peers": list(ranges(fault)),
                     "field": side.field,
                     "delay": fault.delay / self._clock.speed,
                     "jitter": fault.jitter / self._clock.speed,
                     "seed": f"{fault.seed}/{fault.instance}/{side.field}",
+                    "forwarded": fault.forwarded,
                     "slow": fault.kind == "slow",
                     "port": fault.port,
                 }

@@ -12,12 +12,25 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from localcloud.dataplane.addresses import label, link_name
+from localcloud.dataplane.addresses import (
+    CLIENTS,
+    FORWARDED,
+    PROBER_RANGES,
+    PROBER_SOURCES,
+    label,
+    link_name,
+)
 
 if TYPE_CHECKING:
     from localcloud.plans.fault import LinkFault
 
 METADATA = "169.254.169.254"
+_RANGES = {
+    "client": (CLIENTS,),
+    "prober": PROBER_RANGES,
+    **{f"prober:{consumer}": (f"{address}/32",) for consumer, address in PROBER_SOURCES.items()},
+    "metadata": (f"{METADATA}/32",),
+}
 HELD = 0xFA0175  # the mark of packets that have been held
 PATTERN = 4096  # the fate of packet n is that of packet n modulo this
 _LOSSES, _DELAYS = 0, 10  # hook priorities: what is lost is not held first
@@ -38,12 +51,17 @@ class Side:
 
 def sides(fault: LinkFault) -> tuple[Side, Side]:
     """Return where packets from the peers and to them are caught."""
-    if METADATA in fault.peers:
+    if "metadata" in fault.peers:
         return Side(inside=True, device="lo", field="saddr"), Side(inside=True, device="lo", field="daddr")
     return (
         Side(inside=False, device=link_name(fault.instance), field="saddr"),
         Side(inside=True, device="eth0", field="daddr"),
     )
+
+
+def ranges(fault: LinkFault) -> tuple[str, ...]:
+    """Return the peers' IPv4 ranges."""
+    return tuple(each for peer in fault.peers for each in _RANGES.get(peer, (peer,)))
 
 
 def table(fault: LinkFault) -> str:
@@ -107,7 +125,7 @@ def scripts(fault: LinkFault) -> tuple[str, str]:
     for lines in found.values():
         # whatever was left under this name
         lines += [f"add table netdev {name}", f"delete table netdev {name}", f"add table netdev {name}"]
-    peers = f"{{ {', '.join(fault.peers)} }}"
+    peers = f"{{ {', '.join(ranges(fault))} }}"
     priority = _LOSSES if fault.kind == "loss" else _DELAYS
     for side in sides(fault):
         if fault.kind != "loss" and side not in held_at(fault):
@@ -115,6 +133,8 @@ def scripts(fault: LinkFault) -> tuple[str, str]:
         chain = f"netdev {name} {side.field}"
         hook = f'type filter hook egress device "{side.device}" priority {priority};'
         match = f"ip {side.field} {peers}"
+        if fault.forwarded:
+            match += f" ip {'daddr' if side.field == 'saddr' else 'saddr'} {FORWARDED}"
         if fault.kind == "slow":
             match += f" tcp sport {fault.port}" if fault.port else " meta l4proto tcp"
         found[side.inside] += [
