@@ -100,14 +100,14 @@ def compose(settings: Settings, parent: pulumi.Resource | None = None) -> Compos
     template = make_template("", settings.machine, script)
     canary: InstanceTemplate | None = None
     if settings.canary is not None:
-        other = settings.canary.startup
-        canary = make_template(
-            "-canary",
-            settings.canary.machine or settings.machine,
-            StartupScript(f"{name}-canary", StartupScriptArgs(source=other, region=region), opts)
-            if other
-            else script,
-        )
+        other = script
+        if settings.canary.startup is not None:
+            # Beside the others' files, so that the bindings of that bucket hold for these too.
+            beside = StartupScriptArgs(
+                source=settings.canary.startup, region=region, bucket=script.bucket, folder="canary/"
+            )
+            other = StartupScript(f"{name}-canary", beside, opts)
+        canary = make_template("-canary", settings.canary.machine or settings.machine, other)
     group = ManagedInstanceGroup(
         name,
         settings.group_arguments(

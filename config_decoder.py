@@ -38,7 +38,7 @@ def decode(annotation: Any, value: Any, path: str, base: Any = None) -> Any:  # 
         annotation: a dataclass, str, int, float, bool, Literal, tuple[X, ...], Mapping[str, X], or a union of these.
         value: what JSON or YAML holds; an Output where the annotation takes one.
         path: what to call the value in errors ("mig-nlb:group.zones").
-        base: a dataclass value whose fields stand where `value` says nothing.
+        base: a dataclass value whose fields stand where `value` says nothing; or, by their keys, such values for sections of `value`.
 
     Raises:
         InvalidArgumentError: naming the path, the value, the rule and the fix.
@@ -179,8 +179,10 @@ def _decode_dataclass(record: Any, value: Any, path: str, base: Any) -> Any:  # 
         if key not in fields:
             raise unknown_key(f"{path}.{key}", value[key], key, list(fields))
     hints = hints_of(record)
+    sections = base if isinstance(base, Mapping) else {}
+    base = None if isinstance(base, Mapping) else base
     given = {
-        key: decode(hints[key], item, f"{path}.{key}", _section_default(fields[key]))
+        key: decode(hints[key], item, f"{path}.{key}", sections.get(key, _section_default(fields[key])))
         for key, item in value.items()
     }
     missing = [

@@ -62,6 +62,8 @@ def effective_settings(config: Mapping[str, Any]) -> list[EffectiveSetting]:
         for path, leaf in _leaves(value):
             if _at(said, path) is not _ABSENT:
                 came = STACK_FILE
+            elif item.name == "canary" and path[:1] == ("machine",):
+                came = f"{NAMESPACE}:machine"
             # A section within a section that the file has is the file's as a whole; only the outer ones are merged.
             elif len(path) > 1 and _at(said, path[:-1]) is not _ABSENT:
                 came = DEFAULT

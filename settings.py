@@ -124,6 +124,7 @@ class Settings:
             self.update.validate_for(zones=len(self.group.zones), smallest_size=self.smallest_size)
         if self.canary is not None:
             with within("canary"):
+                self.canary.require_difference(self.machine, self.startup)
                 self.canary.validate_for(smallest_size=self.smallest_size, shape=self.group.target_shape)
         with within("load_balancer"):
             self.load_balancer.require_names(self.service)
@@ -258,10 +259,16 @@ class Settings:
         environment = _decoded_environment(given)
         bases = section_defaults(environment)
         found: dict[str, Any] = {}
-        for name, value in sorted(given.items()):
+        # The canary last: what its machine does not say is as the others' machine.
+        for name, value in sorted(given.items(), key=lambda item: (item[0] == "canary", item[0])):
             if name not in hints:
                 raise unknown_key(_key(name), value, name, list(hints))
-            found[name] = decode(hints[name], value, _key(name), bases.get(name))
+            base = (
+                {"machine": found.get("machine", bases.get("machine", Machine()))}
+                if name == "canary"
+                else bases.get(name)
+            )
+            found[name] = decode(hints[name], value, _key(name), base)
         for name in ("service", "startup", "group"):
             if name not in found:
                 raise InvalidArgumentError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.invalid_argument import InvalidArgumentError, require_range
 from components.machine import Machine
-from components.startup_script import InlineScript, ScriptUrl
+from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
 from components.update_policy import PERCENT_FROM_SIZE
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """What some instances have different. To promote it, move it to `machine` or `startup` and remove this section.
+    """What some instances have different. To promote it, move what it says to `machine` or `startup` and remove this section.
 
     Attributes:
         size: how many instances, as a number or "20%"; the rest keep the other version.
-        machine: their machine, whole: what is not said is the default, not the other version's.
-        startup: their start-up script: a gs:// URL, or text.
+        machine: their machine. In a stack's file only what is different: every key that is not said is as in mig-nlb:machine.
+        startup: their start-up script: files to upload, a gs:// URL, or text. Files go beside the others' in a folder of their own,
+            "canary"; in a bucket of their own where `bucket` names one.
 
     Raises:
         InvalidArgumentError: nothing is different, or the size is none.
@@ -30,7 +31,7 @@ class Canary:
 
     size: int | str
     machine: Machine | None = None
-    startup: ScriptUrl | InlineScript | None = None
+    startup: ScriptFiles | ScriptUrl | InlineScript | None = None
 
     def __post_init__(self) -> None:
         """Refuse a canary that is none."""
@@ -61,6 +62,31 @@ class Canary:
                 "write 1 or 10%",
             )
         return {"percent": int(match[1])}
+
+    def require_difference(self, machine: Machine, startup: ScriptFiles | ScriptUrl | InlineScript) -> None:
+        """Refuse a canary like the others, and files with nowhere to go.
+
+        Args:
+            machine: the others' machine.
+            startup: the others' start-up script.
+
+        Raises:
+            InvalidArgumentError: naming the field, the rule and the fix.
+        """
+        if self.machine in (None, machine) and self.startup in (None, startup):
+            raise InvalidArgumentError(
+                "machine", "as the others'", "the canary's instances would be like the others",
+                "say what is different, or remove mig-nlb:canary",
+            )  # fmt: skip
+        if (
+            isinstance(self.startup, ScriptFiles)
+            and self.startup.bucket is None
+            and not isinstance(startup, ScriptFiles)
+        ):
+            raise InvalidArgumentError(
+                "startup.bucket", None, "mig-nlb:startup uploads nothing, so this stack has no bucket for the canary's files",
+                "name a bucket that the instances may read",
+            )  # fmt: skip
 
     def validate_for(self, *, smallest_size: int, shape: str) -> None:
         """Refuse what the API refuses of a group.

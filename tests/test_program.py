@@ -146,6 +146,31 @@ def test_a_canary_is_a_second_version_from_a_template_of_its_own() -> None:
     ]
 
 
+def test_a_canarys_files_stand_beside_the_others_in_a_folder_of_their_own() -> None:
+    config = read_config("dev")
+    config["mig-nlb:canary"] = {"size": 1, "startup": {**config["mig-nlb:startup"], "location": "EU"}}
+    made = run(config)
+    assert len(made.of("Bucket")) == 1
+    assert {item.inputs["name"] for item in made.of("BucketObject")} == {
+        *("startup.sh", "service.py"),
+        *("canary/startup.sh", "canary/service.py"),
+    }
+    assert {item.inputs["bucket"] for item in made.of("BucketObject")} == {"web-scripts-1a2b3c4"}
+    usual, canary = made.named("web-template"), made.named("web-canary-template")
+    assert canary.inputs["metadata"]["startup-script-url"] == "gs://web-scripts-1a2b3c4/canary/startup.sh"
+    assert canary.depends_on >= {
+        "web-canary-startup.sh",
+        "web-canary-service.py",
+        "web-bucket-storage.objectViewer",
+    }
+    assert canary.inputs["machineType"] == usual.inputs["machineType"]
+    config["mig-nlb:canary"]["startup"]["bucket"] = "theirs"
+    assert {item.inputs["bucket"] for item in run(config).of("BucketObject")} == {
+        "web-scripts-1a2b3c4",
+        "theirs",
+    }
+
+
 def test_a_zonal_group_of_a_fixed_size_with_a_regional_template() -> None:
     config = read_config("dev") | {
         "mig-nlb:group": {"zones": ["europe-west1-b"], "scope": "ZONAL", "target_size": 2},

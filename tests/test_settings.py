@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -140,6 +141,19 @@ def test_text_that_can_only_be_a_number_or_a_truth_is_one() -> None:
     assert found.health_check_min_ratio == 3.5
 
 
+def test_a_canarys_machine_is_the_others_but_for_what_it_says() -> None:
+    found = settings(
+        machine={"machine_type": "e2-standard-4", "labels": {"a": "b"}, "disk_size_gb": 30},
+        canary={"size": 1, "machine": {"disk_size_gb": 40, "metadata": {"flag": "on"}}},
+    )
+    assert found.canary is not None
+    assert found.canary.machine == replace(found.machine, disk_size_gb=40, metadata={"flag": "on"})
+    staging = settings(environment="staging", canary={"size": 1, "machine": {"spot": True}})
+    assert staging.canary is not None
+    assert staging.canary.machine == replace(staging.machine, spot=True)
+    assert staging.machine.machine_type == "e2-standard-2"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -248,6 +262,18 @@ def test_text_that_can_only_be_a_number_or_a_truth_is_one() -> None:
         (
             {"canary": {"size": "10%", "machine": {"machine_type": "e2-medium"}}},
             "mig-nlb:canary.size = '10%': percentages need a group of 10 or more",
+        ),
+        ({"canary": {"size": 1, "machine": {}}}, "mig-nlb:canary.machine = .*would be like the others"),
+        (
+            {"machine": {"spot": True}, "canary": {"size": 1, "machine": {"spot": True}}},
+            "mig-nlb:canary.machine = .*say what is different",
+        ),
+        (
+            {
+                "startup": {"text": "#!/bin/sh"},
+                "canary": {"size": 1, "startup": {"script": "scripts/startup.sh"}},
+            },
+            "mig-nlb:canary.startup.bucket = None: mig-nlb:startup uploads nothing",
         ),
         (
             {"monitoring": {"alerts": True}, "balancer_check": {"logging": False}},
