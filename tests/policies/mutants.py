@@ -79,6 +79,12 @@ EXPLAINED: Final = {
     "secure = check.type >= HTTPS_HEALTH_CHECK": "only two types come here, and the other sorts before it",
     "return healing.urn is balancing.urn": "both are read from the stack's one index, where a URN is one string",
     'if probe.path <= "/":': "paths begin with a slash, so none sorts before the one that is nothing else",
+    'if check.link.scope <= "global":': "a link is global or in a region, and regions sort after it",
+    "if check.type < REGION_HEALTH_CHECK:": "only two types come here, and the other sorts before it",
+    'if rule.props.text("loadBalancingScheme", "EXTERNAL") > "EXTERNAL":': "no scheme sorts before it",
+    """f"({group.label} spans {zones} zone{'s' if zones != 1 else ''})\"""": "a group has one zone at least",
+    "if largest <= factor * smallest - 1e-9:": "no product of such numbers is a billionth away from a whole one",
+    'if _metadata_flag(template, "enable-oslogin") == False:': "it is true, false or none",
 }
 """Mutated line -> why no test can tell it from the original."""
 

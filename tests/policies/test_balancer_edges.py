@@ -94,6 +94,18 @@ def test_a_rule_sends_to_its_protocol_or_to_any(front: str, protocol: str) -> No
     assert outcome(stack, "LB02", "be") is (PASSED if agree else VIOLATED)
 
 
+def test_what_a_rule_may_send_to_is_said_even_where_that_is_nothing() -> None:
+    stack = sound().but("fr", ipProtocol="ICMP")
+    assert "required a protocol of a passthrough balancer" in analyze(stack.resources).message("LB02")
+    stack = sound().but("fr", ipProtocol="UDP")
+    assert "has protocol TCP, required UDP or UNSPECIFIED" in analyze(stack.resources).message("LB02")
+
+
+def test_an_empty_list_of_checks_is_told_as_none() -> None:
+    stack = broken(unlink("be", "healthChecks")).but("be", healthChecks=[])
+    assert "no health check, required 1" in analyze(stack.resources).message("LB01")
+
+
 def test_a_rule_to_another_service_need_not_agree() -> None:
     stack = sound().add(service("be2", "lb", ["mig"], protocol="UDP"))
     stack.add(forwarding_rule("fr2", "be2", ipProtocol="UDP"))

@@ -138,6 +138,11 @@ def test_limits_that_are_not_written_are_nought(zones: list[str] | None, words: 
     assert "maxReplicas 0, required at least 1.5 x 3 = 5" in analyze(stack.resources).message("AS01")
 
 
+def test_the_room_that_is_required_is_worked_out() -> None:
+    message = analyze(broken(scale(minReplicas=8, maxReplicas=11)).resources).message("AS01")
+    assert "maxReplicas 11, required at least 1.5 x 8 = 12" in message
+
+
 def test_a_zonal_group_needs_the_configured_instances_only() -> None:
     stack = broken(scale(minReplicas=2))
     stack["mig"].type = "gcp:compute/instanceGroupManager:InstanceGroupManager"

@@ -6,7 +6,7 @@ import pytest
 from mig_policies.verdict import Outcome
 
 from tests.policies.cases.case import broken, identity_provider, metadata, outcome
-from tests.policies.engine import Declared, analyze
+from tests.policies.engine import UNKNOWN, Declared, analyze
 from tests.policies.stacks import (
     project_binding,
     sound,
@@ -14,6 +14,13 @@ from tests.policies.stacks import (
 
 PASSED, VIOLATED, UNDETERMINED = Outcome.PASSED, Outcome.VIOLATED, Outcome.UNDETERMINED
 NOT_APPLICABLE = Outcome.NOT_APPLICABLE
+
+
+def test_an_address_that_the_balancer_demands_is_told() -> None:
+    interface = {"subnetwork": UNKNOWN, "ipv6AccessConfigs": [{"networkTier": "PREMIUM"}]}
+    stack = sound().but("fr", ipVersion="IPV6").but("tpl", networkInterfaces=[interface])
+    (message,) = analyze(stack.resources).told("TPL01")
+    assert "an IPv6 address, as its balancer's IPv6 address demands, and no other" in message
 
 
 def test_the_interface_with_an_address_is_named() -> None:
