@@ -26,10 +26,20 @@ if TYPE_CHECKING:
 Document = Mapping[str, Any]
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS documents (key TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (key TEXT NOT NULL, body TEXT NOT NULL, number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, kind TEXT NOT NULL,
                                    subject TEXT NOT NULL, message TEXT NOT NULL, data TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+# Until rows had numbers, the key was the primary key. Which row a key has is known in memory; the database has no index of keys to
+# keep, so new documents are written where the last ones were.
+_NUMBER_ROWS = """
+BEGIN IMMEDIATE;
+ALTER TABLE documents RENAME TO documents_by_key;
+CREATE TABLE documents (key TEXT NOT NULL, body TEXT NOT NULL, number INTEGER PRIMARY KEY);
+INSERT INTO documents (key, body) SELECT key, body FROM documents_by_key ORDER BY key;
+DROP TABLE documents_by_key;
+COMMIT;
 """
 # Made once: `json.dumps` with separators makes an encoder per call.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -82,7 +92,12 @@ class Store:
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BETWEEN_CHECKPOINTS}")
         self._db.executescript(_SCHEMA)
-        self._texts: dict[str, str] = dict(self._db.execute("SELECT key, body FROM documents"))
+        if len(self._db.execute("PRAGMA table_info(documents)").fetchall()) == 2:
+            self._db.executescript(_NUMBER_ROWS)
+        rows = self._db.execute("SELECT key, body, number FROM documents").fetchall()
+        self._texts: dict[str, str] = {key: body for key, body, _ in rows}
+        self._rows: dict[str, int] = {key: number for key, _, number in rows}
+        self._last_row = max(self._rows.values(), default=0)
         self._documents: dict[str, Document] = {key: json.loads(body) for key, body in self._texts.items()}
         self._keys = sorted(self._documents)
         self._counters: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counters"))
@@ -129,13 +144,7 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             events = []
-            gone = [(key,) for key in change.writes if key not in texts]
-            if gone:
-                self._db.executemany("DELETE FROM documents WHERE key = ?", gone)
-            self._db.executemany(
-                "INSERT INTO documents VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body",
-                texts.items(),
-            )
+            added = self._write(change, texts)
             for event in change.events:
                 row = self._db.execute(
                     "INSERT INTO events (at, kind, subject, message, data) VALUES (?, ?, ?, ?, ?)",
@@ -152,16 +161,35 @@ class Store:
             if document is None:
                 if self._documents.pop(key, None) is not None:
                     del self._keys[bisect_left(self._keys, key)]
-                    del self._texts[key]
+                    del self._texts[key], self._rows[key]
             else:
                 if key not in self._documents:
                     insort(self._keys, key)
                 self._documents[key] = document
                 self._texts[key] = texts[key]
+        self._rows |= added
+        self._last_row += len(added)
         self.revision += 1
         touched = frozenset(change.writes)
         for watcher in tuple(self._watchers):
             watcher(touched, tuple(events))
+
+    def _write(self, change: Transaction, texts: Mapping[str, str]) -> dict[str, int]:
+        """Write the documents; returns the rows of those that are new."""
+        rows = self._rows
+        gone = [(rows[key],) for key in change.writes if key not in texts and key in rows]
+        if gone:
+            self._db.executemany("DELETE FROM documents WHERE number = ?", gone)
+        changed = [(text, rows[key]) for key, text in texts.items() if key in rows]
+        if changed:
+            self._db.executemany("UPDATE documents SET body = ? WHERE number = ?", changed)
+        added = {
+            key: self._last_row + n for n, key in enumerate((key for key in texts if key not in rows), 1)
+        }
+        if added:
+            new = [(key, texts[key], number) for key, number in added.items()]
+            self._db.executemany("INSERT INTO documents VALUES (?, ?, ?)", new)
+        return added
 
     def watch(self, watcher: Callable[[frozenset[str], tuple[Event, ...]], None]) -> Callable[[], None]:
         """Call `watcher(keys, events)` after each commit; returns the function that stops it."""

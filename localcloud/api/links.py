@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 BASE = "https://www.googleapis.com/compute/v1/"
 _URL = re.compile(r"https?://[^/]+/(?:compute/)?(?:v1|beta|alpha|compute/v1|compute/beta)/")
@@ -30,6 +31,7 @@ def last(link: str) -> str:
     return link.rpartition("/")[2]
 
 
+@lru_cache(2048)
 def parse(value: str, project: str) -> str | None:
     """Return the relative name that a client's reference means, or None if it is none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,55 @@ def test_counters_never_repeat_across_restarts(tmp_path: Path) -> None:
     given_out.append(again.next_number("id", first=1000))
     again.close()
     assert given_out == [1000, 1001, 1002, 1003]
+
+
+@pytest.mark.parametrize("table", ["", " WITHOUT ROWID"])
+def test_a_database_of_an_earlier_version_is_taken_over(tmp_path: Path, table: str) -> None:
+    database = sqlite3.connect(tmp_path / "state.db")
+    database.execute(f"CREATE TABLE documents (key TEXT PRIMARY KEY, body TEXT NOT NULL){table}")
+    database.execute("""INSERT INTO documents VALUES ('b', '{"n":1}'), ('a', '{}'), ('c', '{}')""")
+    database.commit()
+    database.close()
+    store = Store(tmp_path / "state.db")
+    assert dict(store.scan("")) == {"a": {}, "b": {"n": 1}, "c": {}}
+    with store.transaction() as tx:
+        tx.put("b", {"n": 2})
+        tx.put("d", {"n": 3})
+        tx.delete("a")
+        tx.delete("never there")
+    store.close()
+    again = Store(tmp_path / "state.db")
+    assert dict(again.scan("")) == {"b": {"n": 2}, "c": {}, "d": {"n": 3}}
+    again.close()
+
+
+def test_the_text_is_the_document_as_it_is_now(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    documents: dict[str, Document] = {"a/1": {"n": 1}, "a/2": {"text": "ä"}, "b": {}}
+    put(store, **documents)
+    put(store, **{"a/1": {"n": [2]}})
+    store.close()
+    again = Store(tmp_path / "state.db")
+    assert (again.text("a/1"), again.text("a/2"), again.text("none")) == (
+        '{"n":[2]}',
+        '{"text":"\\u00e4"}',
+        None,
+    )
+    assert list(again.keys("a/")) == ["a/1", "a/2"]
+    with again.transaction() as tx:
+        tx.delete("a/1")
+    assert again.text("a/1") is None
+    assert list(again.keys("a/")) == ["a/2"]
+    again.close()
+
+
+def test_numbers_given_out_before_a_kill_are_not_given_out_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    given_out = {store.next_number("id", first=1000) for _ in range(250)}
+    after_a_kill = Store(tmp_path / "state.db")  # the first one never wrote what it does at its end
+    assert after_a_kill.next_number("id", first=1000) not in given_out
+    after_a_kill.close()
+    store.close()
 
 
 _WRITER = """
