@@ -5,13 +5,14 @@ REPORTS ?=
 OFFLINE =
 BASE =
 YES =
+PIPELINE =
 
 PYTHON := $(shell test -x /usr/bin/python3 && /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo /usr/bin/python3 || echo python3)
 TOOLCHAIN := $(PYTHON) -m toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview comment drift doctor url env settings test check bench campaign clean engine preflight
+.PHONY: help up down preview comment note drift doctor url env settings test check bench campaign clean engine preflight
 
 help: ## list the targets
 	@echo 'make TARGET [STACK=local]'
@@ -28,6 +29,9 @@ preview: ## show what `up` would change, judged by the policy pack (REPORTS=FOLD
 
 comment: ## write the comment on a pull request from its previews' reports (REPORTS=FOLDER)
 	@$(TOOLCHAIN) comment $(if $(REPORTS),--reports '$(REPORTS)')
+
+note: ## on GitLab: post a pipeline's comment as the note of its merge request (PIPELINE=NUMBER)
+	@$(TOOLCHAIN) note --pipeline '$(PIPELINE)'
 
 drift: ## fail if the cloud has something else than the stack's state says
 	@$(TOOLCHAIN) drift --stack $(STACK)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import checks, engine, foreground, pr_comment, versions
+from toolchain import checks, engine, foreground, merge_request, pr_comment, versions
 from toolchain.cache import Cache
 from toolchain.checkout import Checkout
 from toolchain.deployment import Deployment
@@ -41,6 +41,7 @@ class Session:
     offline: bool = False
     base: str | None = None
     agreed: bool = False
+    pipeline: str = ""
 
     def ready(self) -> ShellEnvironment:
         """Make sure of the machine, the engine and the environments, and return the stack's variables."""
@@ -99,6 +100,11 @@ def _comment(session: Session) -> int:
     target.write_text(text, "utf-8")
     session.progress.say(f"{target}: {len(found)} stacks, {len(text)} characters")
     return 0
+
+
+def _note(session: Session) -> int:
+    """Post the comment of a GitLab pipeline as the note of its merge request."""
+    return merge_request.post(os.environ, session.pipeline, session.progress)
 
 
 def _drift(session: Session) -> int:
@@ -192,6 +198,7 @@ COMMANDS: dict[str, Callable[[Session], int]] = {
     "test": _test,
     "preview": _preview,
     "comment": _comment,
+    "note": _note,
     "drift": _drift,
     "doctor": _doctor,
     "url": _url,
@@ -229,6 +236,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--yes", action="store_true", help="agree to the changes beforehand, where nobody is there to ask"
     )
+    parser.add_argument("--pipeline", default="", metavar="NUMBER", help="whose comment `note` posts")
     parser.add_argument("select", nargs="*", help="more arguments for pytest or the benchmarks, after --")
     given = parser.parse_args(arguments)
     try:
@@ -242,6 +250,7 @@ def main(arguments: Sequence[str]) -> int:
             given.offline,
             given.base,
             given.yes,
+            given.pipeline,
         )
         return COMMANDS[given.command](session)
     except ToolchainError as error:

@@ -69,6 +69,9 @@ _PURPOSE = {
     "curl": "trying out what was deployed",
     "venv": "making Python environments (the modules venv and ensurepip)",
 }
+CONTAINER_OPTIONS = "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+"""What Docker and Podman must leave to the processes in a container: making namespaces, mounting in them, and a whole /proc."""
+
 COMMANDS = ("nft", "bwrap", "ip", "unshare", "curl")
 
 
@@ -180,8 +183,18 @@ class Preflight:
                 remedy = _sysctl("user.max_user_namespaces=15000")
             else:
                 what += f" ({output.strip().splitlines()[-1] if output.strip() else 'refused'})"
-                remedy = "in a container, run it with: --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+                remedy = f"in a container, run it with: {CONTAINER_OPTIONS}"
             return Finding(what, purpose, remedy=remedy)
+        # A container hides parts of its /proc, and then the kernel lets nobody inside mount a whole one.
+        own_proc = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "true"]
+        status, output = self._run(own_proc)
+        if status != 0:
+            reason = output.strip().splitlines()[-1] if output.strip() else "refused"
+            return Finding(
+                f"a /proc in a user namespace ({reason})",
+                purpose,
+                remedy=f"in a container, run it with: {CONTAINER_OPTIONS}",
+            )
         if with_nft:
             probe = ["unshare", "--user", "--map-root-user", "--net", "nft", "add table inet probe"]
             status, output = self._run(probe)

@@ -16,7 +16,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 _SUFFIXES = (".py", ".md", ".yaml", ".yml", ".json", ".toml", ".txt", ".sh", ".db", ".sock", ".log", ".token")
-_SHOWN = frozenset({".github", ".ci"})  # of the folders whose names begin with a dot
+_SHOWN = frozenset({".github", ".devcontainer", ".lima"})  # of the folders whose names begin with a dot
 # Names of what only exists while a cloud runs, or on an instance, or once it has been made.
 _MADE = frozenset({
     "config.json", "state.db", "pulumi-plugin.json", "holder.json", "daemon.json", "daemon.log", "door.sock", "owner.token", "import.json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from toolchain import commands, pr_comment
+from toolchain import commands, merge_request, pr_comment
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -92,6 +93,22 @@ def test_the_other_systems_call_make_targets_too() -> None:
         called = set(re.findall(r"(?<=[-);] )make ([a-z]+)", text))
         assert called >= {"up", "preview", "drift"}
         assert called <= set(commands.COMMANDS)
+
+
+def test_gitlabs_note_is_posted_by_the_default_branch_and_by_nothing_of_the_merge_request() -> None:
+    gitlab = load(ROOT / "ci" / "gitlab.yml")
+    (asking,) = gitlab["announce"]["rules"]
+    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in asking["if"], "a fork may not"
+    assert gitlab["announce"]["trigger"]["branch"] == "$CI_DEFAULT_BRANCH"
+    assert set(gitlab["announce"]["variables"]) == {"COMMENTED_PIPELINE"}
+    (posting,) = gitlab["note"]["rules"]
+    assert '$CI_PIPELINE_SOURCE == "pipeline" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH' in posting["if"]
+    # Nothing else runs in that pipeline, and the token is named nowhere: it is a protected variable of the project.
+    for name, job in gitlab.items():
+        for rule in job.get("rules", ()) if isinstance(job, dict) and name != "note" else ():
+            if "$CI_COMMIT_BRANCH" in rule["if"]:
+                assert '$CI_PIPELINE_SOURCE != "pipeline"' in rule["if"], name
+    assert merge_request.TOKEN not in json.dumps(gitlab)
 
 
 def test_gitlabs_jobs_extend_and_need_jobs_that_exist() -> None:

@@ -61,6 +61,13 @@ def test_a_complete_machine_lacks_nothing(machine: Machine) -> None:
     assert machine.preflight().findings() == []
 
 
+def test_a_container_that_hides_parts_of_proc_is_told_what_to_allow(machine: Machine) -> None:
+    machine.refused["--mount-proc"] = "unshare: mount /proc failed: Operation not permitted"
+    (found,) = machine.preflight().findings()
+    assert found.what == "a /proc in a user namespace (unshare: mount /proc failed: Operation not permitted)"
+    assert "--security-opt systempaths=unconfined" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("name", "package"), [("nft", "nftables"), ("bwrap", "bubblewrap"), ("ip", "iproute2"), ("curl", "curl")]
 )
