@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components.autoscaler import Autoscaler, AutoscalerArgs
+from components.fixed_names import FixedNames
 from components.instance_template import InstanceTemplate, InstanceTemplateArgs
 from components.managed_instance_group import ManagedInstanceGroup
 from components.monitoring import Monitoring, MonitoringArgs
@@ -77,6 +78,7 @@ def compose(settings: Settings, parent: pulumi.Resource | None = None) -> Compos
             frontends=tuple(settings.load_balancer.frontends.values()),
             firewall=settings.firewall,
             service_account=identity.email,
+            names=settings.names,
         ),
         opts,
     )
@@ -93,6 +95,7 @@ def compose(settings: Settings, parent: pulumi.Resource | None = None) -> Compos
                 wait_for=(*identity.bindings, *startup.objects, *network.firewalls),
                 ipv6=settings.load_balancer.uses_ipv6,
                 region=region if settings.template_scope == "REGIONAL" else None,
+                names=settings.names if not suffix else FixedNames(),
             ),
             opts,
         )
@@ -121,7 +124,11 @@ def compose(settings: Settings, parent: pulumi.Resource | None = None) -> Compos
         autoscaler = Autoscaler(
             name,
             AutoscalerArgs(
-                region=region, zone=settings.group.zone, target=group.id, policy=settings.autoscaler
+                region=region,
+                zone=settings.group.zone,
+                target=group.id,
+                policy=settings.autoscaler,
+                names=settings.names,
             ),
             opts,
         )
@@ -135,6 +142,7 @@ def compose(settings: Settings, parent: pulumi.Resource | None = None) -> Compos
             address=settings.address,
             subnetwork=network.subnetwork if settings.load_balancer.uses_ipv6 else None,
             health_check=settings.balancer_check_id,
+            names=settings.names,
         ),
         opts,
     )

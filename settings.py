@@ -17,6 +17,7 @@ from pulumi.runtime import config as pulumi_config
 
 from components.balancing import Balancing
 from components.canary import Canary
+from components.fixed_names import FixedNames
 from components.group_shape import UNREDISTRIBUTED_SHAPES, GroupShape
 from components.health_check_pair import DEFAULT_MIN_RATIO, HealthCheckPair
 from components.health_probe import AUTOHEALING_DEFAULT, BALANCER_DEFAULT, HealthProbe
@@ -70,6 +71,7 @@ class Settings:
         autoscaler: limits and signals; a group with `group.target_size` has none.
         load_balancer: frontends and behaviour.
         monitoring: alerts and a dashboard; none unless said.
+        names: names that resources have already, for taking them over by import.
         address: an address reserved elsewhere, in place of one of this stack's own.
         autohealing_check: the check that has instances recreated.
         autohealing_check_id: a check that somebody else keeps, used as that one; `autohealing_check` has to describe it.
@@ -102,6 +104,7 @@ class Settings:
     autoscaler: ScalingPolicy | None = field(default_factory=ScalingPolicy)
     load_balancer: Balancing = field(default_factory=Balancing)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
+    names: FixedNames = field(default_factory=FixedNames)
     address: pulumi.Input[str] | None = None
     autohealing_check: HealthProbe = AUTOHEALING_DEFAULT
     autohealing_check_id: pulumi.Input[str] | None = None
@@ -131,6 +134,8 @@ class Settings:
             self.load_balancer.require_check(self.balancer_check.protocol)
             if self.address is not None:
                 self.load_balancer.require_ipv4()
+        with within("names"):
+            self.names.require_frontends(self.load_balancer.frontends)
         if isinstance(self.identity, NewServiceAccount):
             with within("identity"):
                 self.identity.id_for(self.service)
@@ -201,6 +206,7 @@ class Settings:
             health_check=self.autohealing_check_id,
             stateful=self.stateful,
             flexibility=self.flexibility,
+            names=self.names,
         )
 
     @property

@@ -229,6 +229,39 @@ class FirewallPolicy(TypedDict):
     """Log every connection the rules let through."""
 
 
+class FixedNames(TypedDict):
+    """Names that resources have already."""
+
+    network: NotRequired[str]
+    """The VPC's."""
+    subnetwork: NotRequired[str]
+    """The subnetwork's."""
+    router: NotRequired[str]
+    """The router's that NAT belongs to."""
+    nat: NotRequired[str]
+    """The NAT's."""
+    firewalls: NotRequired[dict[str, str]]
+    """The firewall rules', by what they are for: probes, clients, ssh, and each with `-v6` for IPv6."""
+    template: NotRequired[str]
+    """The instance template's."""
+    group: NotRequired[str]
+    """The managed instance group's."""
+    autohealing_check: NotRequired[str]
+    """The name of autohealing's health check."""
+    autoscaler: NotRequired[str]
+    """The autoscaler's."""
+    address: NotRequired[str]
+    """The reserved address's."""
+    address_ipv6: NotRequired[str]
+    """The reserved IPv6 address's."""
+    balancer_check: NotRequired[str]
+    """The name of the balancer's health check."""
+    backend_service: NotRequired[str]
+    """The backend service's."""
+    forwarding_rules: NotRequired[dict[str, str]]
+    """The forwarding rules', by their frontends' keys."""
+
+
 class NetworkInputs(TypedDict):
     """What the network is made from."""
 
@@ -244,6 +277,8 @@ class NetworkInputs(TypedDict):
     """Clients and administrators."""
     service_account: pulumi.Input[str]
     """e-mail of the instances' identity, which is what the rules apply to: unlike a tag, it cannot be put on an instance by whoever may edit instances."""
+    names: NotRequired[FixedNames]
+    """Names that what is made has already, for taking it over by import."""
 
 
 class Image(TypedDict):
@@ -327,6 +362,8 @@ class InstanceTemplateInputs(TypedDict):
     """Where a regional template is kept, which does not depend on other regions; a global one unless said."""
     ipv6: NotRequired[bool]
     """Give instances an external IPv6 address beside their IPv4 one, for frontends over IPv6."""
+    names: NotRequired[FixedNames]
+    """Names that what is made has already, for taking it over by import."""
 
 
 class GroupShapeScope(StrEnum):
@@ -505,6 +542,8 @@ class ManagedInstanceGroupInputs(TypedDict):
     """What recreated instances keep."""
     flexibility: NotRequired[dict[str, InstanceSelection]]
     """Machine types to choose among, by name."""
+    names: NotRequired[FixedNames]
+    """Names that what is made has already, for taking it over by import."""
 
 
 class ScalingPolicyPredictiveMethod(StrEnum):
@@ -607,6 +646,8 @@ class AutoscalerInputs(TypedDict):
     """Limits and signals."""
     zone: NotRequired[str]
     """Where a zonal group is."""
+    names: NotRequired[FixedNames]
+    """Names that what is made has already, for taking it over by import."""
 
 
 class BalancingSessionAffinity(StrEnum):
@@ -697,6 +738,8 @@ class NetworkLoadBalancerInputs(TypedDict):
     """Id of the instances' subnetwork, for frontends over IPv6."""
     health_check: NotRequired[pulumi.Input[str]]
     """Id of a regional check that somebody else keeps, in place of one made from `health_checks.balancer`, which has to describe it: firewall and comparison go by the description."""
+    names: NotRequired[FixedNames]
+    """Names that what is made has already, for taking it over by import."""
 
 
 class MonitoringPolicy(TypedDict):
@@ -797,6 +840,8 @@ class SettingsInputs(TypedDict):
     """Frontends and behaviour."""
     monitoring: NotRequired[MonitoringPolicy]
     """Alerts and a dashboard; none unless said."""
+    names: NotRequired[FixedNames]
+    """Names that resources have already, for taking them over by import."""
     address: NotRequired[pulumi.Input[str]]
     """An address reserved elsewhere, in place of one of this stack's own."""
     autohealing_check: NotRequired[HealthProbe]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
 
+from components.fixed_names import FixedNames
 from components.resource_name import require_resource_name
 from components.scaling_policy import ScalingPolicy
 
@@ -21,12 +22,14 @@ class AutoscalerArgs:
         target: id of the group manager.
         policy: limits and signals.
         zone: where a zonal group is.
+        names: names that what is made has already, for taking it over by import.
     """
 
     region: str
     target: pulumi.Input[str]
     policy: ScalingPolicy
     zone: str | None = None
+    names: FixedNames = field(default_factory=FixedNames)
 
 
 class Autoscaler(pulumi.ComponentResource):
@@ -44,7 +47,7 @@ class Autoscaler(pulumi.ComponentResource):
         # A group has one autoscaler, and an autoscaler keeps its group: with a new group, the old pair's goes first.
         child = pulumi.ResourceOptions(parent=self, replace_on_changes=["target"], delete_before_replace=True)
         common: dict[str, Any] = {
-            "name": name,
+            "name": args.names.autoscaler or name,
             "target": args.target,
             "autoscaling_policy": args.policy.resource_arguments(),
         }

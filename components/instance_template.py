@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
+from components.fixed_names import FixedNames
 from components.machine import ImageFamily, Machine
 from components.resource_name import require_resource_name
 
@@ -31,6 +32,7 @@ class InstanceTemplateArgs:
         wait_for: what must exist before an instance boots: resources, or what follows from them, for instance their ids.
         ipv6: give instances an external IPv6 address beside their IPv4 one, for frontends over IPv6.
         region: where a regional template is kept, which does not depend on other regions; a global one unless said.
+        names: names that what is made has already, for taking it over by import.
     """
 
     machine: Machine
@@ -40,6 +42,7 @@ class InstanceTemplateArgs:
     wait_for: pulumi.Input[tuple[pulumi.Resource | pulumi.Input[str], ...]] = ()
     region: str | None = None
     ipv6: bool = False
+    names: FixedNames = field(default_factory=FixedNames)
 
 
 class InstanceTemplate(pulumi.ComponentResource):
@@ -59,7 +62,7 @@ class InstanceTemplate(pulumi.ComponentResource):
         super().__init__("mig-nlb:compute:InstanceTemplate", name, None, opts)
         machine = args.machine
         common: dict[str, Any] = {
-            "name_prefix": prefix,
+            **({"name": args.names.template} if args.names.template else {"name_prefix": prefix}),
             "metadata": _metadata(machine, args.startup_metadata),
             "disks": [
                 {

@@ -15,6 +15,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from components.canary import version_arguments
+from components.fixed_names import FixedNames
 from components.group_shape import UNREDISTRIBUTED_SHAPES, GroupShape
 from components.health_check_pair import HealthCheckPair
 from components.instance_flexibility import InstanceSelection, flexibility_arguments
@@ -44,6 +45,7 @@ class ManagedInstanceGroupArgs:
             describe it: firewall and comparison go by the description.
         stateful: what recreated instances keep.
         flexibility: machine types to choose among, by name.
+        names: names that what is made has already, for taking it over by import.
     """
 
     region: str
@@ -58,6 +60,7 @@ class ManagedInstanceGroupArgs:
     health_check: pulumi.Input[str] | None = None
     stateful: StatefulPolicy = field(default_factory=StatefulPolicy)
     flexibility: Mapping[str, InstanceSelection] = field(default_factory=dict)
+    names: FixedNames = field(default_factory=FixedNames)
 
     def __post_init__(self) -> None:
         """Refuse combinations the API refuses."""
@@ -131,6 +134,7 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
             return pulumi.Output.from_input(args.health_check)
         return gcp.compute.HealthCheck(
             f"{name}-autohealing",
+            name=args.names.autohealing_check,
             description="Has the group recreate instances; more conservative than the load balancer's.",
             **args.health_checks.autohealing.resource_arguments(),
             opts=pulumi.ResourceOptions(parent=self),
@@ -142,6 +146,7 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
         shape = args.shape
         size = dict(args.canary_size) if args.canary_size else None
         common: dict[str, Any] = {
+            "name": args.names.group,
             "base_instance_name": base_name,
             "target_size": args.smallest_size if shape.target_size is None else shape.target_size,
             "versions": version_arguments(args.instance_template, args.canary_template, size),

@@ -8,12 +8,13 @@ peering, VPN and routes: a user who has those has a network to point this at.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_gcp as gcp
 
+from components.fixed_names import FixedNames
 from components.frontend import Frontend
 from components.health_check_pair import HealthCheckPair
 from components.invalid_argument import InvalidArgumentError
@@ -76,9 +77,9 @@ class FirewallPolicy:
 
     def __post_init__(self) -> None:
         """Refuse what is no range, and SSH from everywhere."""
-        for field in ("client_ranges", "ssh_ranges"):
-            for text in getattr(self, field):
-                _network(field, text)
+        for key in ("client_ranges", "ssh_ranges"):
+            for text in getattr(self, key):
+                _network(key, text)
         for text in self.ssh_ranges:
             if _network("ssh_ranges", text).prefixlen == 0:
                 raise InvalidArgumentError(
@@ -116,6 +117,7 @@ class NetworkArgs:
         firewall: clients and administrators.
         service_account: e-mail of the instances' identity, which is what the rules apply to: unlike a tag, it cannot be put on an
             instance by whoever may edit instances.
+        names: names that what is made has already, for taking it over by import.
     """
 
     region: str
@@ -124,6 +126,7 @@ class NetworkArgs:
     frontends: tuple[Frontend, ...]
     firewall: FirewallPolicy
     service_account: pulumi.Input[str]
+    names: FixedNames = field(default_factory=FixedNames)
 
     def __post_init__(self) -> None:
         """Refuse clients that no frontend could hear."""
@@ -151,16 +154,19 @@ class Network(pulumi.ComponentResource):
             self.subnetwork = pulumi.Output.from_input(args.vpc.subnetwork)
         else:
             ipv6 = any(frontend.ip_version == "IPV6" for frontend in args.frontends)
-            self._make_vpc(name, args.region, args.vpc, ipv6=ipv6)
+            self._make_vpc(name, args, args.vpc, ipv6=ipv6)
         self.firewalls = self._make_firewalls(name, args)
         self.register_outputs({"network": self.network, "subnetwork": self.subnetwork})
 
-    def _make_vpc(self, name: str, region: str, vpc: NewVpc, *, ipv6: bool) -> None:
+    def _make_vpc(self, name: str, args: NetworkArgs, vpc: NewVpc, *, ipv6: bool) -> None:
+        region, names = args.region, args.names
         opts = pulumi.ResourceOptions(parent=self)
-        network = gcp.compute.Network(f"{name}-network", name=name, auto_create_subnetworks=False, opts=opts)
+        network = gcp.compute.Network(
+            f"{name}-network", name=names.network or name, auto_create_subnetworks=False, opts=opts
+        )
         subnetwork = gcp.compute.Subnetwork(
             f"{name}-subnetwork",
-            name=name,
+            name=names.subnetwork or name,
             network=network.id,
             region=region,
             ip_cidr_range=vpc.cidr,
@@ -179,11 +185,11 @@ class Network(pulumi.ComponentResource):
         )
         if vpc.nat:
             router = gcp.compute.Router(
-                f"{name}-router", name=name, network=network.id, region=region, opts=opts
+                f"{name}-router", name=names.router or name, network=network.id, region=region, opts=opts
             )
             gcp.compute.RouterNat(
                 f"{name}-nat",
-                name=name,
+                name=names.nat or name,
                 router=router.name,
                 region=region,
                 nat_ip_allocate_option="AUTO_ONLY",
@@ -216,7 +222,7 @@ class Network(pulumi.ComponentResource):
         return tuple(
             gcp.compute.Firewall(
                 f"{name}-{purpose}",
-                name=f"{name}-{purpose}",
+                name=args.names.firewalls.get(purpose, f"{name}-{purpose}"),
                 network=self.network,
                 source_ranges=list(ranges),
                 allows=[gcp.compute.FirewallAllowArgs(**allow) for allow in allows],

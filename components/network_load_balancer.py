@@ -6,7 +6,7 @@ rules, so that it survives their replacement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -14,6 +14,7 @@ import pulumi_gcp as gcp
 
 from components.balancing import Balancing
 from components.draining import await_draining
+from components.fixed_names import FixedNames
 from components.health_check_pair import HealthCheckPair
 from components.invalid_argument import InvalidArgumentError
 from components.resource_name import require_resource_name
@@ -35,6 +36,7 @@ class NetworkLoadBalancerArgs:
         subnetwork: id of the instances' subnetwork, for frontends over IPv6.
         health_check: id of a regional check that somebody else keeps, in place of one made from `health_checks.balancer`, which has to
             describe it: firewall and comparison go by the description.
+        names: names that what is made has already, for taking it over by import.
     """
 
     region: str
@@ -44,6 +46,7 @@ class NetworkLoadBalancerArgs:
     address: pulumi.Input[str] | None = None
     subnetwork: pulumi.Input[str] | None = None
     health_check: pulumi.Input[str] | None = None
+    names: FixedNames = field(default_factory=FixedNames)
 
     def __post_init__(self) -> None:
         """Refuse weights without a check that can carry them, and IPv6 from nowhere."""
@@ -54,6 +57,7 @@ class NetworkLoadBalancerArgs:
         if self.address is not None:
             self.balancing.require_ipv4()
         self.balancing.require_check(self.health_checks.balancer.protocol)
+        self.names.require_frontends(self.balancing.frontends)
 
 
 class NetworkLoadBalancer(pulumi.ComponentResource):
@@ -111,6 +115,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
             return pulumi.Output.from_input(args.health_check)
         return gcp.compute.RegionHealthCheck(
             f"{name}-balancer",
+            name=args.names.balancer_check,
             region=args.region,
             description="Stops new connections to instances that are down; the group's own check is the more conservative one.",
             **args.health_checks.balancer.resource_arguments(),
@@ -129,6 +134,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
         ]
         return gcp.compute.RegionBackendService(
             f"{name}-backend",
+            name=args.names.backend_service,
             region=args.region,
             load_balancing_scheme="EXTERNAL",
             protocol=args.balancing.backend_protocol,
@@ -145,7 +151,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
             return pulumi.Output.from_input(args.address)
         return gcp.compute.Address(
             f"{name}-address",
-            name=name,
+            name=args.names.address or name,
             region=args.region,
             network_tier=args.balancing.network_tier,
             opts=pulumi.ResourceOptions(parent=self),
@@ -154,7 +160,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
     def _reserve_ipv6(self, name: str, args: NetworkLoadBalancerArgs) -> gcp.compute.Address:
         return gcp.compute.Address(
             f"{name}-address-v6",
-            name=f"{name}-v6",
+            name=args.names.address_ipv6 or f"{name}-v6",
             region=args.region,
             address_type="EXTERNAL",
             ip_version="IPV6",
@@ -174,7 +180,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
         for key, frontend in sorted(args.balancing.frontends.items()):
             gcp.compute.ForwardingRule(
                 f"{name}-{key}",
-                name=f"{name}-{key}",
+                name=args.names.forwarding_rules.get(key, f"{name}-{key}"),
                 region=args.region,
                 ip_address=addresses[frontend.ip_version],
                 subnetwork=args.subnetwork if frontend.ip_version == "IPV6" else None,

@@ -146,6 +146,46 @@ def test_a_canary_is_a_second_version_from_a_template_of_its_own() -> None:
     ]
 
 
+def test_what_is_imported_keeps_its_name_and_everything_else_is_named_as_ever() -> None:
+    one = (
+        "network",
+        "subnetwork",
+        "router",
+        "nat",
+        "template",
+        "group",
+        "autohealing_check",
+        "autoscaler",
+        "address",
+        "address_ipv6",
+    )
+    names = {key: f"their-{key.replace('_', '-')}" for key in (*one, "balancer_check", "backend_service")}
+    config = read_config("dev") | {
+        "mig-nlb:network": {"nat": True},
+        "mig-nlb:load_balancer": {"frontends": {"main": {}, "six": {"ip_version": "IPV6"}}},
+        "mig-nlb:canary": {"size": 1, "machine": {"spot": True}},
+    }
+    usual = run(config)
+    config["mig-nlb:names"] = {
+        **names,
+        "firewalls": {"probes": "their-probes", "ssh": "their-ssh"},
+        "forwarding_rules": {"main": "their-rule"},
+    }
+    taken = run(config)
+    before, after = usual.inventory(), taken.inventory()
+    assert before.keys() == after.keys()
+    renamed = {
+        key.split()[1]: after[key]["name"]
+        for key in before
+        if before[key].get("name") != after[key].get("name")
+    }
+    assert sorted(renamed.values()) == sorted([*names.values(), "their-probes", "their-ssh", "their-rule"])
+    assert renamed["web-main"] == "their-rule"
+    assert (renamed["web-probes"], renamed["web-group"]) == ("their-probes", "their-group")
+    assert "namePrefix" not in taken.named("web-template").inputs
+    assert taken.named("web-canary-template").inputs["namePrefix"] == "web-canary-"
+
+
 def test_a_canarys_files_stand_beside_the_others_in_a_folder_of_their_own() -> None:
     config = read_config("dev")
     config["mig-nlb:canary"] = {"size": 1, "startup": {**config["mig-nlb:startup"], "location": "EU"}}

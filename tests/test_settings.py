@@ -263,6 +263,15 @@ def test_a_canarys_machine_is_the_others_but_for_what_it_says() -> None:
             {"canary": {"size": "10%", "machine": {"machine_type": "e2-medium"}}},
             "mig-nlb:canary.size = '10%': percentages need a group of 10 or more",
         ),
+        (
+            {"names": {"forwarding_rules": {"other": "theirs"}}},
+            "mig-nlb:names.forwarding_rules.other = 'theirs': there is no such resource to name. Fix: use one of main",
+        ),
+        (
+            {"names": {"firewalls": {"probe": "theirs"}}},
+            "mig-nlb:names.firewalls.probe = 'theirs': .*use one of probes, probes-v6, clients",
+        ),
+        ({"names": {"group": "Theirs"}}, "mig-nlb:names.group = 'Theirs': names are lower-case letters"),
         ({"canary": {"size": 1, "machine": {}}}, "mig-nlb:canary.machine = .*would be like the others"),
         (
             {"machine": {"spot": True}, "canary": {"size": 1, "machine": {"spot": True}}},

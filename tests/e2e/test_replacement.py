@@ -48,16 +48,19 @@ def replaced(deploy: Deploy) -> Deployment:
     return deployment
 
 
-def test_a_renamed_group_takes_over_without_a_failed_request(replaced: Deployment) -> None:
+def test_a_renamed_group_with_new_checks_takes_over_without_a_failed_request(replaced: Deployment) -> None:
     before = names(replaced)
     address, done = replaced.url(), len(operations(replaced))
     replaced.configure(group={"base_instance_name": "renamed"})
+    checks = urns(replaced, "::web-autohealing", "::web-balancer")
+    assert len(checks) == 2
     with Load(address, per_second=20, timeout=20) as load:
-        replaced.make("up")
+        replaced.pulumi("up", "--yes", "--stack", "local", *(f"--replace={urn}" for urn in checks))
     after = names(replaced)
     assert load.failures == []
     assert all(name.startswith("renamed-") for name in after)
     assert {name for *_, name in load.answers} == before | after, "both groups have answered"
+    assert not set(checks) - set(urns(replaced, "::web-autohealing", "::web-balancer"))
     told = replaced.events()
     turned = max(
         event["at"] for event in told if event["kind"] == "balancer.removed" and event["subject"] in before
@@ -72,40 +75,36 @@ def test_a_renamed_group_takes_over_without_a_failed_request(replaced: Deploymen
         ("delete", "autoscalers"),
         ("insert", "autoscalers"),
         ("delete", "instanceGroupManagers"),
+        ("delete", "healthChecks"),
     ]
     assert [step for step in steps if step in order] == order
-    assert steps.index(("insert", "instanceGroupManagers")) < steps.index(("update", "backendServices"))
+    turns = steps.index(("update", "backendServices"))
+    assert steps.index(("insert", "instanceGroupManagers")) < turns < steps.index(("delete", "healthChecks"))
     assert replaced.url() == address
     replaced.pulumi("preview", "-s", "local", "--expect-no-changes")
 
 
-def test_a_new_template_and_new_checks_take_over_without_a_failed_request(replaced: Deployment) -> None:
-    before = names(replaced)
-    address = replaced.url()
-    replaced.configure(machine={"machine_type": "e2-medium"})
-    checks = [
-        argument
-        for urn in urns(replaced, "::web-autohealing", "::web-balancer")
-        for argument in ("--replace", urn)
-    ]
-    assert len(checks) == 4
-    with Load(address, per_second=20, timeout=20) as load:
-        printed = replaced.pulumi("up", "--yes", "--stack", "local", *checks)
-    assert printed.count("created replacement") >= 3
-    assert load.failures == []
-    assert not names(replaced) & before
-    replaced.pulumi("preview", "-s", "local", "--expect-no-changes")
-
-
-def test_a_forwarding_rule_with_other_ports_keeps_the_address(replaced: Deployment) -> None:
+def test_a_forwarding_rule_that_is_replaced_keeps_its_address(replaced: Deployment) -> None:
     before, instances = replaced.outputs(), names(replaced)
     done = len(operations(replaced))
-    replaced.configure(load_balancer={"frontends": {"main": {"ports": None, "port_range": "8080-8081"}}})
+    replaced.configure(load_balancer={"frontends": {"main": {"ports": None, "port_range": "8080-8080"}}})
     replaced.make("up")
     steps = operations(replaced)[done:]
     assert steps == [("delete", "forwardingRules"), ("insert", "forwardingRules")], (
         "no two rules share an address and a port"
     )
-    assert replaced.outputs()["address"] == before["address"]
+    assert replaced.outputs() == before
     assert replaced.get()["instance"] in instances
     assert names(replaced) == instances
+
+
+@pytest.mark.campaign
+def test_a_new_template_takes_over_without_a_failed_request(replaced: Deployment) -> None:
+    before = names(replaced)
+    replaced.configure(machine={"machine_type": "e2-medium"})
+    with Load(replaced.url(), per_second=20, timeout=20) as load:
+        printed = replaced.make("up")
+    assert "web-template created replacement" in printed
+    assert load.failures == []
+    assert not names(replaced) & before
+    replaced.pulumi("preview", "-s", "local", "--expect-no-changes")
