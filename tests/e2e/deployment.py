@@ -258,11 +258,15 @@ class Deployment:
             _merge(content["config"], f"mig-nlb:{name}", value)
         file.write_text(yaml.safe_dump(content))
 
-    def up_without_policies(self) -> str:
-        """Deploy as an engineer does who skips the make targets, and with them the policy pack."""
+    def start_cloud(self) -> None:
+        """Start the local cloud with nothing on it."""
         self.make("engine")
         self.localcloud("start", "--speed", f"{self.speed:g}")
         self._exports = None  # the cloud has been born since, and with it what its clients need
+
+    def up_without_policies(self) -> str:
+        """Deploy as an engineer does who skips the make targets, and with them the policy pack."""
+        self.start_cloud()
         self.pulumi("stack", "select", "--create", "local")
         return self.pulumi("up", "--yes", "--stack", "local")
 

@@ -7,14 +7,18 @@ import os
 import platform
 import select
 import signal
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.toolchain.meeting_point import MeetingPoint
+from toolchain.language_host.install import install_commands
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.toolchain.project import Project
 
 COMPONENT = """
@@ -220,3 +224,16 @@ def test_an_interrupted_up_leaves_no_process_and_a_state_to_go_on_with(
     project.write(COMPONENT)
     project.pulumi("up", "--yes", "--stack", "dev")
     assert project.outputs() == {"size": 2}
+
+
+def test_an_environment_without_pip_stays_as_it_is_where_there_is_nothing_to_install(tmp_path: Path) -> None:
+    python = tmp_path / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    options = {"virtualenv": "env"}
+    (told,) = install_commands(tmp_path, options, os.environ)
+    assert told[:2] == [str(python), "-c"]
+    (tmp_path / "requirements.txt").write_text("")
+    ensured, installed = install_commands(tmp_path, options, os.environ)
+    assert ensured == [str(python), "-m", "ensurepip"]
+    assert installed[1:4] == ["-m", "pip", "install"]

@@ -30,11 +30,12 @@ def install_commands(
             yield [str(base.executable), "-m", "venv", str(folder / target)]
     else:
         python = Interpreter.resolve(folder, options, environ).executable
+    requirements = folder / "requirements.txt"
+    if not requirements.is_file():
+        # Whatever is there stays as it is: it may be shared, and somebody else's.
+        yield [str(python), "-c", f"print('nothing to install: there is no', {str(requirements)!r})"]
+        return
     if not any(python.parent.glob("pip*")):
         # An environment made by uv has no pip of its own.
         yield [str(python), "-m", "ensurepip"]
-    requirements = folder / "requirements.txt"
-    if requirements.is_file():
-        yield [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
-    else:
-        yield [str(python), "-c", f"print('nothing to install: there is no', {str(requirements)!r})"]
+    yield [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
