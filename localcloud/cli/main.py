@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from localcloud.cli import commands
+from localcloud.cli import commands, faults
 from localcloud.cli.client import CloudError
 from localcloud.guest.session import SessionError
 from localcloud.home import Home
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="EMAIL",
         help="with a token of this service account, for 12 hours of the cloud's: clients may do what its roles allow",
     )
+    faults.add_parser(verbs)
     return parser
 
 

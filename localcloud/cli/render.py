@@ -45,6 +45,7 @@ def status(report: Mapping[str, Any]) -> str:
         f"forwarding   {rule['name']}  {rule['address']}  {rule['protocol']} {', '.join(map(str, rule['ports']))}"
         for rule in report["forwarding_rules"]
     ]
+    lines += [f"FAULT        {fault['name']}: {fault['does']}" for fault in report["faults"]]
     lines += [f"NOT SERVED   {rule}: {words}" for rule, words in report["problems"].items()]
     lines += [
         f"DENIED       {denial['principal']} lacks {denial['permission']} on {denial['resource']} (last at {rfc3339(denial['at'])}, "
@@ -70,6 +71,12 @@ def instances(found: Sequence[Mapping[str, Any]]) -> str:
         for item in found
     ]
     return table(["NAME", "ZONE", "ADDRESS", "STATUS", "ACTION", "AUTOHEALING", "BALANCER", "CPU"], rows)
+
+
+def faults(found: Sequence[Mapping[str, Any]]) -> str:
+    """Render `localcloud fault list`."""
+    rows = [[item["name"], item["does"], item["ends"] or "when cleared", item["state"]] for item in found]
+    return table(["NAME", "WHAT", "ENDS", "STATE"], rows) if rows else "no faults"
 
 
 def event(line: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from localcloud.control.loop import Controllers
 from localcloud.daemon import clockwork
 from localcloud.daemon.config import CloudConfig
 from localcloud.daemon.fabric import ToldFabric
+from localcloud.daemon.faults import FaultRoutes
 from localcloud.daemon.front import Front
 from localcloud.daemon.guard import OwnerOnly
 from localcloud.daemon.operator import Operator
@@ -93,9 +94,8 @@ async def run(
         )
         stack.push_async_callback(_cancelled, controllers)
         report = CloudReport(store, clock, config, world.problems)
-        operator = Starlette(
-            routes=Operator(store, clock, sandboxes, report, identities=identities, stop=stop.set).routes()
-        )
+        routes = Operator(store, clock, sandboxes, report, identities=identities, stop=stop.set).routes()
+        operator = Starlette(routes=[*routes, *FaultRoutes(store, clock, world.problems).routes()])
         operator.router.redirect_slashes = False
         app = Front(OwnerOnly(operator, identities), api)
         await stack.enter_async_context(serving(app, listener))

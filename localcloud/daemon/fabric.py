@@ -20,12 +20,12 @@ class HonestFabric(Fabric, Protocol):
     """A data plane that says what it cannot serve as planned."""
 
     def problems(self) -> Mapping[str, str]:
-        """Return, by forwarding rule, what is not served and why."""
+        """Return, by forwarding rule or fault, what is not as planned and why."""
         ...
 
 
 class ToldFabric:
-    """Passes every plan on, and tells when a forwarding rule begins or ceases to be a problem."""
+    """Passes every plan on, and tells when a forwarding rule or a fault begins or ceases to be a problem."""
 
     def __init__(self, fabric: HonestFabric, store: Store, clock: Clock) -> None:
         self._fabric, self._store, self._clock = fabric, store, clock
@@ -34,6 +34,7 @@ class ToldFabric:
     async def apply_network(self, plan: NetworkPlan) -> None:
         """See `Fabric.apply_network`."""
         await self._fabric.apply_network(plan)
+        self._tell()
 
     async def apply_probes(self, probes: frozenset[ProbeSpec], report: Callable[[ProbeResult], None]) -> None:
         """See `Fabric.apply_probes`."""
@@ -42,6 +43,9 @@ class ToldFabric:
     async def apply_balancer(self, plan: BalancerPlan) -> None:
         """See `Fabric.apply_balancer`."""
         await self._fabric.apply_balancer(plan)
+        self._tell()
+
+    def _tell(self) -> None:
         problems = dict(self._fabric.problems())
         if problems == self._known:
             return
@@ -49,10 +53,12 @@ class ToldFabric:
         with self._store.transaction() as change:
             for rule in sorted(problems.keys() | self._known.keys()):
                 if problems.get(rule) != self._known.get(rule):
-                    text = problems.get(rule) or "is served as planned now"
-                    change.event(
-                        Event(
-                            now, "balancer.problem", rule.rpartition("/")[2], text, {"forwardingRule": rule}
-                        )
-                    )
+                    change.event(_event(rule, problems.get(rule, ""), now))
         self._known = problems
+
+
+def _event(subject: str, words: str, now: float) -> Event:
+    if "/" in subject:
+        text = words or "is served as planned now"
+        return Event(now, "balancer.problem", subject.rpartition("/")[2], text, {"forwardingRule": subject})
+    return Event(now, "fault.problem", subject, words or "is no problem any more", {"fault": subject})

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
+from localcloud.control.faults import PREFIX, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ class CloudReport:
         self._store, self._clock, self._config, self._problems = store, clock, config, problems
 
     def status(self) -> dict[str, Any]:
-        """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (missing permissions)."""
+        """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (faults asked for, missing permissions)."""
         return {
             "pid": os.getpid(),
             "endpoint": self._config.endpoint,
@@ -48,6 +49,9 @@ class CloudReport:
                 for _, document in self._compute("forwardingRules")
             ],
             "problems": {rule.rpartition("/")[2]: words for rule, words in self._problems().items()},
+            "faults": [
+                {"name": record["name"], "does": describe(record)} for _, record in self._store.scan(PREFIX)
+            ],
             "denied": [dict(document) for _, document in self._store.scan("control/denied/")],
         }
 

@@ -11,14 +11,22 @@ from tests.docs.written_part import WrittenPart, table
 
 def rows() -> list[tuple[str, str]]:
     """Return each command as it is typed and what it does, then each of its options likewise."""
-    verbs = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return _rows(_parser(), "")
+
+
+def _rows(above: argparse.ArgumentParser, prefix: str) -> list[tuple[str, str]]:
+    verbs = next(action for action in above._actions if isinstance(action, argparse._SubParsersAction))
     texts = {choice.dest: choice.help or "" for choice in verbs._choices_actions}
     found = []
-    for name, parser in verbs.choices.items():
+    for verb, parser in verbs.choices.items():
+        name = prefix + verb
+        if any(isinstance(action, argparse._SubParsersAction) for action in parser._actions):
+            found += _rows(parser, name + " ")
+            continue
         given = [action for action in parser._actions if action.dest not in ("help", "json")]
         places = [_place(action) for action in given if not action.option_strings]
         required = [_option(action) for action in given if action.option_strings and action.required]
-        found.append((" ".join(["localcloud", name, *places, *required]), texts[name]))
+        found.append((" ".join(["localcloud", name, *places, *required]), texts[verb]))
         found += [
             (f"{name} {_option(action)}", action.help or "") for action in given if action.option_strings
         ]
@@ -26,6 +34,8 @@ def rows() -> list[tuple[str, str]]:
 
 
 def _place(action: argparse.Action) -> str:
+    if action.nargs == "?":
+        return f"[{action.metavar}]"
     return f"[-- {action.metavar}]" if action.nargs == "*" else str(action.metavar)
 
 
