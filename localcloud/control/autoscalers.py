@@ -31,14 +31,18 @@ class AutoscalerController:
 
     def __init__(self, store: Store, clock: Clock, utilisation: Utilisation) -> None:
         self._store, self._clock, self._utilisation = store, clock, utilisation
+        self._known: dict[str, None] = {}
 
-    def known(self) -> list[str]:
-        """Return all autoscalers."""
-        return [
-            key.removeprefix("compute/")
-            for key, _ in self._store.scan("compute/projects/")
-            if key.split("/")[-2] == "autoscalers"
-        ]
+    def touch(self, name: str) -> None:
+        """Note that an autoscaler is there, or is no more."""
+        if self._store.get("compute/" + name) is not None:
+            self._known[name] = None
+        else:
+            self._known.pop(name, None)
+
+    def known(self) -> tuple[str, ...]:
+        """Return all autoscalers that it was told of."""
+        return tuple(self._known)
 
     def of_group(self, group: str) -> list[str]:
         """Return the autoscalers that size this group."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from localcloud.store import Store
 
+Standing = Literal["well", "ill", "well backup", "ill backup", "leaving"]
 Affinity = Literal["NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO"]
 
 
@@ -26,6 +28,15 @@ class Candidate:
     leaving: bool
     failover: bool = False
 
+    @property
+    def standing(self) -> Standing:
+        """Return what decides on its eligibility; failover backends are backups."""
+        if self.leaving:
+            return "leaving"
+        if self.failover:
+            return "well backup" if self.healthy else "ill backup"
+        return "well" if self.healthy else "ill"
+
 
 def plan(store: Store) -> BalancerPlan:
     """Return the balancer as it should be now."""
@@ -33,50 +44,54 @@ def plan(store: Store) -> BalancerPlan:
     for rule in serving.rules(store):
         candidates = _candidates(store, rule)
         chosen = eligible(candidates, rule.service.failover)
-        found.append(
-            VirtualService(
-                key=rule.key,
-                backend_service=rule.service.key,
-                address=rule.address,
-                protocol=cast("Literal['TCP', 'UDP', 'L3_DEFAULT']", rule.protocol),
-                ports=rule.ports,
-                backends=tuple(
-                    Backend(instance=each.instance, address=each.address, eligible=each.instance in chosen)
-                    for each in candidates
-                ),
-                affinity=cast(
-                    "Affinity",
-                    rule.service.affinity
-                    if rule.service.affinity != "CLIENT_IP_NO_DESTINATION"
-                    else "CLIENT_IP",
-                ),
-                persist_on_unhealthy=persists(rule.protocol, rule.service.affinity, rule.service.tracking),
-            )
-        )
+        found.append(service(rule, [backend(each, eligible=each.instance in chosen) for each in candidates]))
     return BalancerPlan(services=tuple(found))
 
 
+def service(rule: serving.Rule, backends: Iterable[Backend]) -> VirtualService:
+    """Return a forwarding rule with its backends as the data plane is to have it."""
+    affinity = rule.service.affinity
+    return VirtualService(
+        key=rule.key,
+        backend_service=rule.service.key,
+        address=rule.address,
+        protocol=cast("Literal['TCP', 'UDP', 'L3_DEFAULT']", rule.protocol),
+        ports=rule.ports,
+        backends=tuple(backends),
+        affinity=cast("Affinity", affinity if affinity != "CLIENT_IP_NO_DESTINATION" else "CLIENT_IP"),
+        persist_on_unhealthy=persists(rule.protocol, rule.service.affinity, rule.service.tracking),
+    )
+
+
+def backend(each: Candidate, *, eligible: bool) -> Backend:
+    """Return a candidate as the data plane is to have it."""
+    return Backend(instance=each.instance, address=each.address, eligible=eligible)
+
+
 def eligible(candidates: Iterable[Candidate], failover: Mapping[str, object]) -> frozenset[str]:
-    """Return the instances that may get new connections.
+    """Return the instances that may get new connections."""
+    everyone = list(candidates)
+    chosen = active(Counter(each.standing for each in everyone), failover)
+    return frozenset(each.instance for each in everyone if each.standing in chosen)
+
+
+def active(counts: Mapping[Standing, int], failover: Mapping[str, object]) -> frozenset[Standing]:
+    """Return who may get new connections, by how many there are of each standing.
 
     Healthy ones of the active pool. Primaries are active while the healthy share of them is at least failoverRatio (0: while there is one),
     else the failover backends if one of those is healthy. None healthy anywhere: all primaries, as a last resort, unless
     dropTrafficIfUnhealthy. Instances that are leaving get nothing new.
     """
-    staying = [each for each in candidates if not each.leaving]
-    primaries = [each for each in staying if not each.failover]
-    backups = [each for each in staying if each.failover]
-    well = [each for each in primaries if each.healthy]
-    well_backups = [each for each in backups if each.healthy]
+    well, primaries = counts.get("well", 0), counts.get("well", 0) + counts.get("ill", 0)
     ratio = float(cast("float", failover.get("failoverRatio") or 0.0))
-    enough = bool(well) and len(well) >= ratio * len(primaries)
-    if enough or (well and not well_backups):
-        return frozenset(each.instance for each in well)
-    if well_backups:
-        return frozenset(each.instance for each in well_backups)
+    enough = well > 0 and well >= ratio * primaries
+    if enough or (well and not counts.get("well backup", 0)):
+        return frozenset({"well"})
+    if counts.get("well backup", 0):
+        return frozenset({"well backup"})
     if failover.get("dropTrafficIfUnhealthy"):
         return frozenset()
-    return frozenset(each.instance for each in primaries or backups)
+    return frozenset({"ill"}) if primaries else frozenset({"ill backup"})
 
 
 def persists(protocol: str, affinity: str, tracking: Mapping[str, object]) -> bool:
@@ -91,33 +106,36 @@ def persists(protocol: str, affinity: str, tracking: Mapping[str, object]) -> bo
     return protocol != "UDP" and (per_connection or affinity in {"NONE", "CLIENT_IP_PORT_PROTO"})
 
 
-def forwarded(balancer: BalancerPlan) -> dict[str, tuple[str, ...]]:
-    """Return for each instance (by name) the forwarding rules' addresses that it answers to."""
-    found: dict[str, set[str]] = {}
-    for service in balancer.services:
-        for backend in service.backends:
-            found.setdefault(backend.instance, set()).add(service.address)
-    return {instance: tuple(sorted(addresses)) for instance, addresses in found.items()}
+def behind(store: Store, rule: serving.Rule) -> list[tuple[str, bool, bool]]:
+    """Return the groups behind a rule: name, whether it is for failover, and whether the service has turned away from it.
+
+    A group that the service has turned away from gets nothing new, and keeps the connections it has for a while.
+    """
+    found = [(group, failover, False) for group, failover in rule.service.groups]
+    return found + [(group, False, True) for group in handover.draining(store, rule.service.key)]
+
+
+def candidate(
+    store: Store, rule: serving.Rule, each: serving.Serving, *, failover: bool, turned_away: bool
+) -> Candidate | None:
+    """Return an instance as a rule's candidate; None if it has nothing that could take a packet."""
+    if each.document["status"] not in {"RUNNING", "STOPPING"}:
+        return None
+    verdict = store.get(f"control/backends/{rule.service.key}/{each.member.name}/{rule.name}") or {}
+    known = str(verdict.get("instanceId")) == str(each.document["id"])
+    return Candidate(
+        instance=each.member.name,
+        address=each.address,
+        healthy=known and verdict.get("healthState") == "HEALTHY",
+        leaving=turned_away or each.leaving or not each.running,
+        failover=failover,
+    )
 
 
 def _candidates(store: Store, rule: serving.Rule) -> list[Candidate]:
-    found = []
-    # A group that the service has turned away from gets nothing new, and keeps the connections it has for a while.
-    behind = [(group, failover, False) for group, failover in rule.service.groups]
-    behind += [(group, False, True) for group in handover.draining(store, rule.service.key)]
-    for group, failover, turned_away in behind:
-        for each in serving.serving(store, group):
-            if each.document["status"] not in {"RUNNING", "STOPPING"}:
-                continue
-            verdict = store.get(f"control/backends/{rule.service.key}/{each.member.name}/{rule.name}") or {}
-            known = str(verdict.get("instanceId")) == str(each.document["id"])
-            found.append(
-                Candidate(
-                    instance=each.member.name,
-                    address=each.address,
-                    healthy=known and verdict.get("healthState") == "HEALTHY",
-                    leaving=turned_away or each.leaving or not each.running,
-                    failover=failover,
-                )
-            )
-    return found
+    found = [
+        candidate(store, rule, each, failover=failover, turned_away=turned_away)
+        for group, failover, turned_away in behind(store, rule)
+        for each in serving.serving(store, group)
+    ]
+    return [each for each in found if each is not None]

@@ -52,16 +52,25 @@ def members_prefix(name: str) -> str:
 
 def members_of(store: Store, name: str) -> list[Member]:
     """Return the records of a group's instances, by name."""
+    return [
+        member
+        for key, _ in store.scan(members_prefix(name))
+        if (member := parsed_member(store, key)) is not None
+    ]
+
+
+def parsed_member(store: Store, key: str) -> Member | None:
+    """Return one record, by its key; None if it does not exist."""
+    document = store.get(key)
+    if document is None:
+        return None
     known = _PARSED.setdefault(store, {})
-    found = []
-    for key, document in store.scan(members_prefix(name)):
-        before = known.get(key)
-        if before is None or before[0] is not document:
-            before = known[key] = (document, Member.parse(document))
-        found.append(before[1])
-    if len(known) > _PARSED_KEPT:  # names come and go
-        known.clear()
-    return found
+    before = known.get(key)
+    if before is None or before[0] is not document:
+        if len(known) > _PARSED_KEPT:  # names come and go
+            known.clear()
+        before = known[key] = (document, Member.parse(document))
+    return before[1]
 
 
 @dataclass
@@ -81,6 +90,12 @@ class GroupController:
     def __init__(self, store: Store, clock: Clock, rng: random.Random) -> None:
         self._store, self._clock, self._rng = store, clock, rng
         self.weight = 0  # how many instances the group that was looked at last has
+
+    def touch(self, group: str, name: str) -> None:
+        """Note that an instance of a group changed, or its record, or what is wanted of its machine."""
+
+    def touch_all(self) -> None:
+        """Note that anything may have changed."""
 
     def known(self) -> set[str]:
         """Return the groups there is work for: those with a document and those with instances or a deletion left behind."""

@@ -40,17 +40,17 @@ class MachineKeeper:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._failures: dict[str, tuple[int, float]] = {}
-        self._interfaces: frozenset[NetworkInterface] = frozenset()
+        self._interfaces: Mapping[str, NetworkInterface] = {}
         self._waiting: set[str] = set()
         self._first_look = True
-        self._forwarded: dict[str, tuple[str, ...]] = {}  # by instance name, as it should be
+        self._forwarded: dict[str, tuple[str, ...]] = {}  # by instance key, as it should be
         self._ended: dict[
             str, str
         ] = {}  # machines that were seen "exited" or "missing", and not yet acted on
         self._told: dict[str, tuple[str, ...]] = {}  # by numeric id, as the machine was last told
 
-    def network_applied(self, interfaces: frozenset[NetworkInterface]) -> None:
-        """Learn that these interfaces' networks and firewall rules are in force; what waited for that goes on."""
+    def network_applied(self, interfaces: Mapping[str, NetworkInterface]) -> None:
+        """Learn that these interfaces' (by instance key) networks and firewall rules are in force; what waited for that goes on."""
         self._interfaces = interfaces
         for key in sorted(self._waiting):
             self._wake(key)
@@ -63,17 +63,13 @@ class MachineKeeper:
         self._wake(key)
 
     def forwarded(self, addresses: Mapping[str, tuple[str, ...]]) -> None:
-        """Learn which forwarding rules' addresses each instance (by name) answers to; those that differ are told."""
-        changed = {
-            name
-            for name in {*self._forwarded, *addresses}
-            if self._forwarded.get(name, ()) != addresses.get(name, ())
-        }
-        self._forwarded = dict(addresses)
-        if changed:
-            for record in dict(self._store.scan(PREFIX)).values():
-                if last(record.get("instance", "")) in changed:
-                    self._wake(record["instance"])
+        """Learn which forwarding rules' addresses these instances (by key) answer to from now on; they are told."""
+        for key, answered in addresses.items():
+            if answered:
+                self._forwarded[key] = answered
+            else:
+                self._forwarded.pop(key, None)
+            self._wake(key)
 
     def reconcile(self, key: str) -> float | None:
         """Begin what this instance needs; return when to look again."""
@@ -159,15 +155,15 @@ class MachineKeeper:
             if ended == "exited":
                 del self._ended[numeric_id]
                 self._exited(key, document)
-            elif not ended and self._told.get(numeric_id) != self._forwarded.get(document["name"], ()):
-                self._begin(key, numeric_id, lambda: self._forward(document["name"], numeric_id))
+            elif not ended and self._told.get(numeric_id) != self._forwarded.get(key, ()):
+                self._begin(key, numeric_id, lambda: self._forward(key, numeric_id))
             if ended != "missing":
                 return None
         if status not in {"PROVISIONING", "STAGING", "RUNNING"}:
             return None
         if faults.is_out(self._store, last(document["zone"])):
             return None  # until `host_returned`
-        if network.interface(document) not in self._interfaces:
+        if network.interface(document) != self._interfaces.get(key):
             self._waiting.add(key)
             return None
         spec = self._spec(key, document)
@@ -220,7 +216,7 @@ class MachineKeeper:
             zone=last(document["zone"]),
             interface=place,
             gateway=subnetwork.get("gatewayAddress") or network.gateway(subnetwork["ipCidrRange"]),
-            forwarded_addresses=self._forwarded.get(document["name"], ()),
+            forwarded_addresses=self._forwarded.get(key, ()),
             memory_mib=allotted.memory_mib,
             vcpus=allotted.vcpus,
         )
@@ -353,8 +349,8 @@ class MachineKeeper:
         await self._machines.stop(numeric_id, grace=0.0)
         await self._machines.forget(numeric_id)
 
-    async def _forward(self, name: str, numeric_id: str) -> None:
-        addresses = self._forwarded.get(name, ())
+    async def _forward(self, key: str, numeric_id: str) -> None:
+        addresses = self._forwarded.get(key, ())
         await self._machines.forwarded(numeric_id, addresses)
         self._told[numeric_id] = addresses
 

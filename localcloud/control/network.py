@@ -28,7 +28,7 @@ def plan(store: Store) -> NetworkPlan:
                 networks.append(key.removeprefix("compute/"))
             case "subnetworks":
                 subnetworks.append(_subnetwork(key.removeprefix("compute/"), document))
-            case "instances" if document.get("status") not in _FACELESS:
+            case "instances" if visible(document):
                 interfaces.append(interface(document))
             case "firewalls" if not document.get("disabled") and not _only_ipv6(document):
                 rules.append(_rule(document))
@@ -42,6 +42,20 @@ def plan(store: Store) -> NetworkPlan:
         firewall=tuple(rules),
         faults=faults.links(store),
     )
+
+
+def interfaces(store: Store) -> dict[str, NetworkInterface]:
+    """Return the interfaces of all instances that have one, by the instances' keys."""
+    return {
+        key: interface(document)
+        for key, document in store.scan("compute/projects/")
+        if key.split("/")[-2] == "instances" and visible(document)
+    }
+
+
+def visible(document: Document) -> bool:
+    """Say whether an instance is in the network: one that is stopped is not."""
+    return document.get("status") not in _FACELESS
 
 
 def gateway(cidr: str) -> str:

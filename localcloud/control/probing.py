@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from localcloud.control import serving
-from localcloud.control.group import parse
 from localcloud.control.groups import members_prefix
 from localcloud.control.health import Thresholds
-from localcloud.control.links import last
+from localcloud.control.links import last, relname
 from localcloud.plans.probe import Consumer, ProbeSpec, Protocol
+from localcloud.store import Document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localcloud.store import Document, Store
+    from localcloud.control import serving
+    from localcloud.store import Store
 
 _BLOCKS: Mapping[str, str] = {
     "TCP": "tcpHealthCheck",
@@ -47,65 +47,76 @@ class Target:
     backend_service: str = ""
 
 
-def targets(store: Store) -> dict[str, Target]:
-    """Return every endpoint to be watched, by probe id. Only RUNNING instances are; a check that does not exist watches nothing."""
-    found: dict[str, Target] = {}
-    for key, document in store.scan("compute/projects/"):
-        if key.split("/")[-2] == "instanceGroupManagers":
-            for target in _autohealing(store, key.removeprefix("compute/"), document):
-                found[target.spec.id] = target
-    for rule in serving.rules(store):
-        for target in _balancer(store, rule):
-            found[target.spec.id] = target
-    return found
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """What a group's autohealing needs to know for all its instances."""
+
+    group: str
+    check: str
+    document: Document
+    initial_delay: float
 
 
-def _autohealing(store: Store, name: str, document: Document) -> list[Target]:
-    if not (document.get("versions") or document.get("instanceTemplate")):
-        return []
-    group = parse(name, document, deleting=False)
-    check = store.get("compute/" + group.check) if group.check else None
+def watching(store: Store) -> dict[str, Watching | None]:
+    """Return what every group's autohealing watches with; None for those that have no check, or one that does not exist."""
+    return {
+        key.removeprefix("compute/"): watching_of(store, key.removeprefix("compute/"))
+        for key, _ in store.scan("compute/projects/")
+        if key.split("/")[-2] == "instanceGroupManagers"
+    }
+
+
+def watching_of(store: Store, name: str) -> Watching | None:
+    """Return what one group's autohealing watches with."""
+    document = store.get("compute/" + name)
+    if document is None or not (document.get("versions") or document.get("instanceTemplate")):
+        return None
+    policy: Mapping[str, Any] = (document.get("autoHealingPolicies") or [{}])[0]
+    link = relname(policy["healthCheck"], name) if policy.get("healthCheck") else ""
+    check = store.get("compute/" + link) if link else None
     if check is None:
-        return []
-    found = []
-    for each in serving.serving(store, name):
-        if each.running and not each.leaving and str(each.document["id"]) == each.member.instance_id:
-            since = float(each.intent.get("runningAt", 0.0))
-            found.append(
-                Target(
-                    spec=_spec(check, "autohealing", each, each.address, name),
-                    check=group.check,
-                    thresholds=_thresholds(check),
-                    instance_id=str(each.document["id"]),
-                    instance_key=each.key,
-                    record=members_prefix(name) + each.member.name,
-                    since=since,
-                    grace_until=since + group.initial_delay,
-                )
-            )
-    return found
+        return None
+    return Watching(
+        group=name, check=link, document=check, initial_delay=float(policy.get("initialDelaySec") or 0)
+    )
 
 
-def _balancer(store: Store, rule: serving.Rule) -> list[Target]:
+def autohealing(watching: Watching | None, each: serving.Serving) -> Target | None:
+    """Return the target of a group's own check on one of its instances. Only RUNNING instances are watched."""
+    if watching is None or not each.running or each.leaving:
+        return None
+    numeric_id = str(each.document["id"])
+    if numeric_id != each.member.instance_id:
+        return None
+    since = float(each.intent.get("runningAt", 0.0))
+    return Target(
+        spec=_spec(watching.document, "autohealing", each, each.address, watching.group),
+        check=watching.check,
+        thresholds=_thresholds(watching.document),
+        instance_id=numeric_id,
+        instance_key=each.key,
+        record=members_prefix(watching.group) + each.member.name,
+        since=since,
+        grace_until=since + watching.initial_delay,
+    )
+
+
+def balancer(store: Store, rule: serving.Rule, each: serving.Serving) -> Target | None:
+    """Return the target of a forwarding rule's check on one instance behind it."""
     check = store.get("compute/" + rule.service.check) if rule.service.check else None
-    if check is None:
-        return []
-    behind = [each for group, _ in rule.service.groups for each in serving.serving(store, group)]
-    return [
-        Target(
-            spec=_spec(check, "balancer", each, rule.address, rule.key),
-            check=rule.service.check,
-            thresholds=_thresholds(check),
-            instance_id=str(each.document["id"]),
-            instance_key=each.key,
-            record=f"control/backends/{rule.service.key}/{each.member.name}/{rule.name}",
-            since=float(each.intent.get("runningAt", 0.0)),
-            forwarding_rule=rule.key,
-            backend_service=rule.service.key,
-        )
-        for each in behind
-        if each.running and not each.leaving
-    ]
+    if check is None or not each.running or each.leaving:
+        return None
+    return Target(
+        spec=_spec(check, "balancer", each, rule.address, rule.key),
+        check=rule.service.check,
+        thresholds=_thresholds(check),
+        instance_id=str(each.document["id"]),
+        instance_key=each.key,
+        record=f"control/backends/{rule.service.key}/{each.member.name}/{rule.name}",
+        since=float(each.intent.get("runningAt", 0.0)),
+        forwarding_rule=rule.key,
+        backend_service=rule.service.key,
+    )
 
 
 def _thresholds(check: Document) -> Thresholds:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.machine import MachineSpec, MachineView
-from localcloud.plans.network import FirewallRule, NetworkPlan
+from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan
 from localcloud.plans.probe import ProbeResult, ProbeSpec
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SOURCES = {"autohealing": "130.211.0.1", "balancer": "209.85.152.1"}
 # Health checks have thresholds of at most 10: after more equal successes another one changes nothing, and needs not be sent.
 _ENOUGH = 12
+_TICK = 0.125
 
 
 @dataclass
@@ -60,6 +61,9 @@ class SimulatedMachines:
         self._clock, self._rng = clock, rng
         self.boot, self.service, self.shutdown = boot, service, shutdown
         self.guests: dict[str, Guest] = {}
+        self._views: dict[str, MachineView] = {}
+        self._unseen: set[str] = set()  # machines whose view is not up to date
+        self._ids: dict[str, str] = {}  # by instance name
         self.started = 0
         self.changed: Callable[[str], None] = lambda _: (
             None
@@ -86,11 +90,13 @@ class SimulatedMachines:
             addresses=spec.forwarded_addresses,
             cpu_as_of=now,
         )
+        self._ids[spec.name] = spec.id
+        self._unseen.add(spec.id)
         await self._clock.sleep(takes)
         if (guest := self.guests.get(spec.id)) is not None:
             guest.state = "running"
             self.started += 1
-            self.changed(spec.name)
+            self._tell(spec.id, spec.name)
 
     async def stop(self, machine_id: str, *, grace: float) -> None:
         """Shut down: a hung guest uses up all of its grace."""
@@ -101,7 +107,9 @@ class SimulatedMachines:
             takes = self.shutdown * self._rng.uniform(0.5, 1.5)
             await self._clock.sleep(min(grace, max(takes, guest.hung_until - self._clock.now())))
         self.guests.pop(machine_id, None)
-        self.changed(guest.spec.name)
+        if self._ids.get(guest.spec.name) == machine_id:
+            del self._ids[guest.spec.name]
+        self._tell(machine_id, guest.spec.name)
 
     async def forget(self, machine_id: str) -> None:
         """There is no folder."""
@@ -109,56 +117,68 @@ class SimulatedMachines:
     def observe(self) -> Mapping[str, MachineView]:
         """Return every machine that exists."""
         now = self._clock.now()
-        for guest in self.guests.values():
+        for machine_id in sorted(self._unseen | (self.guests.keys() ^ self._views.keys())):
+            guest = self.guests.get(machine_id)
+            if guest is None:
+                self._views.pop(machine_id, None)
+                self._unseen.discard(machine_id)
+                continue
             self._account(guest, now)
-        return {
-            machine_id: MachineView(
+            self._views[machine_id] = MachineView(
                 id=machine_id,
                 state=guest.state,
                 booted_at=guest.booted_at,
                 pid=0,
                 cpu_seconds=guest.cpu_seconds,
             )
-            for machine_id, guest in self.guests.items()
-        }
+            if guest.state != "running" or not guest.cpu_rate:
+                self._unseen.discard(machine_id)
+        return self._views
 
     async def forwarded(self, machine_id: str, addresses: tuple[str, ...]) -> None:
         """Answer to these addresses."""
         if (guest := self.guests.get(machine_id)) is not None:
             guest.addresses = addresses
-            self.changed(guest.spec.name)
+            self._tell(machine_id, guest.spec.name)
 
     async def crash(self, machine_id: str) -> None:
         """Fall silent, and stay."""
         guest = self.guests[machine_id]
         guest.state = "crashed"
-        self.changed(guest.spec.name)
+        self._tell(machine_id, guest.spec.name)
         self._watcher(machine_id)
 
     async def hang(self, machine_id: str, seconds: float) -> None:
         """Answer nothing for so long."""
         guest = self.guests[machine_id]
         guest.hung_until = self._clock.now() + seconds
-        self.changed(guest.spec.name)
+        self._tell(machine_id, guest.spec.name)
 
     def break_service(self, machine_id: str, seconds: float) -> None:
         """Answer wrongly for so long."""
         guest = self.guests[machine_id]
         guest.broken_until = self._clock.now() + seconds
-        self.changed(guest.spec.name)
+        self._tell(machine_id, guest.spec.name)
 
     def power_off(self, machine_id: str) -> None:
         """The guest shuts itself down."""
         self.guests[machine_id].state = "exited"
-        self.changed(self.guests[machine_id].spec.name)
+        self._tell(machine_id, self.guests[machine_id].spec.name)
         self._watcher(machine_id)
 
     def lose_all(self) -> None:
         """The host goes down: every machine is gone at once."""
         lost, self.guests = self.guests, {}
+        self._ids.clear()
         for machine_id, guest in lost.items():
-            self.changed(guest.spec.name)
+            self._tell(machine_id, guest.spec.name)
             self._watcher(machine_id)
+
+    def end(self) -> None:
+        """The world is taken down, and its machines are remembered as dead."""
+        for machine_id, guest in self.guests.items():
+            guest.state = "crashed"
+            self._tell(machine_id, guest.spec.name)
 
     def watch(self, changed: Callable[[str], None]) -> None:
         """Tell of exits, crashes and losses."""
@@ -169,10 +189,15 @@ class SimulatedMachines:
         guest = self.guests[machine_id]
         self._account(guest, self._clock.now())
         guest.cpu_rate = vcpus
+        self._unseen.add(machine_id)
 
     def by_name(self, name: str) -> Guest | None:
         """Return the machine of an instance."""
-        return next((guest for guest in self.guests.values() if guest.spec.name == name), None)
+        return self.guests.get(self._ids.get(name, ""))
+
+    def _tell(self, machine_id: str, name: str) -> None:
+        self._unseen.add(machine_id)
+        self.changed(name)
 
     def _account(self, guest: Guest, now: float) -> None:
         if guest.state == "running":
@@ -188,10 +213,13 @@ class SimulatedFabric:
         self.network = NetworkPlan()
         self.balancer = BalancerPlan()
         self.probes: dict[str, ProbeSpec] = {}
+        self._specs: frozenset[ProbeSpec] = frozenset()
+        self._interfaces: dict[str, NetworkInterface] = {}
+        self._admitted: dict[tuple[object, ...], bool] = {}
         self.sent = 0
         self.apply_failures = 0  # how many of the next calls fail
         self._report: Callable[[ProbeResult], None] = lambda _: None
-        self._phase: dict[str, float] = {}  # time of some probe, past or to come
+        self._due: dict[str, float] = {}  # time of the next probe; of the last, while it sleeps
         self._quiet: dict[str, int] = {}  # equal successes in a row
         self._sleeping: set[str] = set()
         self._by_instance: dict[str, set[str]] = {}
@@ -205,10 +233,10 @@ class SimulatedFabric:
         try:
             await self._probe()
         finally:
-            self._report = lambda _: None
+            self._report, self._specs = lambda _: None, frozenset()
             for kept in (
                 self.probes,
-                self._phase,
+                self._due,
                 self._quiet,
                 self._sleeping,
                 self._by_instance,
@@ -221,9 +249,9 @@ class SimulatedFabric:
             self._woken.clear()
             now = self._clock.now()
             while self._queue and self._queue[0][0] <= now:
-                _, _, identifier, result = heapq.heappop(self._queue)
+                when, _, identifier, result = heapq.heappop(self._queue)
                 if result is None:
-                    self._send(identifier, now)
+                    self._send(identifier, when, now)
                 elif identifier in self.probes:
                     self._deliver(result)
             woken = asyncio.ensure_future(self._woken.wait())
@@ -239,9 +267,17 @@ class SimulatedFabric:
     async def apply_network(self, plan: NetworkPlan) -> None:
         """Put this network in force."""
         self._maybe_fail("network")
+        before, self._interfaces = self._interfaces, {each.instance: each for each in plan.interfaces}
+        others = plan.firewall != self.network.firewall
         self.network = plan
-        for identifier in list(self._sleeping):
-            self._rouse(identifier)
+        if others:
+            self._admitted.clear()
+            for identifier in sorted(self._sleeping):
+                self._rouse(identifier)
+            return
+        for name, interface in self._interfaces.items():
+            if before.get(name) is not interface:
+                self._wake(name)
 
     async def apply_balancer(self, plan: BalancerPlan) -> None:
         """Put this balancer in force."""
@@ -252,23 +288,29 @@ class SimulatedFabric:
         """Probe exactly these."""
         self._maybe_fail("probes")
         self._report = report
-        wanted = {spec.id: spec for spec in probes}
-        for identifier in [known for known in self.probes if known not in wanted]:
-            self._by_instance[self.probes.pop(identifier).instance].discard(identifier)
-            self._sleeping.discard(identifier)
-            self._phase.pop(identifier)
-            self._quiet.pop(identifier, None)
-        for identifier in sorted(wanted):
-            spec = wanted[identifier]
-            known = self.probes.get(identifier)
-            self.probes[identifier] = spec
-            self._by_instance.setdefault(spec.instance, set()).add(identifier)
+        new, old = probes - self._specs, self._specs - probes
+        self._specs = probes
+        staying = {spec.id for spec in new}
+        for spec in old:
+            if spec.id in staying:
+                continue
+            self._by_instance[self.probes.pop(spec.id).instance].discard(spec.id)
+            self._sleeping.discard(spec.id)
+            self._due.pop(spec.id)
+            self._quiet.pop(spec.id, None)
+        for spec in sorted(new, key=lambda each: each.id):
+            known = self.probes.get(spec.id)
+            self.probes[spec.id] = spec
+            self._by_instance.setdefault(spec.instance, set()).add(spec.id)
             if known is None:
-                first = self._clock.now() + self._rng.uniform(0.0, spec.interval)
-                self._phase[identifier] = first
-                self._push(first, identifier, None)
-            elif known != spec:
-                self._rouse(identifier)
+                self._plan(spec.id, self._first(spec))
+            else:
+                self._rouse(spec.id)
+
+    def _first(self, spec: ProbeSpec) -> float:
+        """Draw a probe's phase: a multiple of the tick, so that large groups' probes are sent many at a time."""
+        ticks = self._rng.randrange(max(1, round(spec.interval / _TICK)))
+        return (self._clock.now() // _TICK + 1 + ticks) * _TICK
 
     def eligible(self) -> dict[str, tuple[str, ...]]:
         """Return for each forwarding rule the instances that get new connections."""
@@ -298,14 +340,17 @@ class SimulatedFabric:
         if identifier in self._sleeping:
             self._sleeping.discard(identifier)
             interval, now = self.probes[identifier].interval, self._clock.now()
-            periods = max(0.0, -((self._phase[identifier] - now) // interval))
-            self._push(self._phase[identifier] + periods * interval, identifier, None)
+            periods = max(0.0, -((self._due[identifier] - now) // interval))
+            self._plan(identifier, self._due[identifier] + periods * interval)
 
-    def _send(self, identifier: str, now: float) -> None:
+    def _plan(self, identifier: str, when: float) -> None:
+        self._due[identifier] = when
+        self._push(when, identifier, None)
+
+    def _send(self, identifier: str, when: float, now: float) -> None:
         spec = self.probes.get(identifier)
-        if spec is None or now < self._phase[identifier] or identifier in self._sleeping:
+        if spec is None or when != self._due[identifier] or identifier in self._sleeping:
             return  # it was taken back, or is a leftover of an earlier life
-        self._phase[identifier] = now
         self.sent += 1
         result = self._answer(spec, now)
         if result.ended_at <= now:
@@ -316,7 +361,17 @@ class SimulatedFabric:
         if self._quiet[identifier] >= _ENOUGH:
             self._sleeping.add(identifier)
         else:
-            self._push(now + spec.interval, identifier, None)
+            self._plan(identifier, now + spec.interval)
+
+    def _admits(self, instance: str, source: str, port: int) -> bool:
+        """Ask the firewall; it answers the same for all interfaces that it cannot tell apart."""
+        interface = self._interfaces.get(instance)
+        if interface is None:
+            return False
+        key = (interface.network, interface.tags, interface.service_account, source, port)
+        if (known := self._admitted.get(key)) is None:
+            known = self._admitted[key] = admits(self.network, interface, source, "tcp", port)
+        return known
 
     def _deliver(self, result: ProbeResult) -> None:
         self._report(result)
@@ -328,9 +383,9 @@ class SimulatedFabric:
         )
         if guest is None or guest.state != "running" or guest.spec.interface.address != spec.instance_address:
             return timeout
-        if not admits(self.network, guest.spec.interface.instance, _SOURCES[spec.consumer], "tcp", spec.port):
+        if not self._admits(guest.spec.interface.instance, _SOURCES[spec.consumer], spec.port):
             return timeout
-        if spec.address not in {guest.spec.interface.address, *guest.addresses}:
+        if spec.address != guest.spec.interface.address and spec.address not in guest.addresses:
             return timeout
         answers = max(now, guest.hung_until)
         if answers - now > spec.timeout:
@@ -346,11 +401,8 @@ class SimulatedFabric:
         return ProbeResult(id=spec.id, sent_at=now, ended_at=answers, outcome="success", detail="HTTP 200")
 
 
-def admits(plan: NetworkPlan, instance: str, source: str, protocol: str, port: int) -> bool:
+def admits(plan: NetworkPlan, interface: NetworkInterface, source: str, protocol: str, port: int) -> bool:
     """Say whether the firewall lets this in: the applicable rule of the lowest priority number decides, deny before allow."""
-    interface = next((each for each in plan.interfaces if each.instance == instance), None)
-    if interface is None:
-        return False
     applicable = [
         rule
         for rule in plan.firewall

@@ -16,7 +16,7 @@ from localcloud.control.template import metadata_value
 
 if TYPE_CHECKING:
     from localcloud.clock import Clock
-    from localcloud.plans.machine import Machines
+    from localcloud.plans.machine import Machines, MachineView
     from localcloud.store import Store
 
 # The mean is taken over the last minute, as Google's metric is.
@@ -29,34 +29,50 @@ class Utilisation:
     def __init__(self, store: Store, clock: Clock, machines: Machines) -> None:
         self._store, self._clock, self._machines = store, clock, machines
         self._samples: dict[str, deque[tuple[float, float]]] = {}
+        self._idle: dict[
+            str, float
+        ] = {}  # CPU seconds of machines that used none for a whole window, by numeric id
+        self._sampled_at = 0.0
         self._known: dict[str, tuple[float, str]] = {}  # vCPUs allotted and the group's record, by numeric id
         self._writing: set[str] = set()
 
     def sample(self) -> None:
-        """Read every running machine's CPU time once, and note the utilisation in its group's record."""
-        now, window = self._clock.now(), max(WINDOW, self._clock.speed)
-        views = self._machines.observe()
-        for numeric_id in set(self._samples) - set(views):
+        """Read every running machine's CPU time once, and note the utilisation in its group's record.
+
+        What goes on using none costs no more than the comparison.
+        """
+        views, idle = self._machines.observe(), self._idle
+        for numeric_id in self._known.keys() - views.keys():
             self._forget(numeric_id)
-        records = {}
+        records: dict[str, float | None] = {}
         for numeric_id, view in views.items():
-            if view.state != "running":
-                self._forget(numeric_id)
-                continue
-            samples = self._samples.setdefault(numeric_id, deque())
-            if (
-                samples and view.cpu_seconds < samples[-1][1]
-            ):  # it booted again, perhaps as another machine type
-                self._forget(numeric_id)
-                samples = self._samples[numeric_id] = deque()
-            known = self._known.get(numeric_id) or self._learn(numeric_id)
-            if known is None:
-                continue
-            samples.append((now, view.cpu_seconds))
-            while len(samples) > 2 and samples[1][0] <= now - window:
-                samples.popleft()
-            records[known[1]] = self.of(numeric_id)
+            if idle.get(numeric_id) != view.cpu_seconds or view.state != "running":
+                self._take(numeric_id, view, records)
+        self._sampled_at = self._clock.now()
         self._note(records)
+
+    def _take(self, numeric_id: str, view: MachineView, records: dict[str, float | None]) -> None:
+        """Add a machine's sample, and its utilisation to the records (by key)."""
+        now, window = self._clock.now(), max(WINDOW, self._clock.speed)
+        if view.state != "running":
+            self._forget(numeric_id)
+            return
+        samples = self._samples.setdefault(numeric_id, deque())
+        if (before := self._idle.pop(numeric_id, None)) is not None:
+            samples.append((self._sampled_at, before))
+        if samples and view.cpu_seconds < samples[-1][1]:  # it booted again, perhaps as another machine type
+            self._forget(numeric_id)
+            samples = self._samples[numeric_id] = deque()
+        known = self._known.get(numeric_id) or self._learn(numeric_id)
+        if known is None:
+            return
+        samples.append((now, view.cpu_seconds))
+        while len(samples) > 2 and samples[1][0] <= now - window:
+            samples.popleft()
+        records[known[1]] = self.of(numeric_id)
+        if samples[0][0] <= now - window and samples[0][1] == view.cpu_seconds:
+            self._idle[numeric_id] = view.cpu_seconds
+            del self._samples[numeric_id]
 
     def _learn(self, numeric_id: str) -> tuple[float, str] | None:
         instance = (self._store.get(PREFIX + numeric_id) or {}).get("instance")
@@ -69,10 +85,13 @@ class Utilisation:
 
     def _forget(self, numeric_id: str) -> None:
         self._samples.pop(numeric_id, None)
+        self._idle.pop(numeric_id, None)
         self._known.pop(numeric_id, None)
 
     def of(self, numeric_id: str) -> float | None:
         """Return a machine's mean utilisation over the window (1.0 is all it is allotted); None before two samples."""
+        if numeric_id in self._idle:
+            return 0.0
         samples = self._samples.get(numeric_id)
         if not samples or len(samples) < 2:
             return None

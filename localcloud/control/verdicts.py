@@ -14,6 +14,7 @@ from localcloud.store import Document, Event, Store
 
 if TYPE_CHECKING:
     from localcloud.clock import Clock
+    from localcloud.control.probe_planner import Changes
     from localcloud.control.probing import Target
     from localcloud.plans.probe import ProbeResult
 
@@ -26,18 +27,21 @@ class Verdicts:
         self._targets: dict[str, Target] = {}
         self._endpoints: dict[str, Endpoint] = {}
 
-    def watch(self, targets: dict[str, Target]) -> None:
-        """Watch exactly these from now on; a new incarnation of an instance starts from UNKNOWN.
+    def watch(self, changes: Changes) -> None:
+        """Watch what changed as it is now, and no longer what is gone; a new incarnation of an instance starts from UNKNOWN.
 
         Balancer verdicts on what is no longer watched leave the store.
         """
-        stale = {key for key, _ in self._store.scan("control/backends/")} - {
-            target.record for target in targets.values()
-        }
+        gone = set(self._targets) - set(changes.targets) if changes.everything else changes.gone
+        kept = {target.record for target in changes.targets.values()}
+        left = {self._targets[each].record for each in gone if each in self._targets}
+        if changes.everything:
+            left.update(key for key, _ in self._store.scan("control/backends/"))
         with self._store.transaction() as change:
-            for key in stale:
-                change.delete(key)
-            for identifier, target in targets.items():
+            for key in sorted(left - kept):
+                if key.startswith("control/backends/") and self._store.get(key) is not None:
+                    change.delete(key)
+            for identifier, target in changes.targets.items():
                 known = self._targets.get(identifier)
                 if known is None or known.instance_id != target.instance_id or known.since != target.since:
                     self._endpoints[identifier] = self._remembered(target)
@@ -46,9 +50,10 @@ class Verdicts:
                     wanted = self._backend(target, self._endpoints[identifier].state, record)
                     if record != wanted:
                         change.put(target.record, wanted)
-        for identifier in set(self._endpoints) - set(targets):
-            del self._endpoints[identifier]
-        self._targets = targets
+        for identifier in gone:
+            self._endpoints.pop(identifier, None)
+            self._targets.pop(identifier, None)
+        self._targets.update(changes.targets)
 
     def report(self, result: ProbeResult) -> None:
         """Take the outcome of one probe. Outcomes of probes that nobody asked for any more, or of an earlier incarnation, are dropped."""

@@ -70,6 +70,10 @@ class FragileStore(Store):
         self._told: list[Watcher] = []
         real.watch(self._tell)
 
+    def __getattr__(self, name: str) -> object:
+        """All that has no fault in it is the real one's."""
+        return getattr(self._real, name)
+
     def get(self, key: str) -> Document | None:
         """Return the document at this key, or None."""
         return self._real.get(key)

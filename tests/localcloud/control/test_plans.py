@@ -129,7 +129,9 @@ def test_firewall_rules_decide_by_priority_and_deny_first() -> None:
             (name,) = cloud.instances()
 
             def admitted(source: str, port: int) -> bool:
-                return admits(cloud.fabric.network, name, source, "tcp", port)
+                plan = cloud.fabric.network
+                (interface,) = [each for each in plan.interfaces if each.instance == name]
+                return admits(plan, interface, source, "tcp", port)
 
             assert admitted("130.211.0.9", 8080)
             assert not admitted("130.211.0.9", 80)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from localcloud.control.probing import targets
+from localcloud.control.inventory import Inventory
+from localcloud.control.probe_planner import Changes, ProbePlanner
 from localcloud.control.verdicts import Verdicts
 from localcloud.plans.probe import ProbeResult
 from tests.localcloud.control.cloud import GROUP, HEALING, SERVICE, Cloud, check, standard
+
+
+def watched(cloud: Cloud) -> Changes:
+    """Everything that there is to be watched."""
+    inventory = Inventory(cloud.store)
+    inventory.renew()
+    return ProbePlanner(cloud.store, inventory).look()
 
 
 async def condemning(cloud: Cloud) -> tuple[Verdicts, str]:
@@ -15,9 +23,11 @@ async def condemning(cloud: Cloud) -> tuple[Verdicts, str]:
     await cloud.until_stable()
     check(cloud, HEALING, interval=30, timeout=10, healthy=1, unhealthy=1)
     verdicts = Verdicts(cloud.store, cloud.clock)
-    watched = targets(cloud.store)
-    verdicts.watch(watched)
-    return verdicts, min(identifier for identifier in watched if identifier.startswith("autohealing|"))
+    everything = watched(cloud)
+    verdicts.watch(everything)
+    return verdicts, min(
+        identifier for identifier in everything.targets if identifier.startswith("autohealing|")
+    )
 
 
 def failure(identifier: str, at: float) -> ProbeResult:
@@ -29,7 +39,7 @@ def test_results_of_probes_sent_to_an_earlier_incarnation_do_not_count() -> None
         cloud = standard()
         async with cloud.running():
             verdicts, identifier = await condemning(cloud)
-            target = targets(cloud.store)[identifier]
+            target = watched(cloud).targets[identifier]
             verdicts.report(failure(identifier, target.since - 0.001))
             verdicts.report(failure("autohealing|nobody|nothing", cloud.clock.now()))
             assert not [
