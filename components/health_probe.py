@@ -46,7 +46,12 @@ _OPTIONS = ("request_path", "host", "request", "response", "proxy_header", "grpc
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """Seconds from an instance's failure to the verdict: never before `min_sec`, never after `max_sec`."""
+    """Seconds from an instance's failure to the verdict: never before `min_sec`, never after `max_sec`.
+
+    Attributes:
+        min_sec: the soonest.
+        max_sec: the latest.
+    """
 
     min_sec: int
     max_sec: int

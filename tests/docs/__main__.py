@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.docs import commands_reference, health_check_defaults, make_targets
+from tests.docs import commands_reference, component_tables, health_check_defaults, make_targets
 
-for part in (commands_reference.PART, health_check_defaults.PART, make_targets.PART):
+for part in (commands_reference.PART, component_tables.PART, health_check_defaults.PART, make_targets.PART):
     part.write()

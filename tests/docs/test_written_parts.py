@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs import commands_reference, health_check_defaults, make_targets
+from components.update_policy import UpdatePolicy
+from tests.docs import commands_reference, component_tables, health_check_defaults, make_targets
 from tests.docs.written_part import WrittenPart
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-PARTS = [commands_reference.PART, health_check_defaults.PART, make_targets.PART]
+PARTS = [commands_reference.PART, component_tables.PART, health_check_defaults.PART, make_targets.PART]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.page.name)
@@ -28,6 +30,24 @@ def test_every_command_and_option_is_listed_and_says_what_it_does() -> None:
     assert {"localcloud ssh INSTANCE [-- COMMAND]", "localcloud hang INSTANCE --seconds N"} <= dict(
         listed
     ).keys()
+
+
+def test_every_field_and_output_of_a_component_says_what_it_means() -> None:
+    silent = [
+        f"{one.__name__}: {row[0]}"
+        for one in component_tables.public_classes()
+        for row in (
+            *(component_tables.fields(one) if dataclasses.is_dataclass(one) else ()),
+            *(component_tables.outputs(one) if component_tables.is_component(one) else ()),
+        )
+        if not row[-1]
+    ]
+    assert silent == [], "say it under Attributes: in the class's docstring"
+
+
+def test_environments_are_shown_where_they_differ() -> None:
+    assert component_tables.by_environment(UpdatePolicy, "min_ready_sec") == "local: `1`; staging, prod: `60`"
+    assert component_tables.by_environment(UpdatePolicy, "type") == ""
 
 
 def test_every_target_is_listed() -> None:
