@@ -54,6 +54,11 @@ CASES: Final = {
     "rules/template": "TPL",
     "rules/iam": "IAM",
     "rules/network": "NET",
+    "scaling": "MIG or AS0",
+    "forwarding": "LB0 or AS02",
+    "firewall": "NET",
+    "reach": "NET",
+    "ports": "NET or LB0",
 }
 
 # Bitwise operators for one another tell nothing that + and * for one another do not, and `|` stands in annotations only.
@@ -85,6 +90,9 @@ EXPLAINED: Final = {
     """f"({group.label} spans {zones} zone{'s' if zones != 1 else ''})\"""": "a group has one zone at least",
     "if largest <= factor * smallest - 1e-9:": "no product of such numbers is a billionth away from a whole one",
     'if _metadata_flag(template, "enable-oslogin") == False:': "it is true, false or none",
+    'if field >= "ipv6AccessConfigs" and _stands_behind_ipv6(template, stack):': "of the two fields it is the later",
+    "if made_from == template and any(": "both are read from the stack's one index",
+    "if value == UNKNOWN:": "there is one such value",
 }
 """Mutated line -> why no test can tell it from the original."""
 

@@ -36,11 +36,11 @@ def _no_public_address(template: Resource, stack: Stack, _: Parameters) -> Verdi
             # Google balances IPv6 only to instances that have an external address of that kind; the firewall shields them.
             if field == "ipv6AccessConfigs" and _stands_behind_ipv6(template, stack):
                 excused = True
-                continue
-            return violated(
-                f"{template.label}: networkInterfaces[{position}].{field} set, required none; instances would be "
-                "reachable past the balancer"
-            )
+            else:
+                return violated(
+                    f"{template.label}: networkInterfaces[{position}].{field} set, required none; instances would be "
+                    "reachable past the balancer"
+                )
     if excused:
         return passed(
             f"{template.label}: an IPv6 address, as its balancer's IPv6 address demands, and no other"
