@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from localcloud.json_text import text_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,8 +43,6 @@ INSERT INTO documents (key, body) SELECT key, body FROM documents_by_key ORDER B
 DROP TABLE documents_by_key;
 COMMIT;
 """
-# Made once: `json.dumps` with separators makes an encoder per call.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 # Written to the database ahead of what is given out, so that a number costs a write once in so many: after a kill the rest of them
 # is never used, after an ordinary end it is.
 _NUMBERS_AHEAD = 100
@@ -112,7 +112,7 @@ class Store:
         self._db.close()
 
     def text(self, key: str) -> str | None:
-        """Return the JSON text of the document at this key, without spaces and in ASCII, or None: what `get` has, ready to be sent."""
+        """Return the JSON text of the document at this key, or None: what `get` has, ready to be sent."""
         return self._texts.get(key)
 
     def keys(self, prefix: str) -> Sequence[str]:
@@ -140,7 +140,7 @@ class Store:
     def _commit(self, change: Transaction) -> None:
         if not change.writes and not change.events:
             return
-        texts = {key: _encode(document) for key, document in change.writes.items() if document is not None}
+        texts = {key: text_of(document) for key, document in change.writes.items() if document is not None}
         self._db.execute("BEGIN IMMEDIATE")
         try:
             events = []

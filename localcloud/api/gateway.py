@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +24,7 @@ from localcloud.api.storage.uploads import upload, whole
 from localcloud.discovery.document import ApiName, load
 from localcloud.discovery.invalid import InvalidRequestError
 from localcloud.discovery.validator import Mode
+from localcloud.json_text import text_of, value_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -59,7 +59,6 @@ _MOUNTS: dict[tuple[str, ...], tuple[ApiName, ...]] = {
     ("v3",): ("monitoring.v3",),
 }
 _UPLOAD = ("upload", "storage", "v1")
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Gateway:
@@ -247,8 +246,8 @@ def _validated(call: Call, schema: str, raw: bytes) -> JsonValue:
     ):  # what a web page may send without being asked is none of the kinds
         raise errors.unsupported_content(kind)
     try:
-        value = _decode(raw.decode(json.detect_encoding(raw), "surrogatepass"))
-    except (ValueError, RecursionError) as error:
+        value = value_of(raw)
+    except ValueError as error:
         message = f"Invalid JSON payload received. {str(error)[:200]}"
         raise ApiError(400, "parseError", message) from error
     if not isinstance(value, dict):
@@ -264,16 +263,8 @@ def _no_handler(_call: Call) -> Result:
     return {}
 
 
-def _no_constant(name: str) -> JsonValue:
-    msg = f"{name} is not JSON."
-    raise ValueError(msg)
-
-
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
-
-
 def _json(value: Mapping[str, Any], status: int = 200) -> Answer:
-    return Answer(status, _encode(value).encode())
+    return Answer(status, text_of(value).encode())
 
 
 async def _send(answer: Answer, scope: Scope, send: Send) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.cloud import Cloud
 from localcloud.api.compute.collection import Collection
+from localcloud.json_text import sorted_bytes
 from localcloud.store import Document
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _MISSING = object()
 _CONTAINERS = (dict, list)
-_sorted = json.JSONEncoder(sort_keys=True).encode
 
 
 @dataclass(slots=True)
@@ -120,5 +119,5 @@ def merged(target: JsonValue, patch: JsonValue) -> JsonValue:
 
 def fingerprint(document: Mapping[str, Any]) -> str:
     """Return the fingerprint of some content: eight bytes in base64, as Google's look."""
-    digest = hashlib.sha256(_sorted(document).encode()).digest()
+    digest = hashlib.sha256(sorted_bytes(document)).digest()
     return base64.urlsafe_b64encode(digest[:8]).decode()

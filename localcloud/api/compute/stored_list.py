@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from localcloud.api.call import Answer
 from localcloud.api.compute.listing import listed, page_of
 from localcloud.api.compute.versions import for_version
+from localcloud.json_text import text_of
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Result
     from localcloud.store import Document, Store
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 _SPARE = 1000  # texts of documents in other locations, or no longer there, that may stay
 
 
@@ -39,7 +38,7 @@ class StoredList:
         head = {"kind": kind, "id": self_link.partition("/v1/")[2], "selfLink": self_link}
         if token:
             head["nextPageToken"] = token
-        text = _encode(head)
+        text = text_of(head)
         if texts:
             text = f'{text[:-1]},"items":[{",".join(texts)}]}}'
         if len(self._v1) > 2 * len(keys) + _SPARE:
@@ -53,6 +52,6 @@ class StoredList:
         known = self._v1.get(key)
         if known is None or known[0] is not document:
             trimmed = for_version(document, self._schema, version)
-            text = (store.text(key) or "") if trimmed is document else _encode(trimmed)
+            text = (store.text(key) or "") if trimmed is document else text_of(trimmed)
             known = self._v1[key] = (document, text)
         return known[1]
