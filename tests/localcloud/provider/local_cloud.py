@@ -9,23 +9,27 @@ import asyncio
 import random
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api.app import create_app
 from localcloud.api.settings import ApiSettings
 from localcloud.clock import RealClock
 from localcloud.control.loop import Controllers
 from localcloud.control.simulation import SimulatedFabric, SimulatedMachines
+from localcloud.discovery.invalid import InvalidRequestError
 from localcloud.identity import Identities
 from localcloud.store import Store
+from tests.localcloud.api.answers import check, method_of
 from tests.localcloud.provider.driver import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from localcloud.store import Event
 
 TOKEN = "owner-token-for-tests"
 PROJECT = "p"
@@ -39,17 +43,66 @@ class LocalCloud:
     address: str
     store: Store
     requests: list[str]
+    driven: set[str]
+    """Ids of the methods that were answered well."""
+    misfits: list[str]
+    """Answers that do not fit Google's schemas; a test that leaves some fails."""
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def until(self, holds: Callable[[Store], bool], what: str) -> None:
+        """Wait until something holds in the cloud's store, looking whenever the store has changed."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: holds(self.store), timeout=120), f"never came about: {what}"
+
+    def tell(self, _keys: frozenset[str], _events: tuple[Event, ...]) -> None:
+        """Wake those who wait: the store has changed."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def until_stable(self, group: str) -> None:
+        """Wait until a group, by its relative name, has all it should have and is still."""
+
+        def still(store: Store) -> bool:
+            found = store.get(f"compute/{group}") or {}
+            pending = next(iter(store.scan("control/requests/")), None)
+            return pending is None and bool(found.get("status", {}).get("isStable"))
+
+        self.until(still, f"{group} is stable")
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of resources that exist; operations are none."""
         return [key for key, _ in self.store.scan(prefix) if "/operations/" not in key]
 
 
-def _recorded(app: ASGIApp, requests: list[str]) -> ASGIApp:
+def _recorded(app: ASGIApp, seen: LocalCloud) -> ASGIApp:
+    """Note every request, and look at every answer as Google's schemas do."""
+
     async def record(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            requests.append(f"{scope['method']} {scope['path']}")
-        await app(scope, receive, send)
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        http = scope["method"]
+        seen.requests.append(f"{http} {scope['path']}")
+        path = scope["raw_path"].decode() + "?" + scope["query_string"].decode()
+        start: dict[str, Any] = {}
+        content = bytearray()
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                content.extend(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, watch)
+        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        method = method_of(http, path)
+        if method is not None and start["status"] < 400:
+            seen.driven.add(method.id)
+        try:
+            check(http, path, start["status"], headers, b"" if http == "HEAD" else bytes(content))
+        except InvalidRequestError as error:
+            seen.misfits.append(f"{http} {path}: {error.message}")
 
     return record
 
@@ -68,9 +121,10 @@ async def _run(folder: Path, started: threading.Event, stop: threading.Event, ma
         asyncio.create_task(Controllers(store, clock, machines, fabric, rng).run()),
         asyncio.create_task(fabric.run()),
     ]
-    requests: list[str] = []
-    async with served(_recorded(app, requests)) as address:
-        made.append(LocalCloud(address, store, requests))
+    cloud = LocalCloud("", store, [], set(), [])
+    store.watch(cloud.tell)
+    async with served(_recorded(app, cloud)) as cloud.address:
+        made.append(cloud)
         started.set()
         await asyncio.to_thread(stop.wait)
     for loop in loops:
@@ -88,6 +142,7 @@ def local_cloud(folder: Path) -> Iterator[LocalCloud]:
     try:
         assert started.wait(30), "the cloud did not start"
         yield made[0]
+        assert not made[0].misfits, made[0].misfits
     finally:
         stop.set()
         thread.join()
