@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote
@@ -146,7 +146,7 @@ class Gateway:
             if method.request is not None:
                 call.body = _validated(call, method.request, await whole(_body(receive), _LARGEST_BODY))
             answered = handler(call)
-            result = await answered if inspect.isawaitable(answered) else answered
+            result = await answered if isinstance(answered, Awaitable) else answered
         return result if masked is None or isinstance(result, Answer) else masked(result)
 
     def _match(self, scope: Scope, prefix: tuple[str, ...], segments: tuple[str, ...]) -> Match:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import socket
 from contextlib import AsyncExitStack
@@ -100,6 +101,7 @@ async def run(
         app = Front(OwnerOnly(operator, identities), api)
         await stack.enter_async_context(serving(app, listener))
         await stack.enter_async_context(plugin(home, config))
+        gc.freeze()  # modules and discovery documents stay: no collection needs to look through them
         ready()
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([stopped, controllers], return_when=asyncio.FIRST_COMPLETED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -76,26 +77,32 @@ class Collection:
 def values_at(document: JsonValue, path: str) -> list[tuple[JsonValue, JsonValue, str]]:
     """Return (container, key, field name for messages) of every value at a link's path."""
     found: list[tuple[Any, Any, str]] = []
-    _collect(document, path.split("."), "resource", found)
+    _collect(document, _steps(path), "resource", found)
     return found
 
 
+_Steps: TypeAlias = tuple[tuple[str, bool], ...]  # names, each with whether a list is there
+
+
+@cache
+def _steps(path: str) -> _Steps:
+    return tuple((name.removesuffix("[]"), name.endswith("[]")) for name in path.split("."))
+
+
 def _collect(
-    node: JsonValue, path: list[str], field_name: str, found: list[tuple[JsonValue, JsonValue, str]]
+    node: JsonValue, path: _Steps, field_name: str, found: list[tuple[JsonValue, JsonValue, str]]
 ) -> None:
-    name, rest = path[0], path[1:]
-    many = name.endswith("[]")
-    key = name.removesuffix("[]")
+    (key, many), *rest = path
     if not isinstance(node, dict) or key not in node:
         return
     where = f"{field_name}.{key}"
     if many:
         for index, member in enumerate(node[key]):
             if rest:
-                _collect(member, rest, f"{where}[{index}]", found)
+                _collect(member, path[1:], f"{where}[{index}]", found)
             else:
                 found.append((node[key], index, f"{where}[{index}]"))
     elif rest:
-        _collect(node[key], rest, where, found)
+        _collect(node[key], path[1:], where, found)
     else:
         found.append((node, key, where))
