@@ -22,6 +22,9 @@ def main() -> int:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     report = _Report(given.report_fd)
+    os.umask(
+        0o022
+    )  # instances may be another user, who must be able to read what they share; the folder itself is its owner's only
     home = Home.default()
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)

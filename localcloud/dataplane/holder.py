@@ -14,20 +14,32 @@ import signal
 import sys
 from pathlib import Path
 
+from localcloud.dataplane import machine_user
 from localcloud.dataplane.namespaces import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER, start_time, unshare
 
 
-def _map_identity(uid: int, gid: int) -> None:
-    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
+def _enter_user_namespace() -> None:
+    """Make a user namespace with this process as its root. A helper that stays outside writes the maps: root's has two users."""
+    maker, user, group = os.getpid(), os.geteuid(), os.getegid()
+    other = machine_user.host_user() if user == 0 else None
+    waiting, made = os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        os.close(made)
+        os.read(waiting, 1)
+        machine_user.map_users(maker, user, group, other)
+        os._exit(0)
+    unshare(CLONE_NEWUSER)
+    os.close(waiting)
+    os.close(made)
+    if os.waitpid(helper, 0)[1] != 0:
+        msg = "its users cannot be mapped"
+        raise PermissionError(msg)
 
 
 def make(name: str) -> int:
     """Make the world's namespaces with this (single-threaded) process; return the holder's pid as the caller numbers it."""
-    uid, gid = os.geteuid(), os.getegid()
-    unshare(CLONE_NEWUSER)
-    _map_identity(uid, gid)
+    _enter_user_namespace()
     unshare(CLONE_NEWNET | CLONE_NEWPID)
     sleep = shutil.which("sleep") or "/bin/sleep"
     pid = os.fork()

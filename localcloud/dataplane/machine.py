@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud.dataplane import wire
+from localcloud.dataplane import machine_user, wire
 from localcloud.dataplane.addresses import FORWARDED, LOOPBACK, bridge_name, link_name, mac_address
 from localcloud.dataplane.kernel import (
     COMMON_SETTINGS,
@@ -115,7 +115,10 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
         [each.fileno() for each in listeners],
     )
     mount_own_proc()
-    drop_capabilities()
+    if message.get("folders"):
+        machine_user.become(message["folders"])
+    else:
+        drop_capabilities()
     default_signals()
     os.umask(0o022)
     os.chdir("/")

@@ -63,6 +63,7 @@ class MachineNamespaces:
             "listeners": [list(each) for each in listeners],
             "argv": list(command.argv),
             "env": dict(command.env),
+            "folders": dict(command.folders),
             "fds": {str(number): index for index, number in enumerate(numbers)},
             "faults": [list(each) for each in faults],
         }

@@ -13,6 +13,7 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 _MS_HARMLESS = 2 | 4 | 8  # MS_NOSUID, MS_NODEV, MS_NOEXEC
+_MS_BIND = 0x1000
 _MS_REC_PRIVATE = 0x4000 | 0x40000
 
 _PR_CAPBSET_DROP = 24
@@ -61,6 +62,23 @@ def mount_own_proc() -> None:
     _checked(_libc.mount(b"proc", b"/proc", b"proc", _MS_HARMLESS, None), "mount(/proc)")
 
 
+def mount_memory(place: Path) -> None:
+    """Mount an empty file system over a folder. Raises OSError."""
+    _checked(
+        _libc.mount(b"none", bytes(place), b"tmpfs", _MS_HARMLESS, b"mode=755,size=1m"), f"mount({place})"
+    )
+
+
+def bind(source: Path, place: Path) -> None:
+    """Let a folder be found in a second place. Raises OSError."""
+    _checked(_libc.mount(bytes(source), bytes(place), None, _MS_BIND, None), f"mount({place})")
+
+
+def no_new_privileges() -> None:
+    """Let no program that is executed from now on have more rights than its caller."""
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
+
+
 def drop_capabilities() -> None:
     """Leave this process, and whatever it executes, with no capability in its user namespace that reaches its links.
 
@@ -76,7 +94,7 @@ def drop_capabilities() -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     kept = 1 << _CAP_SETFCAP
     _checked(_libc.capset(header, (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)), "capset")
-    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
+    no_new_privileges()
 
 
 def default_signals() -> None:

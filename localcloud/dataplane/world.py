@@ -8,7 +8,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import holding, maglev
+from localcloud.dataplane import holding, machine_user, maglev
 from localcloud.dataplane.doorkeeper import Doorkeeper
 from localcloud.dataplane.faulting import Faulting
 from localcloud.dataplane.helpers import Agent, Worker
@@ -85,6 +85,11 @@ class World:
     def holder_pid(self) -> int:
         """The process that keeps the world, in the host's numbering."""
         return self._holder.pid
+
+    @property
+    def machine_user(self) -> int | None:
+        """See `MachineHost.machine_user`."""
+        return machine_user.of_world(self._holder.pid)
 
     def problems(self) -> Mapping[str, str]:
         """Return what cannot be as planned, by forwarding rule (ports this user may not listen on, all-ports rules) or fault."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,8 +46,11 @@ _API_NAMES = (
 )  # fmt: skip
 
 
-def prepare(folder: Path, spec: MachineSpec, library: Path, project: str) -> None:
-    """Make the disk below `folder`, or bring what the host decides in it (names, resolver) up to date if it exists already."""
+def prepare(folder: Path, spec: MachineSpec, library: Path, project: str, owner: int | None = None) -> None:
+    """Make the disk below `folder`, or bring what the host decides in it (names, resolver) up to date if it exists already.
+
+    `owner` is the host's number of the user whose all of it shall be; None: the caller's.
+    """
     fresh = not (folder / "complete").exists()
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,22 +68,43 @@ def prepare(folder: Path, spec: MachineSpec, library: Path, project: str) -> Non
         _fill_local(folder / "local", library)
     etc = folder / "etc"
     domain = f"{spec.zone}.c.{project}.internal"
-    (etc / "hostname").write_text(spec.name + "\n", encoding="utf-8")
+    _put(etc / "hostname", spec.name + "\n")
     search = f"{domain} c.{project}.internal google.internal."
     resolver = (
         f"domain {domain}\nsearch {search}\nnameserver {METADATA_ADDRESS}\noptions attempts:1 timeout:2\n"
     )
-    (etc / "resolv.conf").write_text(resolver, encoding="utf-8")
+    _put(etc / "resolv.conf", resolver)
     apis = " ".join(f"{name}.googleapis.com" for name in _API_NAMES)
-    (etc / "hosts").write_text(
+    _put(
+        etc / "hosts",
         "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
         f"{spec.interface.address} {spec.name}.{domain} {spec.name}  # Added by Google\n"
         f"{METADATA_ADDRESS} metadata.google.internal metadata  # Added by Google\n"
         f"{GOOGLE_ADDRESS} {apis} storage.cloud.google.com accounts.google.com\n",
-        encoding="utf-8",
     )
+    if owner is not None:
+        _give(folder if fresh else etc, owner)
     if fresh:
         (folder / "complete").touch()
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file of an instance's that was up before: what stands in its place may be a link to somewhere on the host."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _give(folder: Path, owner: int) -> None:
+    """Make somebody the owner of a folder and all that is in it; links are given, not followed."""
+    os.lchown(folder, owner, owner)
+    for _, folders, files, at in os.fwalk(folder, follow_symlinks=False):
+        for name in (*folders, *files):
+            os.chown(name, owner, owner, dir_fd=at, follow_symlinks=False)
 
 
 def _fill_etc(etc: Path, spec: MachineSpec) -> None:

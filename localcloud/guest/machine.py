@@ -81,6 +81,11 @@ class Machine:
             return "running" if self.booted else "starting"
         return "exited" if self._powered_off() else "crashed"
 
+    def say(self, words: str) -> None:
+        """Write a line to the serial port, as the machine's kernel would."""
+        with (self.folder / "serial.log").open("ab") as port:
+            port.write(f"kernel: {words}\r\n".encode())
+
     def view(self, snapshot: processes.Snapshot) -> MachineView:
         """Return what is observed of it."""
         used = max(self.record.cpu_seconds, processes.cpu_seconds(snapshot.tree(self.record.init)))

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import re
 import shutil
 import signal
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.guest import disk, library, processes, serial_port, session
+from localcloud.guest import boot, library, processes, serial_port, session
+from localcloud.guest.boot import BootError
 from localcloud.guest.identity_token import IdentitySigner
 from localcloud.guest.init import wire
-from localcloud.guest.machine import LIFECYCLE, LISTENERS, Machine, converse
+from localcloud.guest.limits import Limits
+from localcloud.guest.machine import LISTENERS, Machine, converse
 from localcloud.guest.metadata_source import MetadataSource
+from localcloud.guest.overuse import Overuse
 from localcloud.guest.record import Record
-from localcloud.guest.sandbox import Sandbox
 from localcloud.guest.trust import Trust
-from localcloud.plans.world import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from localcloud.clock import Clock
     from localcloud.guest.listener import App
@@ -34,14 +34,7 @@ if TYPE_CHECKING:
     from localcloud.store import Store
 
 _MACHINE_ID = re.compile(r"[0-9]{1,20}")
-_PREFIX_LENGTH = 32
-_BOOT_LOG = "sandbox.log"
-_BOOT_LOG_SHOWN = 400  # bytes
 _POWER_OFF_PATIENCE = 5.0  # real seconds for a killed init to be gone
-
-
-class BootError(Exception):
-    """An instance could not be booted; the message says why."""
 
 
 class Sandboxes:
@@ -57,16 +50,20 @@ class Sandboxes:
         google_api: App,
         *,
         project_number: str = "100000000001",
+        limits: Limits | None = None,
     ) -> None:
         self._home, self._store, self._clock, self._host = home, store, clock, host
         self._identities, self._google_api, self._project_number = identities, google_api, project_number
+        limits = limits or Limits()
         shared = home.path / "guest"
-        self._library = library.prepare(shared)
         self._trust = Trust(shared / "trust")
         self._signer = IdentitySigner(shared / "identity.key")
+        self._boots = boot.Boots(host, library.prepare(shared), self._trust.ssl_folder, limits)
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._changed: Callable[[str], None] = lambda _: None
+        self._overuse = Overuse(home.path, limits, self._machines.values)
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self, spec: MachineSpec) -> None:
         """Boot this machine; returns when its init runs. Starting one that runs already is nothing.
@@ -84,50 +81,26 @@ class Sandboxes:
 
     async def _boot(self, spec: MachineSpec) -> None:
         folder = self._folder(spec.id)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        project = spec.key.split("/")[2]
-        await asyncio.to_thread(disk.prepare, folder / "disk", spec, self._library, project)
-        sandbox = Sandbox(
-            host_name=spec.name,
-            disk=folder / "disk",
-            library=self._library,
-            ssl=self._trust.ssl_folder,
-            memory_mib=spec.memory_mib,
-            as_root=os.geteuid() == 0,
-        )
-        null = os.open(os.devnull, os.O_RDWR)
-        log = os.open(folder / _BOOT_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        serial = os.open(folder / "serial.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        life = os.open(folder / LIFECYCLE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        control = session.listen(folder)
-        try:
-            command = Command(
-                argv=sandbox.argv(), fds={0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life}
-            )
-            spawned = await self._host.spawn(spec.interface, spec.gateway, _PREFIX_LENGTH, command, LISTENERS)
-        finally:
-            for fd in (null, log, serial, life):
-                os.close(fd)
-            control.close()
-        outer = processes.ProcessId.of(spawned.pid)
-        source = self._source(spec)
+        spawned = await self._boots.spawn(spec, folder)
+        outer = processes.ProcessId.of(spawned.pid) or processes.ProcessId(spawned.pid, -1)
         record = Record(
             spec=spec,
-            outer=outer or _gone(spawned.pid),
-            init=outer or _gone(spawned.pid),
+            outer=outer,
+            init=outer,
             booted_at=self._clock.now(),
+            forwarded=spec.forwarded_addresses,
         )
-        machine = Machine(replace(record, forwarded=spec.forwarded_addresses), folder, source)
-        self._machines[spec.id] = machine
+        machine = Machine(record, folder, self._source(spec))
+        self._take(machine)
         try:
             await machine.serve(spawned.listeners, self._google_api, self._trust.server)
             await converse(folder, wire.HELLO)
-            init = _init_of(spawned.pid)
+            init = boot.init_of(spawned.pid)
         except BaseException as error:
             await self._remove(machine)
             if not isinstance(error, session.SessionError):
                 raise
-            msg = f"instance {spec.name} did not boot: {error}{self._boot_log(folder)}"
+            msg = f"instance {spec.name} did not boot: {error}{boot.words(folder)}"
             raise BootError(msg) from None
         machine.record = replace(machine.record, init=init)
         machine.record.write(folder)
@@ -262,14 +235,23 @@ class Sandboxes:
                 await machine.serve(sockets, self._google_api, self._trust.server)
                 living.append(record.spec.id)
             machine.booted = True
-            self._machines[record.spec.id] = machine
+            self._take(machine)
             machine.watch(functools.partial(self._tell, record.spec.id))
             if record.hung_until > 0 and record.init.alive():
                 self._plan_thaw(machine)
         return living
 
+    def _take(self, machine: Machine) -> None:
+        self._machines[machine.record.spec.id] = machine
+        if self._watching is None:
+            self._watching = asyncio.ensure_future(self._overuse.run())
+
     async def release(self) -> None:
         """Let go of all machines without touching them, for a daemon that ends and leaves them to the next."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._watching = None
         for machine in self._machines.values():
             machine.record.write(machine.folder)
             await machine.close()
@@ -320,34 +302,6 @@ class Sandboxes:
 
     def _lock(self, machine_id: str) -> asyncio.Lock:
         return self._locks.setdefault(machine_id, asyncio.Lock())
-
-    @staticmethod
-    def _boot_log(folder: Path) -> str:
-        said = (folder / _BOOT_LOG).read_bytes()[-_BOOT_LOG_SHOWN:].decode(errors="replace").strip()
-        return f"; the sandbox said: {said}" if said else ""
-
-
-def _gone(pid: int) -> processes.ProcessId:
-    return processes.ProcessId(pid, -1)
-
-
-def _init_of(outer: int) -> processes.ProcessId:
-    """Return the init inside a sandbox: the first descendant that is process 1 of a namespace of its own."""
-    queue = [outer]
-    while queue:
-        pid = queue.pop(0)
-        try:
-            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-        except OSError:
-            continue
-        numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
-        if pid != outer and numbers[-1:] == ["1"]:
-            found = processes.ProcessId.of(pid)
-            if found is not None:
-                return found
-        queue += processes.children(pid)
-    msg = f"sandbox {outer}: its init ended"
-    raise session.SessionError(msg)
 
 
 async def _orderly_end(machine: Machine) -> None:

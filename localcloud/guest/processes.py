@@ -12,12 +12,16 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Stat:
-    """What /proc/PID/stat says: parent, state letter, CPU time with that of reaped children (ticks), start (ticks since boot)."""
+    """What /proc/PID/stat says: parent, state letter, CPU time with that of reaped children (ticks), start (ticks since boot).
+
+    `pages` is the memory it has, what it shares with others included.
+    """
 
     parent: int
     state: str
     ticks: int
     started: int
+    pages: int
 
 
 def stat(pid: int) -> Stat | None:
@@ -27,7 +31,9 @@ def stat(pid: int) -> Stat | None:
     except OSError:
         return None
     fields = text.rpartition(b")")[2].split()
-    return Stat(int(fields[1]), fields[0].decode(), sum(map(int, fields[11:15])), int(fields[19]))
+    return Stat(
+        int(fields[1]), fields[0].decode(), sum(map(int, fields[11:15])), int(fields[19]), int(fields[21])
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,32 @@ def children(pid: int) -> list[int]:
     except OSError:
         return found
     return found
+
+
+def proportional_memory(pid: int) -> int:
+    """Return a process's memory in bytes, what it shares counted in parts; 0 if it has ended or is not ours to look at."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("Pss:")), 0)
+
+
+def inner_number(pid: int) -> int | None:
+    """Return a process's number in its own PID namespace; None if it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    return next((int(line.split()[-1]) for line in status.splitlines() if line.startswith("NSpid:")), None)
+
+
+def user(pid: int) -> int | None:
+    """Return the user whose a process is; None if it has ended."""
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid
+    except OSError:
+        return None
 
 
 def stop_all(root: ProcessId) -> None:

@@ -11,16 +11,22 @@ from pathlib import Path
 
 from localcloud.guest.disk import FOLDERS
 from localcloud.guest.init.pid1 import BOOT_CODE
+from localcloud.guest.limits import Limits
 
-PROCESSES = 4096  # per instance, as far as the kernel counts them: not at all for the host's root
-FILES = 65536  # open files per process
-DISK_BYTES = 10 << 30  # the longest file
 RUN_BYTES = 64 << 20
+_HIDDEN = (
+    "keys",
+    "key-users",
+    "timer_list",
+    "sched_debug",
+    "kcore",
+)  # of /proc: what tells of the host, its user's keys for instance
 _OPEN_FOLDERS = ("/dev/shm", "/tmp")  # noqa: S108 - the instance's own, in memory, empty at each boot
 
 
-# When the daemon runs as root, an instance's root owns the host's own device nodes, which bubblewrap binds writable, and could change
-# their modes. So there /dev is made read-only before bubblewrap takes them from it; devices can be written through that all the same.
+# Where the host's root runs the daemon and has no other user to give to the instances (in a container that knows no other), an
+# instance's root owns the host's own device nodes, which bubblewrap binds writable, and could change their modes. So there /dev is made
+# read-only before bubblewrap takes them from it; devices can be written through that all the same.
 _SHIELD = (
     *("unshare", "--user", "--map-root-user", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c"),
     'mount --rbind /dev /dev && mount -o remount,bind,ro /dev && exec "$@"',
@@ -37,6 +43,8 @@ class Sandbox:
     library: Path
     ssl: Path
     memory_mib: int
+    limits: Limits
+    shelf: Path | None = None  # where the three folders are found under these names, if not where they are
     as_root: bool = False  # whether the host's root runs it
 
     def argv(self) -> tuple[str, ...]:
@@ -52,16 +60,14 @@ class Sandbox:
         for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
             if Path("/usr", name).is_dir():
                 words += ["--symlink", f"usr/{name}", f"/{name}"]
+        disk, library, ssl = (
+            (self.disk, self.library, self.ssl)
+            if self.shelf is None
+            else (self.shelf / name for name in self.folders())
+        )
         for name, target in FOLDERS.items():
-            words += ["--bind", str(self.disk / name), target]
-        words += [
-            "--ro-bind",
-            str(self.library),
-            "/usr/local/lib/guest",
-            "--ro-bind",
-            str(self.ssl),
-            "/etc/ssl",
-        ]
+            words += ["--bind", str(disk / name), target]
+        words += ["--ro-bind", str(library), "/usr/local/lib/guest", "--ro-bind", str(ssl), "/etc/ssl"]
         words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
         for command in sorted(
             (self.library / "bin").iterdir()
@@ -69,10 +75,14 @@ class Sandbox:
             for folder in ("/usr/bin", "/usr/sbin"):
                 path = Path(folder) / command.name
                 if path.is_file() and not path.is_symlink():
-                    words += ["--ro-bind", str(command), str(path)]
-        # When the daemon runs as root, an instance's root and the host's are one user to the kernel, for which mode bits are enough
+                    words += ["--ro-bind", str(library / "bin" / command.name), str(path)]
+        # In that same case an instance's root and the host's are one user to the kernel, for which mode bits are enough where
         # where capabilities are not asked for: sysctls and sysrq-trigger could be written. A read-only mount stands above modes.
-        words += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
+        words += ["--proc", "/proc"]
+        for name in _HIDDEN:
+            if Path("/proc", name).is_file():
+                words += ["--ro-bind", "/dev/null", f"/proc/{name}"]
+        words += ["--remount-ro", "/proc", "--dev", "/dev"]
         half = max(16, self.memory_mib // 2) << 20
         for folder in _OPEN_FOLDERS:
             words += ["--size", str(half), "--perms", "1777", "--tmpfs", folder]
@@ -93,6 +103,14 @@ class Sandbox:
         words += ["--", "/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE]
         return (*_SHIELD, *words) if self.as_root else tuple(words)
 
+    def folders(self) -> dict[str, str]:
+        """Return what a shelf must hold, in the order of the fields."""
+        return {"disk": str(self.disk), "library": str(self.library), "ssl": str(self.ssl)}
+
     def _limits(self) -> str:
+        """Name what each process is held to; the init sets it, and nothing in the instance can raise it again."""
+        limits = self.limits
         memory = self.memory_mib << 20
-        return f"processes={PROCESSES} files={FILES} memory={memory} file-size={DISK_BYTES}"
+        return (
+            f"processes={limits.processes} files={limits.files} memory={memory} file-size={limits.disk_bytes}"
+        )

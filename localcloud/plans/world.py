@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A process to start in a new network namespace. `fds`: number it will have there -> our descriptor."""
+    """A process to start in a new network namespace. `fds`: number it will have there -> our descriptor.
+
+    With `folders` (name -> path) it is the machines' own user, who finds them at /mnt/NAME; without, it is the world's root, without
+    power over its link.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     fds: Mapping[int, int] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,11 @@ class Spawned:
 
 class MachineHost(Protocol):
     """Starts processes that each have a network namespace with one interface in their subnetwork."""
+
+    @property
+    def machine_user(self) -> int | None:
+        """The host's number for the user that machines are to run as; None: the daemon's own."""
+        ...
 
     async def spawn(
         self,

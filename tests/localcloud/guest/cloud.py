@@ -26,6 +26,7 @@ from localcloud.store import Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from localcloud.guest.limits import Limits
     from localcloud.guest.session import Completed
     from localcloud.plans.machine import MachineView
 
@@ -71,9 +72,11 @@ class Cloud:
         self.machines = self.sandboxes()
         self.specs: dict[str, MachineSpec] = {}
 
-    def sandboxes(self) -> Sandboxes:
+    def sandboxes(self, limits: Limits | None = None) -> Sandboxes:
         """Make what runs machines, as a daemon does at its start."""
-        return Sandboxes(self.home, self.store, self.clock, self.world, self.identities, self.api)
+        return Sandboxes(
+            self.home, self.store, self.clock, self.world, self.identities, self.api, limits=limits
+        )
 
     async def call(self, method: str, path: str, **request: object) -> httpx.Response:
         """Call the API as the cloud's owner."""
@@ -99,7 +102,9 @@ class Cloud:
         policy["bindings"] = [*policy.get("bindings", []), binding]
         await self.call("PUT", "/storage/v1/b/scripts/iam", json=policy)
 
-    def define(self, name: str, metadata: Mapping[str, str], **fields: object) -> MachineSpec:
+    def define(
+        self, name: str, metadata: Mapping[str, str], memory_mib: int = 2048, **fields: object
+    ) -> MachineSpec:
         """Put an instance into the store and return what its machine should be."""
         number = len(self.specs) + 1
         key = f"compute/{ZONE}/instances/{name}"
@@ -116,7 +121,7 @@ class Cloud:
             interface=interface,
             gateway=SUBNETWORK.gateway,
             forwarded_addresses=(),
-            memory_mib=2048,
+            memory_mib=memory_mib,
             vcpus=2.0,
         )
         return self.specs[name]
@@ -127,15 +132,21 @@ class Cloud:
         with self.store.transaction() as change:
             change.put(spec.key, {**(self.store.get(spec.key) or {}), "metadata": {"items": items}})
 
-    async def boot(self, script: str = "", name: str = "web-x7k2", **fields: object) -> MachineSpec:
+    async def boot(
+        self, script: str = "", name: str = "web-x7k2", memory_mib: int = 2048, **fields: object
+    ) -> MachineSpec:
         """Define an instance with this start-up script and start its machine."""
-        return await self.boot_with({"startup-script": script} if script else {}, name, **fields)
+        return await self.boot_with({"startup-script": script} if script else {}, name, memory_mib, **fields)
 
     async def boot_with(
-        self, metadata: Mapping[str, str], name: str = "web-x7k2", **fields: object
+        self,
+        metadata: Mapping[str, str],
+        name: str = "web-x7k2",
+        memory_mib: int = 2048,
+        **fields: object,
     ) -> MachineSpec:
         """Define an instance with this metadata and start its machine."""
-        spec = self.define(name, metadata, **fields)
+        spec = self.define(name, metadata, memory_mib, **fields)
         await self.world.apply_network(
             NetworkPlan(
                 subnetworks=(SUBNETWORK,), interfaces=tuple(each.interface for each in self.specs.values())

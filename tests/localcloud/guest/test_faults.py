@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from localcloud.guest import processes
-from localcloud.guest.machines import BootError
+from localcloud.guest.boot import BootError
 from localcloud.guest.session import SessionError
 from localcloud.plans.machine import TellingMachines
 from tests.localcloud.guest.cloud import Cloud, in_cloud, until
@@ -167,9 +167,11 @@ async def test_starting_twice_is_nothing_and_a_dead_machine_starts_anew(cloud: C
 
 @in_cloud
 async def test_sandbox_that_cannot_be_made_is_told_in_its_own_words(cloud: Cloud) -> None:
-    (cloud.machines._trust.ssl_folder).rename(cloud.home.path / "elsewhere")
-    with pytest.raises(BootError, match=r"web-x7k2 did not boot: .*the sandbox said: .*ssl"):
-        await cloud.boot()
+    spec = await cloud.boot()
+    await cloud.machines.stop(spec.id, grace=0)
+    (cloud.home.instance(spec.id) / "disk/srv").rmdir()
+    with pytest.raises(BootError, match=r"web-x7k2 did not boot: .*the sandbox said: .*srv"):
+        await cloud.machines.start(spec)
     assert cloud.machines.observe() == {}
 
 

@@ -1,96 +1,88 @@
-"""What a start-up script that means harm gets: nothing. Each attempt prints ESCAPED if it succeeds."""
+"""What a start-up script that means harm gets: nothing."""
 
 from __future__ import annotations
 
+import ctypes
 import getpass
 import os
-import resource
+import socket
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.guest import processes
+from tests.localcloud.guest import escapes
 from tests.localcloud.guest.cloud import Cloud, in_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.kernel
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
-# What must fail, by what it tries; run as the instance's root by bash.
-ATTEMPTS = {
-    "read the host's password file": "grep -q '^{user}:.*{home}' /etc/passwd && [ {home} != /root ] && echo ESCAPED",
-    "read the cloud's folder": "ls {cloud} && echo ESCAPED",
-    "read the host's home": "ls -A {home} | grep -v -e .bashrc -e .profile && echo ESCAPED",
-    "read the repository": "ls {repository} && echo ESCAPED",
-    "read the host's shadow file": "grep -E '^[^:]+:\\$' /etc/shadow && echo ESCAPED",
-    "write to the system": "touch /usr/bin/evil && echo ESCAPED",
-    "replace a command of the init": "echo > /usr/local/lib/guest/init/pid1.py && echo ESCAPED",
-    "change the shared certificates": "touch /etc/ssl/certs/evil.pem && echo ESCAPED",
-    "see processes of the host": "[ -e /proc/{pid} ] && grep -q {command} /proc/{pid}/cmdline && echo ESCAPED",
-    "make a user namespace": "unshare --user true && echo ESCAPED",
-    "make a mount namespace": "unshare --mount true && echo ESCAPED",
-    "make a network namespace": "unshare --net true && echo ESCAPED",
-    "mount something": "mount -t tmpfs none /mnt && echo ESCAPED",
-    "make the system writable": "mount -o remount,rw /usr && echo ESCAPED",
-    "enter another namespace": "nsenter --target 1 --mount true && echo ESCAPED",
-    "change its link": "ip link set eth0 down && echo ESCAPED",
-    "take another address": "ip address add 10.0.0.99/24 dev eth0 && echo ESCAPED",
-    "change its routes": "ip route replace default via 10.0.0.9 && echo ESCAPED",
-    "write firewall rules": "nft add table ip evil && echo ESCAPED",
-    "send raw packets": "{python} -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)' && echo ESCAPED",
-    "change a setting of the kernel": "cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern && echo ESCAPED",
-    "press the magic key": "echo h > /proc/sysrq-trigger && echo ESCAPED",
-    "change the mode of a kernel file": "chmod 444 /proc/meminfo && echo ESCAPED",
-    "change the mode of the host's devices": "chmod 666 /dev/null && echo ESCAPED",
-    "read the kernel's log": "dmesg && echo ESCAPED",
-    "read the machine's memory": '{python} -c \'open("/proc/kcore", "rb").read(1)\' && echo ESCAPED',
-    "make a device": "mknod /tmp/disk b 254 0 && echo ESCAPED",
-    "gain a capability": "{python} -c 'import os; os.sethostname' ; hostname evil && echo ESCAPED",
-    "set the clock": "date -s 2020-01-01 && echo ESCAPED",
-    "become real": "chroot / true && echo ESCAPED",
-    "reboot the host": "{python} -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).reboot(0x89abcdef))' && echo ESCAPED",
-    "keep more files open than allowed": "ulimit -n 1000000 && echo ESCAPED",
-    "type into the terminal above": (
-        '{python} -c \'import fcntl, termios, os; fcntl.ioctl(os.open("/dev/tty", os.O_RDWR), termios.TIOCSTI, b"x")\' && echo ESCAPED'
-    ),
-    "reach the host's services": "{python} -c 'import socket; socket.create_connection((\"{gateway}\", {port}), 1)' && echo ESCAPED",
-    "find the host's sockets": "find / -xdev -type s -not -path '/run/*' 2>/dev/null | grep . && echo ESCAPED",
-    "share memory with the host": "ipcs -m | grep -E '^0x' && echo ESCAPED",
-    "leave through the container's root": "ls /proc/1/root/../../{cloud} && echo ESCAPED",
-}
+
+def facts_of_the_host() -> tuple[object, ...]:
+    """Return what belongs to the whole host and would betray an escape: a setting, its name, a device's mode."""
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii")
+    return pattern, os.uname().nodename, Path("/dev/null").stat().st_mode
 
 
-def core_pattern() -> str:
-    """Return a setting that belongs to the whole host."""
-    return Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii")
+@contextmanager
+def belongings_of_the_host() -> Iterator[dict[str, object]]:
+    """Keep something that a villain would like, and tell where it is: a key, a socket without a file, shared memory."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    name = f"host-{os.getpid()}"
+    key = libc.syscall(
+        248, b"user", name.encode(), b"the hosts secret", 16, -4
+    )  # add_key, to the user's keyring
+    shared = Path("/dev/shm") / name
+    shared.touch()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")
+        listener.listen(1)
+        try:
+            yield {"key": key, "key_name": name, "abstract": name, "shared": name}
+        finally:
+            shared.unlink()
+            libc.syscall(250, 3, key)  # KEYCTL_REVOKE
 
 
 @in_cloud
 async def test_no_attempt_to_get_out_succeeds(cloud: Cloud) -> None:
     spec = await cloud.boot("", "villain")
-    facts = {
-        "user": getpass.getuser(),
-        "home": str(Path.home()),
-        "cloud": cloud.home.path,
-        "repository": REPOSITORY,
-        "pid": os.getpid(),
-        "command": Path(sys.argv[0]).name or "pytest",
-        "python": "/usr/bin/python3",
-        "gateway": "10.0.0.1",
-        "port": 22,
-    }
-    before = core_pattern()
-    escaped = []
-    for name, attempt in ATTEMPTS.items():
-        command = attempt
-        for fact, value in facts.items():
-            command = command.replace("{" + fact + "}", str(value))
-        said = await cloud.said(spec, command)
-        if "ESCAPED" in said:
-            escaped.append(f"{name}: {said}")
-    assert escaped == []
-    assert core_pattern() == before
+    program = escapes.HELPERS.replace("{address}", spec.interface.address)
+    await cloud.run(spec, f"cat > {escapes.HELPER_FILE} <<'END'\n{program}\nEND\n")
+    before = facts_of_the_host()
+    attempts = escapes.attempts()
+    assert len(attempts) >= 40
+    with belongings_of_the_host() as belongings:
+        facts = {
+            "user": getpass.getuser(),
+            "home": str(Path.home()),
+            "cloud": cloud.home.path,
+            "repository": REPOSITORY,
+            "pid": os.getpid(),
+            "uid": os.getuid() or 1000,
+            "command": Path(sys.argv[0]).name or "pytest",
+            "python": "/usr/bin/python3",
+            "gateway": "10.0.0.1",
+            "address": spec.interface.address,
+            "port": 22,
+            **belongings,
+        }
+        escaped = []
+        for name, attempt in attempts.items():
+            command = attempt
+            for fact, value in facts.items():
+                command = command.replace("{" + fact + "}", str(value))
+            said = await cloud.said(spec, command)
+            if "ESCAPED" in said or (name in escapes.CALLS and "refused" not in said):
+                escaped.append(f"{name}: {said}")
+    assert not escaped, "\n".join(escaped)
+    assert facts_of_the_host() == before
     assert cloud.view(spec).state == "running"
 
 
@@ -113,17 +105,20 @@ async def test_another_instances_metadata_token_and_control_socket_are_out_of_re
 
 
 @in_cloud
-async def test_limits_are_set_and_many_processes_die_with_their_instance(cloud: Cloud) -> None:
-    spec = await cloud.boot()
-    await cloud.settled(spec)
-    limits = await cloud.said(spec, "ulimit -Hu; ulimit -Hn; ulimit -Hf; ulimit -Hd")
-    files = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    assert limits.split() == ["4096", str(files), str((10 << 30) // 1024), str(2048 * 1024)]
-    await cloud.run(spec, "for i in $(seq 200); do sleep 1000 & done >/dev/null 2>&1 </dev/null")
-    tree = processes.Snapshot().tree(cloud.machines._machines[spec.id].record.init)
-    assert len(tree) > 200
+async def test_what_the_host_writes_at_the_next_boot_goes_through_no_link(cloud: Cloud) -> None:
+    mine = cloud.home.path / "precious"
+    mine.write_text("mine", encoding="ascii")
+    spec = await cloud.boot("", "villain")
+    await cloud.said(
+        spec,
+        f"cd /etc; rm hosts hostname resolv.conf; ln -s {mine} hosts; ln -s {mine} hostname; mkdir resolv.conf",
+    )
     await cloud.machines.stop(spec.id, grace=0)
-    assert not [pid for pid, facts in tree.items() if processes.ProcessId(pid, facts.started).alive()]
+    await cloud.machines.start(spec)
+    assert mine.read_text(encoding="ascii") == "mine"
+    assert await cloud.said(spec, "hostname -f; cat /etc/hostname; grep nameserver /etc/resolv.conf") == (
+        "villain.europe-west1-b.c.local.internal\nvillain\nnameserver 169.254.169.254\n"
+    )
 
 
 @in_cloud

@@ -21,6 +21,8 @@ STORIES = (
     "test_faults.py::test_hang_stops_every_process_until_its_cloud_time_is_over",
     "test_faults.py::test_next_daemon_adopts_what_the_last_one_booted",
     "test_harmless.py",
+    "test_limits.py",
+    "test_canaries.py",
 )
 
 

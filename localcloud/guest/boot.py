@@ -1,0 +1,93 @@
+"""Booting an instance: its disk, the files it is handed, and its sandbox in a network namespace of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localcloud.guest import disk, processes, session
+from localcloud.guest.machine import LIFECYCLE, LISTENERS
+from localcloud.guest.sandbox import Sandbox
+from localcloud.plans.world import Command
+
+if TYPE_CHECKING:
+    from localcloud.guest.limits import Limits
+    from localcloud.plans.machine import MachineSpec
+    from localcloud.plans.world import MachineHost, Spawned
+
+_PREFIX_LENGTH = 32
+_SHELF = Path("/mnt")  # where a command finds the folders it is given
+_LOG = "sandbox.log"
+_LOG_SHOWN = 400  # bytes
+
+
+class BootError(Exception):
+    """An instance could not be booted; the message says why."""
+
+
+class Boots:
+    """Boots instances of one cloud. `library` and `ssl` are what all of them share."""
+
+    def __init__(self, host: MachineHost, library: Path, ssl: Path, limits: Limits) -> None:
+        self._host, self._library, self._ssl, self._limits = host, library, ssl, limits
+
+    async def spawn(self, spec: MachineSpec, folder: Path) -> Spawned:
+        """Start the sandbox of the instance with this folder, which is made if need be; its init then still has to say that it is up."""
+        user = self._host.machine_user
+        await asyncio.to_thread(self._prepare, spec, folder, user)
+        sandbox = Sandbox(
+            host_name=spec.name,
+            disk=folder / "disk",
+            library=self._library,
+            ssl=self._ssl,
+            memory_mib=spec.memory_mib,
+            limits=self._limits,
+            shelf=None if user is None else _SHELF,
+            as_root=user is None and os.geteuid() == 0,
+        )
+        null = os.open(os.devnull, os.O_RDWR)
+        log = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        serial = os.open(folder / "serial.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        life = os.open(folder / LIFECYCLE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        control = session.listen(folder)
+        try:
+            command = Command(
+                argv=sandbox.argv(),
+                fds={0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life},
+                folders={} if user is None else sandbox.folders(),
+            )
+            return await self._host.spawn(spec.interface, spec.gateway, _PREFIX_LENGTH, command, LISTENERS)
+        finally:
+            for fd in (null, log, serial, life):
+                os.close(fd)
+            control.close()
+
+    def _prepare(self, spec: MachineSpec, folder: Path, user: int | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.prepare(folder / "disk", spec, self._library, spec.key.split("/")[2], user)
+
+
+def words(folder: Path) -> str:
+    """Return what the sandbox of a failed boot said, as the end of a message."""
+    said = (folder / _LOG).read_bytes()[-_LOG_SHOWN:].decode(errors="replace").strip()
+    return f"; the sandbox said: {said}" if said else ""
+
+
+def init_of(outer: int) -> processes.ProcessId:
+    """Return the init inside a sandbox: the first descendant that is process 1 of a namespace of its own.
+
+    Raises:
+        SessionError: it has ended.
+    """
+    queue = [outer]
+    while queue:
+        pid = queue.pop(0)
+        if pid != outer and processes.inner_number(pid) == 1:
+            found = processes.ProcessId.of(pid)
+            if found is not None:
+                return found
+        queue += processes.children(pid)
+    msg = f"sandbox {outer}: its init ended"
+    raise session.SessionError(msg)
