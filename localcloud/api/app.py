@@ -49,7 +49,7 @@ def create_app(
         clock=clock,
         identities=identities,
         settings=settings,
-        operations=Operations(store, clock),
+        operations=Operations(store, clock, settings.latencies),
         content=content,
         serial_output=serial_output,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.api import conditions, errors
+from localcloud.api.policies import in_force
 from localcloud.api.roles import granting, grants
 from localcloud.store import Event
 
@@ -51,7 +52,7 @@ def allowed(cloud: Cloud, principal: Principal | None, permission: str, resource
         members |= {"allAuthenticatedUsers", principal.member}
     project = {f"projectViewer:{cloud.settings.project}", f"projectEditor:{cloud.settings.project}"}
     for key in resource.policies:
-        for binding in (cloud.store.get(key) or {}).get("bindings", []):
+        for binding in in_force(cloud, key).get("bindings", []):
             concerned = members.intersection(binding.get("members", []))
             if not concerned and not _by_project_role(
                 cloud, members, project.intersection(binding.get("members", []))
@@ -67,7 +68,7 @@ def _by_project_role(cloud: Cloud, members: set[str], groups: Iterable[str]) -> 
     wanted = {f"roles/{group.partition(':')[0].removeprefix('project').lower()}" for group in groups}
     if not wanted:
         return False
-    policy = cloud.store.get(project_policy(cloud)) or {}
+    policy = in_force(cloud, project_policy(cloud))
     return any(
         binding["role"] in wanted and members.intersection(binding.get("members", []))
         for binding in policy.get("bindings", [])

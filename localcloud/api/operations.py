@@ -1,8 +1,8 @@
 """Long-running operations of Compute: each change has one, and it is DONE when the change is, not before.
 
-Most changes are done when they are written, and so are their operations. Where the controllers have work to do, the operation
-waits for documents to be gone: the request that was put down for them, or the resource that is being deleted. That condition is
-kept in the store, so an operation is finished across restarts too.
+Most changes are done when they are written; their operations take as long as the cloud's latencies say, PENDING at first, then RUNNING.
+Where the controllers have work to do, the operation waits for documents to be gone: the request that was put down for them, or
+the resource that is being deleted. Both are kept in the store, so an operation is finished across restarts too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api.latencies import Latencies
 from localcloud.api.links import link
 from localcloud.clock import Clock, rfc3339
 
@@ -36,6 +37,7 @@ class Until:
 
 
 _PENDING = "control/operations/"
+_PENDING_PART = 0.25  # of its latency, an operation has not started
 _KEPT = 1000  # finished operations that are kept; Google keeps them for 14 days
 _REQUEST_IDS = "control/request-ids/"
 
@@ -43,9 +45,11 @@ _REQUEST_IDS = "control/request-ids/"
 class Operations:
     """Makes operations, finishes them, and lets callers wait for them."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, latencies: Latencies | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._latencies = latencies or Latencies()
+        self._timers: dict[str, asyncio.Task[None]] = {}  # by key of the pending record
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._pending: dict[str, Document] = dict(store.scan(_PENDING))
         self._finished = [
@@ -77,7 +81,7 @@ class Operations:
             target: relative name of the resource.
             target_id: its numeric id.
             user: who asked.
-            until: what it waits for: it is RUNNING until all of that has come about. Nothing: DONE at once.
+            until: what it waits for: it is RUNNING until all of that has come about. Nothing: DONE when its latency is over.
             request_id: the client's own id of the request; a repeat gets this operation again.
             changes: further fields of the operation.
         """
@@ -95,7 +99,8 @@ class Operations:
         relname = (
             f"{location}/operations/operation-{int(now * 1000)}-{digest[:13]}-{digest[13:21]}-{digest[21:29]}"
         )
-        running = bool(until)
+        takes = self._latencies.of(target.split("/")[-2])
+        running = bool(until) or takes > 0
         operation: dict[str, Any] = {
             "kind": "compute#operation",
             "id": str(number),
@@ -103,14 +108,15 @@ class Operations:
             "operationType": kind,
             "targetLink": link(target),
             "targetId": target_id,
-            "status": "RUNNING" if running else "DONE",
+            "status": "PENDING" if takes > 0 else "RUNNING" if running else "DONE",
             "user": user,
             "progress": 0 if running else 100,
             "insertTime": stamp,
-            "startTime": stamp,
             "selfLink": link(relname),
             **(changes or {}),
         }
+        if takes == 0:
+            operation["startTime"] = stamp
         if not running:
             operation["endTime"] = stamp
         scope = location.split("/")[2]
@@ -119,7 +125,9 @@ class Operations:
         key = f"compute/{relname}"
         tx.put(key, operation)
         if running:
-            tx.put(_PENDING + relname, {"operation": key, "until": [asdict(each) for each in until]})
+            times = {"startAt": now + takes * _PENDING_PART, "notBefore": now + takes} if takes > 0 else {}
+            waits = [asdict(each) for each in until]
+            tx.put(_PENDING + relname, {"operation": key, "until": waits, **times})
         else:
             self._retire(tx, key)
         if request_id:
@@ -158,6 +166,8 @@ class Operations:
                 else:
                     self._pending[key] = document
                     concerned.add(key)
+                    if "notBefore" in document:
+                        self._time(key)
         if not self._pending:
             return
         for key, record in self._pending.items():
@@ -165,10 +175,35 @@ class Operations:
                 concerned.add(key)
         self._settle(frozenset(concerned))
 
+    def awake(self) -> None:
+        """See to it that what is pending goes on: after a restart nothing has been timed yet."""
+        for key in [key for key, record in self._pending.items() if "notBefore" in record]:
+            self._time(key)
+
+    def _time(self, key: str) -> None:
+        if key not in self._timers:
+            self._timers[key] = asyncio.get_running_loop().create_task(self._later(key))
+
+    async def _later(self, key: str) -> None:
+        """Let an operation start, and be finished, each at its time."""
+        for name in ("startAt", "notBefore"):
+            record = self._pending.get(key)
+            if record is not None:
+                await self._clock.sleep(record[name] - self._clock.now())
+                self._settle(frozenset({key}))
+        self._timers.pop(key, None)
+
     def _settle(self, candidates: frozenset[str]) -> None:
         finished = []
+        now = self._clock.now()
         for key in sorted(candidates):
-            record = self._pending[key]
+            record = self._pending.get(key)
+            if record is None:
+                continue
+            if now < record.get("notBefore", 0.0):
+                if now >= record["startAt"]:
+                    self._start(record["operation"])
+                continue
             if all(
                 Until(each["key"], each["field"], tuple(each["values"])).holds(self._store)
                 for each in record["until"]
@@ -176,18 +211,32 @@ class Operations:
                 finished.append((key, record["operation"]))
         if not finished:
             return
-        now = rfc3339(self._clock.now())
+        stamp = rfc3339(now)
         with self._store.transaction() as tx:
             for pending, key in finished:
                 tx.delete(pending)
                 operation = self._store.get(key)
                 if operation is not None:
-                    tx.put(key, {**operation, "status": "DONE", "progress": 100, "endTime": now})
+                    done = {
+                        "startTime": stamp,
+                        **operation,
+                        "status": "DONE",
+                        "progress": 100,
+                        "endTime": stamp,
+                    }
+                    tx.put(key, done)
                     self._retire(tx, key)
         for _, key in finished:
             for waiter in self._waiters.pop(key, []):
                 if not waiter.done():
                     waiter.set_result(None)
+
+    def _start(self, key: str) -> None:
+        operation = self._store.get(key)
+        if operation is not None and operation["status"] == "PENDING":
+            with self._store.transaction() as tx:
+                stamp = rfc3339(self._clock.now())
+                tx.put(key, {**operation, "status": "RUNNING", "startTime": stamp})
 
     def _retire(self, tx: Transaction, key: str) -> None:
         """Forget the oldest finished operations, and the request ids that led to them."""

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     from localcloud.api.call import Call
     from localcloud.api.cloud import Cloud
+    from localcloud.store import Document, Transaction
 
 _MEMBER = re.compile(r"(?:user|group|serviceAccount|domain|principal|principalSet|projectOwner|projectEditor|projectViewer)"
                      r":\S+|deleted:(?:user|group|serviceAccount):\S+\?uid=[0-9]+")  # fmt: skip
 _ROLE = re.compile(r"(?:projects/[^/]+/|organizations/[^/]+/)?roles/[A-Za-z0-9_.]+")
+_PENDING = "control/iam-pending/"  # + a policy's key -> what it was before, and until when that decides
 _EMPTY_ETAG = "ACAB"  # what Google answers for a policy that was never set
 
 
@@ -48,9 +50,35 @@ def replace(call: Call, key: str, policy: Mapping[str, Any], *, conflict: ApiErr
     }
     if bindings:
         document["bindings"] = bindings
-    with call.cloud.store.transaction() as tx:
+    cloud = call.cloud
+    delay = cloud.settings.latencies.bindings
+    before = in_force(cloud, key) if delay else {}
+    with cloud.store.transaction() as tx:
         tx.put(key, document)
+        if delay:
+            tx.put(_PENDING + key, {"before": before, "until": cloud.clock.now() + delay})
     return document
+
+
+def in_force(cloud: Cloud, key: str) -> Document:
+    """Return the policy that decides now: a new one is seen after a delay, as Google says of its own."""
+    pending = cloud.store.get(_PENDING + key)
+    if pending is not None and cloud.clock.now() < pending["until"]:
+        before: Document = pending["before"]
+        return before
+    return cloud.store.get(key) or {}
+
+
+def forget(tx: Transaction, key: str) -> None:
+    """Remove a policy with all that is known of it: what is made anew under its resource's name inherits nothing."""
+    tx.delete(key)
+    tx.delete(_PENDING + key)
+
+
+def hurry(cloud: Cloud, tx: Transaction) -> None:
+    """Let every policy decide at once: somebody is deleted, whom an earlier policy may still name."""
+    for key, _ in cloud.store.scan(_PENDING):
+        tx.delete(key)
 
 
 def _bindings(call: Call, policy: Mapping[str, Any]) -> list[dict[str, Any]]:

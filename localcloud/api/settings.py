@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from localcloud.api.latencies import Latencies
+
 _EUROPE_WEST1 = ("europe-west1-b", "europe-west1-c", "europe-west1-d")
 # Regions as Google has them: most have zones a to c, two famous ones do not start at a.
 REGIONS: dict[str, tuple[str, ...]] = {
@@ -30,7 +32,8 @@ class ApiSettings:
     """One cloud's fixed facts.
 
     `external_range` is the CIDR range that external addresses come from; `content` the folder that keeps objects' bytes; `hosts`
-    the names that a request's Host header may have beside Google's own (without port: a foreign name is what betrays DNS rebinding).
+    the names that a request's Host header may have beside Google's own (without port: a foreign name is what betrays DNS rebinding);
+    `latencies` say how long changes take: none does unless said.
     """
 
     external_range: str
@@ -39,6 +42,7 @@ class ApiSettings:
     project_number: str = "100000000001"
     regions: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(REGIONS))
     hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost"})
+    latencies: Latencies = field(default_factory=Latencies)
 
     def __post_init__(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import socket
 from contextlib import AsyncExitStack
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 
 from localcloud.api.app import create_app
+from localcloud.api.latencies import Latencies
 from localcloud.api.settings import ApiSettings
 from localcloud.control.awakening import forget_health
 from localcloud.control.loop import Controllers
@@ -69,6 +71,7 @@ async def run(
             content=home.path / "objects",
             project=config.project,
             project_number=config.project_number,
+            latencies=Latencies.from_environment(os.environ),
         )
 
         def serial_output(instance_id: str) -> bytes:

@@ -20,6 +20,7 @@ def _prefix(call: Call) -> str:
 
 
 def _find(call: Call) -> str:
+    call.cloud.operations.awake()
     prefix, wanted = _prefix(call), call.path["operation"]
     key = f"compute/{prefix}{wanted}"
     if call.cloud.store.get(key) is not None:

@@ -135,7 +135,8 @@ def _delete(call: Call) -> Result:
     gone = f"serviceAccount:{account['email']}"
     with call.cloud.store.transaction() as tx:
         tx.delete(place)
-        tx.delete(f"{place}/iam")
+        policies.forget(tx, f"{place}/iam")
+        policies.hurry(call.cloud, tx)
         for name, denied in call.cloud.store.scan(DENIED):
             if denied["principal"] == account["email"]:
                 tx.delete(name)

@@ -96,6 +96,7 @@ def _delete(call: Call) -> Result:
     place, _ = existing(call)
     with call.cloud.store.transaction() as change:
         change.delete(place)
+        policies.forget(change, f"{place}/iam")
         for name, _document in list(call.cloud.store.scan(f"{place}/")):
             change.delete(name)
     return {}

@@ -6,6 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api import policies
 from localcloud.api.authorization import DENIED
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
@@ -174,7 +175,7 @@ def _forget(call: Call, tx: Transaction, name: str) -> None:
         if denied["resource"] == place or denied["resource"].startswith(f"{place}/"):
             tx.delete(record)
     tx.delete(key(name))
-    tx.delete(f"{key(name)}/iam")
+    policies.forget(tx, f"{key(name)}/iam")
 
 
 def _no_caches(call: Call) -> Result:

@@ -30,8 +30,9 @@ DRIVEN: set[str] = set()  # ids of the methods that tests have had answered, for
 class Api:
     """One cloud's API over a folder; `reopen` is what a restart of the daemon does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:  # noqa: ANN401 - ApiSettings' own
         self.folder = folder
+        self._more = settings
         self.clock = VirtualClock()
         self.serial: dict[str, bytes] = {}
         self.recording = True
@@ -45,6 +46,7 @@ class Api:
             content=self.folder / "content",
             project=PROJECT,
             project_number="1",
+            **self._more,
         )
         app = create_app(
             self.store, self.clock, self.identities, self.settings, lambda key: self.serial.get(key, b"")
@@ -102,8 +104,8 @@ class Api:
         reason = error["errors"][0]["reason"] if "errors" in error else error["status"]
         return response.status_code, reason, error["message"]
 
-    def while_waiting(self, path: str, change: Callable[[], None]) -> JsonValue:
-        """POST to a path that waits, make a change meanwhile, and return the answer."""
+    def while_waiting(self, path: str, change: Callable[[], None], *, passing: float = 0) -> JsonValue:
+        """POST to a path that waits, make a change and let so many cloud seconds pass meanwhile; returns the answer."""
 
         async def both() -> httpx.Response:
             asking = asyncio.ensure_future(
@@ -113,9 +115,14 @@ class Api:
                 await asyncio.sleep(0)
             assert not asking.done(), "the call did not wait"
             change()
+            await self.clock.advance(passing)
             return await asking
 
         return self._loop.run(both()).json()
+
+    def later(self, seconds: float) -> None:
+        """Let the cloud's time pass."""
+        self._loop.run(self.clock.advance(seconds))
 
     def snapshot(self) -> dict[str, JsonValue]:
         """Return a copy of all documents, so that a change in place shows too."""

@@ -53,7 +53,7 @@ def test_points_are_written_and_read_newest_first(api: Api) -> None:
 def test_old_points_are_forgotten(api: Api) -> None:
     now = api.clock.now()
     api.post(PATH, {"timeSeries": [series(now, 1)]})
-    api._loop.run(api.clock.advance(metrics.KEPT))
+    api.later(metrics.KEPT)
     api.post(PATH, {"timeSeries": [series(api.clock.now(), 2)]})
     (document,) = [document for _, document in api.store.scan(metrics.PREFIX)]
     assert [point[1] for point in document["points"]] == [2.0]
