@@ -46,14 +46,28 @@ class Row:
 
     @classmethod
     def ratio(
-        cls, name: str, value: float, *, at_least: float | None = None, at_most: float | None = None
+        cls,
+        name: str,
+        value: float,
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        spread: tuple[float, float] | None = None,
     ) -> Row:
         """Return a ratio, which should be `at_least` or `at_most` that."""
         if at_least is not None:
-            return cls(name, value, target=f"at least {at_least:g}", met=value >= at_least)
+            return cls(name, value, "", spread, f"at least {at_least:g}", value >= at_least)
         if at_most is not None:
-            return cls(name, value, target=f"at most {at_most:g}", met=value <= at_most)
-        return cls(name, value)
+            return cls(name, value, "", spread, f"at most {at_most:g}", value <= at_most)
+        return cls(name, value, "", spread)
+
+    @classmethod
+    def ratios(
+        cls, name: str, over: Sequence[float], under: Sequence[float], *, at_least: float | None = None
+    ) -> Row:
+        """Return the median of what each round's first is of its second, which should be `at_least` that, with the spread."""
+        found = [a / b for a, b in zip(over, under, strict=True)]
+        return cls.ratio(name, statistics.median(found), at_least=at_least, spread=(min(found), max(found)))
 
     def markdown(self) -> str:
         """Return the row of a table: name, figure, spread, target and whether it is met."""
