@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from localcloud.control.groups import members_prefix
 from localcloud.control.health import Thresholds
 from localcloud.control.links import last, relname
+from localcloud.control.managed import members_prefix
 from localcloud.plans.probe import Consumer, ProbeSpec, Protocol
 from localcloud.store import Document
 
@@ -24,6 +24,7 @@ _BLOCKS: Mapping[str, str] = {
     "HTTPS": "httpsHealthCheck",
     "HTTP2": "http2HealthCheck",
     "GRPC": "grpcHealthCheck",
+    "GRPC_WITH_TLS": "grpcTlsHealthCheck",
 }
 _DEFAULT_PORTS: Mapping[str, int] = {"TCP": 80, "HTTP": 80, "SSL": 443, "HTTPS": 443, "HTTP2": 443}
 
@@ -129,8 +130,7 @@ def _spec(
     check: Document, consumer: Consumer, instance: serving.Serving, address: str, path: str
 ) -> ProbeSpec:
     kind = str(check.get("type") or "TCP")
-    kind = "GRPC" if kind == "GRPC_WITH_TLS" else kind
-    block: Mapping[str, Any] = check.get(_BLOCKS[kind]) or check.get("grpcTlsHealthCheck") or {}
+    block: Mapping[str, Any] = check.get(_BLOCKS[kind]) or {}
     port = block.get("port") or _DEFAULT_PORTS.get(kind)
     if not port:
         msg = f"health check {last(str(check.get('name', '')))}: port is missing; {kind} has no default, set {_BLOCKS[kind]}.port"
@@ -150,4 +150,5 @@ def _spec(
         request=str(block.get("request") or ""),
         response=str(block.get("response") or ""),
         proxy_header=cast("Literal['NONE', 'PROXY_V1']", block.get("proxyHeader") or "NONE"),
+        grpc_service=str(block.get("grpcServiceName") or ""),
     )

@@ -2,7 +2,8 @@
 
 Google's rules: a TCP or SSL probe succeeds when the connection (the TLS handshake) is complete, or, with a response configured,
 when the first bytes received equal it; an HTTP or HTTPS probe when the status is 200, and, with a response configured, when it
-occurs within the first 1,024 bytes of the body.
+occurs within the first 1,024 bytes of the body. Its header X-Load-Balancing-Endpoint-Weight says how many of the new connections the
+instance wants, against the others.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Protocol
 from localcloud.plans.probe import Outcome, ProbeSpec
 
 HTTP_BODY_WINDOW = 1024
+MOST_WEIGHT = 1000
 _MAX_HEAD = 64 * 1024
-SERVED = frozenset({"TCP", "SSL", "HTTP", "HTTPS"})
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Verdict:
 
     outcome: Outcome
     detail: str
+    weight: int = 1
 
 
 class Dialogue(Protocol):
@@ -36,6 +38,10 @@ class Dialogue(Protocol):
 
     def heard(self, data: bytes) -> Verdict | None:
         """Take what arrived (empty: the peer has closed); return the verdict once there is one."""
+        ...
+
+    def reply(self) -> bytes:
+        """Return what is to be said in answer to what was heard, before the verdict; mostly nothing."""
         ...
 
 
@@ -62,6 +68,10 @@ class TcpDialogue:
             )
         return None
 
+    def reply(self) -> bytes:
+        """Nothing more is said."""
+        return b""
+
 
 class HttpDialogue:
     """One GET request; HTTP/1.0 and 1.1 answers."""
@@ -76,6 +86,7 @@ class HttpDialogue:
         self._body_at: int | None = None
         self._chunked = False
         self._length: int | None = None
+        self._weight = 1
 
     def opened(self) -> Verdict | None:
         """An answer is always needed."""
@@ -89,6 +100,10 @@ class HttpDialogue:
             if verdict is not None or self._body_at is None:
                 return verdict
         return self._body(closed=not data)
+
+    def reply(self) -> bytes:
+        """Nothing more is said."""
+        return b""
 
     def _head(self, *, closed: bool) -> Verdict | None:
         end = self._data.find(b"\r\n\r\n")
@@ -111,15 +126,17 @@ class HttpDialogue:
             return self._head(closed=closed) if self._data or closed else None
         if status != b"200":
             return Verdict("failure", f"HTTP status {status.decode()}, expected 200")
-        if not self._expected:
-            return Verdict("success", "HTTP status 200")
         for line in lines[1:]:
             name, _, value = line.partition(b":")
             match name.strip().lower():
+                case b"x-load-balancing-endpoint-weight" if value.strip().isdigit():
+                    self._weight = min(int(value), MOST_WEIGHT)
                 case b"transfer-encoding":
                     self._chunked = b"chunked" in value.lower()
                 case b"content-length" if value.strip().isdigit():
                     self._length = int(value)
+        if not self._expected:
+            return Verdict("success", "HTTP status 200", self._weight)
         self._body_at = end + 4
         return None
 
@@ -131,7 +148,7 @@ class HttpDialogue:
         if self._length is not None and not self._chunked:
             body = body[: self._length]
         if self._expected in body[:HTTP_BODY_WINDOW]:
-            return Verdict("success", "HTTP status 200 and the expected response")
+            return Verdict("success", "HTTP status 200 and the expected response", self._weight)
         if ended or closed or len(body) >= HTTP_BODY_WINDOW:
             return Verdict(
                 "failure", f"the expected response is not in the body's first {HTTP_BODY_WINDOW} bytes"
@@ -162,13 +179,12 @@ def _dechunk(raw: bytes) -> tuple[bytes, bool]:
 
 
 def dialogue_for(spec: ProbeSpec) -> Dialogue:
-    """Return a fresh dialogue for this probe. Raises ValueError for protocols that are not served."""
+    """Return a fresh dialogue for this probe."""
     if spec.protocol in {"TCP", "SSL"}:
         return TcpDialogue(spec)
     if spec.protocol in {"HTTP", "HTTPS"}:
         return HttpDialogue(spec)
-    msg = (
-        f"probe {spec.id}: protocol {spec.protocol} is not served by the local cloud's probers (they speak "
-        f"{', '.join(sorted(SERVED))}); use one of these in the health check"
-    )
-    raise ValueError(msg)
+    # imported when it is wanted: it is large, and few need it
+    from localcloud.dataplane.http2_dialogue import GrpcDialogue, Http2Dialogue  # noqa: PLC0415
+
+    return Http2Dialogue(spec) if spec.protocol == "HTTP2" else GrpcDialogue(spec)

@@ -8,34 +8,21 @@ is derived from its id and cloud time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import hashlib
 import math
-import os
 import resource
-import socket
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
-from localcloud.dataplane.addresses import PROBER_SOURCES, mark_of
-from localcloud.dataplane.dialogue import Verdict, dialogue_for
-from localcloud.plans.probe import Outcome, ProbeSpec
+from localcloud.dataplane.attempt import Attempt
+from localcloud.plans.probe import ProbeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
 
-_SO_MARK = 36
-_IP_BIND_ADDRESS_NO_PORT = 24
-_PROXY_V1 = b"PROXY UNKNOWN\r\n"
-# nobody is there, or somebody says so: on Google Cloud a probe to a missing machine just goes unanswered
-_UNREACHABLE = frozenset(
-    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ETIMEDOUT}
-)
-# errors of this machine say nothing about the instance: no verdict may follow from them
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL, errno.EPERM})
+    from localcloud.dataplane.dialogue import Verdict
 
 
 class CloudTime:
@@ -101,158 +88,6 @@ class Probe:
             self._attempt.abandon()
 
 
-class Attempt:
-    """One probe on its way: connect, say the opening, listen until there is a verdict or the timeout."""
-
-    def __init__(
-        self, spec: ProbeSpec, prober: Prober, ended: Callable[[float, Verdict | None], None]
-    ) -> None:
-        self._spec = spec
-        self._prober = prober
-        self._ended = ended
-        self._dialogue = dialogue_for(spec)
-        self._sock: socket.socket | None = None
-        self._unsent = b""
-        self._stage = "connect"
-        self._sent_at = prober.time.now()
-        deadline = prober.time.real(self._sent_at + spec.timeout)
-        self._timer = prober.loop.call_at(deadline, self.expire)
-
-    def begin(self) -> None:
-        """Make the socket, from the consumer's source address and routed to the instance, and start connecting."""
-        try:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            self._sock = sock
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, _SO_MARK, mark_of(self._spec.instance_address))
-            sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            sock.bind((PROBER_SOURCES[self._spec.consumer], 0))
-            result = sock.connect_ex((self._spec.address, self._spec.port))
-        except OSError as error:
-            self._failed(error)
-            return
-        if result in {0, errno.EINPROGRESS}:
-            self._prober.loop.add_writer(sock, self._writable)
-        else:
-            self._failed(OSError(result, os.strerror(result)))
-
-    def _writable(self) -> None:
-        assert self._sock is not None  # noqa: S101 - callbacks only run while there is a socket
-        try:
-            if self._stage == "connect":
-                error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if error:
-                    raise OSError(error, os.strerror(error))  # noqa: TRY301 - handled like every other socket error
-                self._unsent = _PROXY_V1 if self._spec.proxy_header == "PROXY_V1" else b""
-                self._stage = "preface" if self._spec.protocol in {"SSL", "HTTPS"} else "talk"
-                if self._stage == "talk":
-                    self._unsent += self._dialogue.opening
-            self._proceed()
-        except ssl.SSLError as error:
-            self._finish("failure", f"TLS: {error.reason or error}")
-        except OSError as error:
-            self._failed(error)
-
-    def _proceed(self) -> None:
-        assert self._sock is not None  # noqa: S101 - as above
-        if self._unsent and not self._send():
-            return
-        if self._stage == "preface":  # what precedes TLS has been sent
-            self._prober.loop.remove_writer(self._sock)
-            self._sock = self._prober.tls.wrap_socket(
-                self._sock, server_hostname=self._spec.host or None, do_handshake_on_connect=False
-            )
-            self._stage = "handshake"
-        if self._stage == "handshake":
-            if not self._handshake():
-                return
-            self._stage = "talk"
-            self._unsent = self._dialogue.opening
-            if self._unsent and not self._send():
-                return
-        if self._stage == "talk":
-            self._stage = "listen"
-            self._prober.loop.remove_writer(self._sock)
-            verdict = self._dialogue.opened()
-            if verdict is not None:
-                self._finish(verdict.outcome, verdict.detail)
-                return
-            self._prober.loop.add_reader(self._sock, self._readable)
-            self._readable()
-
-    def _send(self) -> bool:
-        assert self._sock is not None  # noqa: S101 - as above
-        with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError):
-            self._unsent = self._unsent[self._sock.send(self._unsent) :]
-        if self._unsent:
-            self._prober.loop.add_writer(self._sock, self._writable)
-        return not self._unsent
-
-    def _handshake(self) -> bool:
-        assert isinstance(self._sock, ssl.SSLSocket)  # noqa: S101 - as above
-        loop = self._prober.loop
-        try:
-            self._sock.do_handshake()
-        except ssl.SSLWantReadError:
-            loop.remove_writer(self._sock)
-            loop.add_reader(self._sock, self._writable)
-            return False
-        except ssl.SSLWantWriteError:
-            loop.add_writer(self._sock, self._writable)
-            return False
-        loop.remove_reader(self._sock)
-        return True
-
-    def _readable(self) -> None:
-        assert self._sock is not None  # noqa: S101 - as above
-        try:
-            while self._sock is not None:
-                verdict = self._dialogue.heard(self._sock.recv(16384))
-                if verdict is not None:
-                    self._finish(verdict.outcome, verdict.detail)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return
-        except ssl.SSLError as error:
-            self._finish("failure", f"TLS: {error.reason or error}")
-        except OSError as error:
-            self._failed(error)
-
-    def _failed(self, error: OSError) -> None:
-        if error.errno in _UNREACHABLE:
-            self._release()  # and wait for the timeout, as a prober does that hears nothing
-        elif error.errno in _OURS:
-            self._prober.trouble(f"{self._spec.id}: this probe could not be sent: {error.strerror}")
-            self.abandon()
-            self._ended(self._sent_at, None)
-        elif error.errno == errno.ECONNREFUSED:
-            self._finish("failure", "connection refused")
-        else:
-            self._finish("failure", (error.strerror or str(error)).lower())
-
-    def expire(self) -> None:
-        """The timeout has come."""
-        words = {"connect": "no connection", "listen": "connected, but no complete answer"}.get(
-            self._stage, "connected, but no progress"
-        )
-        self._finish("timeout", f"{words} within {self._spec.timeout:g} s")
-
-    def _finish(self, outcome: Outcome, detail: str) -> None:
-        self.abandon()
-        self._ended(self._sent_at, Verdict(outcome, detail))
-
-    def abandon(self) -> None:
-        """Close without a result."""
-        self._timer.cancel()
-        self._release()
-
-    def _release(self) -> None:
-        if self._sock is not None:
-            self._prober.loop.remove_writer(self._sock)
-            self._prober.loop.remove_reader(self._sock)
-            self._sock.close()
-            self._sock = None
-
-
 class Prober:
     """All probes, and the connection to the daemon: specs come in, results go out in batches."""
 
@@ -263,16 +98,20 @@ class Prober:
         self._probes: dict[str, Probe] = {}
         self._outbox: list[dict[str, Any]] = []
         self._filled = asyncio.Event()
-        self._tls: ssl.SSLContext | None = None
+        self._tls: dict[bool, ssl.SSLContext] = {}
 
-    @property
-    def tls(self) -> ssl.SSLContext:
-        """Google's probers do not verify certificates; neither do these. Made when first needed: it is slow and large."""
-        if self._tls is None:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            self._tls.check_hostname = False
-            self._tls.verify_mode = ssl.CERT_NONE
-        return self._tls
+    def tls(self, *, http2: bool) -> ssl.SSLContext:
+        """Return how TLS is spoken; made when first needed: it is slow and large.
+
+        Google's probers do not verify certificates; neither do these.
+        """
+        if http2 not in self._tls:
+            made = self._tls[http2] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            made.check_hostname = False
+            made.verify_mode = ssl.CERT_NONE
+            if http2:
+                made.set_alpn_protocols(["h2"])
+        return self._tls[http2]
 
     def change(self, message: wire.Message) -> None:
         """Stop and start probes; a changed one is in both lists."""
@@ -287,6 +126,7 @@ class Prober:
         """Queue a result for the daemon."""
         self._outbox.append({
             "id": spec.id, "sent_at": sent_at, "ended_at": self.time.now(), "outcome": verdict.outcome, "detail": verdict.detail,
+            "weight": verdict.weight,
         })  # fmt: skip
         self._filled.set()
 

@@ -8,7 +8,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from localcloud.dataplane.dialogue import dialogue_for
 from localcloud.dataplane.holding import WorldError
 from localcloud.plans.probe import ProbeResult, ProbeSpec
 
@@ -37,11 +36,10 @@ class Probing:
         self._turn = asyncio.Lock()
 
     async def apply(self, probes: frozenset[ProbeSpec], report: Callable[[ProbeResult], None]) -> None:
-        """Probe exactly these from now on. Raises ValueError, after applying the others, if some cannot be served."""
+        """Probe exactly these from now on."""
         self._report = report
-        served, refused = _divide(probes)
         async with self._turn:
-            wanted = {spec.id: spec for spec in served}
+            wanted = {spec.id: spec for spec in sorted(probes, key=lambda each: each.id)}
             changed = [spec for key, spec in wanted.items() if self._specs.get(key) != spec]
             removed = [key for key, spec in self._specs.items() if wanted.get(key) != spec]
             self._specs = wanted
@@ -49,8 +47,6 @@ class Probing:
                 await self._start()
             elif changed or removed:
                 await self._tell(changed, removed)
-        if refused:
-            raise ValueError("; ".join(refused))
 
     async def _start(self) -> None:
         _, channel = await self._agent.fork("prober")
@@ -111,15 +107,3 @@ class Probing:
             self._listener = None
         if channel is not None:
             channel.close()
-
-
-def _divide(probes: frozenset[ProbeSpec]) -> tuple[list[ProbeSpec], list[str]]:
-    served, refused = [], []
-    for spec in sorted(probes, key=lambda each: each.id):
-        try:
-            dialogue_for(spec)
-        except ValueError as error:
-            refused.append(str(error))
-        else:
-            served.append(spec)
-    return served, refused

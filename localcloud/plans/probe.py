@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Protocol = Literal["TCP", "SSL", "HTTP", "HTTPS", "HTTP2", "GRPC"]
+Protocol = Literal["TCP", "SSL", "HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC_WITH_TLS"]
 Consumer = Literal["autohealing", "balancer"]
 Outcome = Literal[
     "success", "failure", "timeout"
@@ -34,6 +34,7 @@ class ProbeSpec:
     request: str = ""
     response: str = ""
     proxy_header: Literal["NONE", "PROXY_V1"] = "NONE"
+    grpc_service: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +46,4 @@ class ProbeResult:
     ended_at: float
     outcome: Outcome
     detail: str
+    weight: int = 1  # what a success asked for by X-Load-Balancing-Endpoint-Weight

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 from localcloud.dataplane.dialogue import Verdict, dialogue_for
 from localcloud.plans.probe import ProbeSpec
@@ -99,7 +101,75 @@ def test_a_tcp_response_must_match_from_its_first_byte() -> None:
     assert _outcome(spec, b"PO") is None
 
 
-@pytest.mark.parametrize("protocol", ["HTTP2", "GRPC"])
-def test_other_protocols_are_refused_by_name(protocol: str) -> None:
-    with pytest.raises(ValueError, match=f"protocol {protocol} is not served"):
-        dialogue_for(replace(HTTP, protocol=protocol))  # type: ignore[arg-type]  # chosen above
+def _answered(spec: ProbeSpec, status: int, body: bytes, trailers: dict[str, str]) -> Verdict | None:
+    """Have h2's own server side answer, and hand its bytes over one by one."""
+    server = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+    server.initiate_connection()
+    dialogue = dialogue_for(spec)
+    server.receive_data(dialogue.opening)
+    server.send_headers(1, [(":status", str(status))])
+    server.send_data(1, body, end_stream=not trailers)
+    if trailers:
+        server.send_headers(1, list(trailers.items()), end_stream=True)
+    for byte in server.data_to_send():
+        verdict = dialogue.heard(bytes([byte]))
+        if verdict is not None:
+            return verdict
+    assert dialogue.reply().startswith(b"\0\0\0\x04\x01"), "the server's settings are acknowledged"
+    return None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "trailers", "wanted"),
+    [
+        (200, b"\0\0\0\0\2\x08\1", {"grpc-status": "0"}, "success"),
+        (200, b"\0\0\0\0\2\x08\2", {"grpc-status": "0"}, "the service is NOT_SERVING"),
+        (200, b"\0\0\0\0\0", {"grpc-status": "0"}, "the service is UNKNOWN"),
+        (200, b"", {"grpc-status": "12", "grpc-message": "no such"}, "gRPC status UNIMPLEMENTED: no such"),
+        (200, b"\0\0\0\0\2\x08\1", {}, "gRPC status none"),
+        (503, b"", {"grpc-status": "0"}, "HTTP status 503"),
+    ],
+)
+def test_grpc_succeeds_only_with_both_statuses_and_serving(
+    status: int, body: bytes, trailers: dict[str, str], wanted: str
+) -> None:
+    verdict = _answered(replace(HTTP, protocol="GRPC", grpc_service="x" * 200), status, body, trailers)
+    assert verdict is not None
+    assert wanted in f"{verdict.outcome} {verdict.detail}"
+
+
+def test_http2_needs_status_200_and_the_expected_response() -> None:
+    spec = replace(HTTP, protocol="HTTP2")
+    assert _answered(spec, 200, b"", {"x": "y"}) == Verdict("success", "HTTP status 200")
+    assert _answered(spec, 204, b"", {"x": "y"}) == Verdict("failure", "HTTP status 204, expected 200")
+    expecting = replace(spec, response="fine")
+    assert _outcome_of(_answered(expecting, 200, b"all is fine", {})) == "success"
+    assert _outcome_of(_answered(expecting, 200, b"." * 1024 + b"fine", {})) == "failure"
+
+
+def _outcome_of(verdict: Verdict | None) -> str | None:
+    return verdict.outcome if verdict else None
+
+
+def test_what_is_no_http2_is_a_failure() -> None:
+    spec = replace(HTTP, protocol="GRPC")
+    assert _outcome(spec, b"HTTP/1.1 400 Bad Request\r\n\r\n") == "failure"
+    assert _outcome(spec, b"") == "failure"
+    assert _outcome(spec, b"\0\0\x08\x07\0\0\0\0\0" + bytes(8)) == "failure", "GOAWAY"
+
+
+@pytest.mark.parametrize(
+    ("header", "weight"),
+    [
+        (b"", 1),
+        (b"X-Load-Balancing-Endpoint-Weight: 7\r\n", 7),
+        (b"x-load-balancing-endpoint-weight:0\r\n", 0),
+        (b"X-Load-Balancing-Endpoint-Weight: 5000\r\n", 1000),
+        (b"X-Load-Balancing-Endpoint-Weight: many\r\n", 1),
+    ],
+)
+def test_a_success_says_what_share_the_instance_wants(header: bytes, weight: int) -> None:
+    for spec in (HTTP, replace(HTTP, response="ok")):
+        verdict = _verdict(spec, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" + header + b"\r\nok\n")
+        assert verdict is not None
+        assert (verdict.outcome, verdict.weight) == ("success", weight)
