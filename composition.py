@@ -140,6 +140,7 @@ def compose(settings: Settings, parent: pulumi.Resource | None = None) -> Compos
             health_checks=checks,
             balancing=settings.load_balancer,
             address=settings.address,
+            address_ipv6=settings.address_ipv6,
             subnetwork=network.subnetwork if settings.load_balancer.uses_ipv6 else None,
             health_check=settings.balancer_check_id,
             names=settings.names,

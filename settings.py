@@ -17,6 +17,7 @@ from pulumi.runtime import config as pulumi_config
 
 from components.balancing import Balancing
 from components.canary import Canary
+from components.existing_addresses import require_addresses
 from components.fixed_names import FixedNames
 from components.group_shape import UNREDISTRIBUTED_SHAPES, GroupShape
 from components.health_check_pair import DEFAULT_MIN_RATIO, HealthCheckPair
@@ -32,6 +33,7 @@ from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
 from components.scaling_policy import ScalingPolicy
 from components.service_identity import ExistingServiceAccount, NewServiceAccount, ServiceIdentityArgs
+from components.standby_pool import StandbyPool
 from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
 from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
@@ -66,13 +68,15 @@ class Settings:
         template_scope: GLOBAL, or REGIONAL for a template that does not depend on other regions.
         flexibility: machine types the group may choose among where the machine's own is not to be had, by name.
         stateful: what recreated instances keep; needs `group.target_size`.
+        standby: instances that wait beside those that run, suspended or stopped.
         update: how a new template reaches the instances.
         repair: when an instance may be condemned.
         autoscaler: limits and signals; a group with `group.target_size` has none.
         load_balancer: frontends and behaviour.
         monitoring: alerts and a dashboard; none unless said.
         names: names that resources have already, for taking them over by import.
-        address: an address reserved elsewhere, in place of one of this stack's own.
+        address: an IPv4 address reserved elsewhere, in place of one of this stack's own.
+        address_ipv6: id of an IPv6 address reserved elsewhere, likewise.
         autohealing_check: the check that has instances recreated.
         autohealing_check_id: a check that somebody else keeps, used as that one; `autohealing_check` has to describe it.
         balancer_check: the check that stops new connections.
@@ -99,6 +103,7 @@ class Settings:
     template_scope: Literal["GLOBAL", "REGIONAL"] = "GLOBAL"
     flexibility: Mapping[str, InstanceSelection] = field(default_factory=dict)
     stateful: StatefulPolicy = field(default_factory=StatefulPolicy)
+    standby: StandbyPool = field(default_factory=StandbyPool)
     update: UpdatePolicy = field(default_factory=UpdatePolicy)
     repair: RepairPolicy = field(default_factory=RepairPolicy)
     autoscaler: ScalingPolicy | None = field(default_factory=ScalingPolicy)
@@ -106,6 +111,7 @@ class Settings:
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     names: FixedNames = field(default_factory=FixedNames)
     address: pulumi.Input[str] | None = None
+    address_ipv6: pulumi.Input[str] | None = None
     autohealing_check: HealthProbe = AUTOHEALING_DEFAULT
     autohealing_check_id: pulumi.Input[str] | None = None
     balancer_check: HealthProbe = BALANCER_DEFAULT
@@ -123,6 +129,8 @@ class Settings:
         with within("group"):
             self.group.require_region(self.region)
             self.group.base_name(self.service)
+        with within("standby"):
+            self.standby.require_boot(self.repair.boot_sec)
         with within("update"):
             self.update.validate_for(zones=len(self.group.zones), smallest_size=self.smallest_size)
         if self.canary is not None:
@@ -134,6 +142,7 @@ class Settings:
             self.load_balancer.require_check(self.balancer_check.protocol)
             if self.address is not None:
                 self.load_balancer.require_ipv4()
+        require_addresses(self.address, self.address_ipv6, self.load_balancer)
         with within("names"):
             self.names.require_frontends(self.load_balancer.frontends)
         if isinstance(self.identity, NewServiceAccount):
@@ -206,6 +215,7 @@ class Settings:
             health_check=self.autohealing_check_id,
             stateful=self.stateful,
             flexibility=self.flexibility,
+            standby=self.standby,
             names=self.names,
         )
 

@@ -515,6 +515,26 @@ class InstanceSelection(TypedDict):
     """0 is tried first; equal ranks are chosen among by availability."""
 
 
+class StandbyPoolMode(StrEnum):
+    """As in `mode`: SCALE_OUT_POOL takes from the pool when the group grows, and fills it up again; MANUAL leaves that to you."""
+
+    SCALE_OUT_POOL = "SCALE_OUT_POOL"
+    MANUAL = "MANUAL"
+
+
+class StandbyPool(TypedDict):
+    """How many instances wait beside those that run. Suspended ones keep their memory and are back sooner; both cost their disks."""
+
+    suspended: NotRequired[int]
+    """How many are suspended."""
+    stopped: NotRequired[int]
+    """How many are stopped."""
+    initial_delay_sec: NotRequired[int]
+    """How long a new instance runs before it is put to sleep, 0 to 3600; no less than its boot."""
+    mode: NotRequired[StandbyPoolMode]
+    """SCALE_OUT_POOL takes from the pool when the group grows, and fills it up again; MANUAL leaves that to you."""
+
+
 class ManagedInstanceGroupInputs(TypedDict):
     """What the group is made from."""
 
@@ -542,6 +562,8 @@ class ManagedInstanceGroupInputs(TypedDict):
     """What recreated instances keep."""
     flexibility: NotRequired[dict[str, InstanceSelection]]
     """Machine types to choose among, by name."""
+    standby: NotRequired[StandbyPool]
+    """Instances that wait beside those that run."""
     names: NotRequired[FixedNames]
     """Names that what is made has already, for taking it over by import."""
 
@@ -733,7 +755,9 @@ class NetworkLoadBalancerInputs(TypedDict):
     balancing: Balancing
     """Frontends and behaviour."""
     address: NotRequired[pulumi.Input[str]]
-    """An address that somebody else reserved, in the same region and tier; one is reserved unless said."""
+    """An IPv4 address that somebody else reserved, in the same region and tier; one is reserved unless said."""
+    address_ipv6: NotRequired[pulumi.Input[str]]
+    """Id of an IPv6 address that somebody else reserved (`projects/P/regions/R/addresses/N`); likewise."""
     subnetwork: NotRequired[pulumi.Input[str]]
     """Id of the instances' subnetwork, for frontends over IPv6."""
     health_check: NotRequired[pulumi.Input[str]]
@@ -830,6 +854,8 @@ class SettingsInputs(TypedDict):
     """Machine types the group may choose among where the machine's own is not to be had, by name."""
     stateful: NotRequired[StatefulPolicy]
     """What recreated instances keep; needs `group.target_size`."""
+    standby: NotRequired[StandbyPool]
+    """Instances that wait beside those that run, suspended or stopped."""
     update: NotRequired[UpdatePolicy]
     """How a new template reaches the instances."""
     repair: NotRequired[RepairPolicy]
@@ -843,7 +869,9 @@ class SettingsInputs(TypedDict):
     names: NotRequired[FixedNames]
     """Names that resources have already, for taking them over by import."""
     address: NotRequired[pulumi.Input[str]]
-    """An address reserved elsewhere, in place of one of this stack's own."""
+    """An IPv4 address reserved elsewhere, in place of one of this stack's own."""
+    address_ipv6: NotRequired[pulumi.Input[str]]
+    """Id of an IPv6 address reserved elsewhere, likewise."""
     autohealing_check: NotRequired[HealthProbe]
     """The check that has instances recreated."""
     autohealing_check_id: NotRequired[pulumi.Input[str]]

@@ -22,6 +22,7 @@ from components.instance_flexibility import InstanceSelection, flexibility_argum
 from components.invalid_argument import InvalidArgumentError
 from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
+from components.standby_pool import StandbyPool
 from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
 
@@ -45,6 +46,7 @@ class ManagedInstanceGroupArgs:
             describe it: firewall and comparison go by the description.
         stateful: what recreated instances keep.
         flexibility: machine types to choose among, by name.
+        standby: instances that wait beside those that run.
         names: names that what is made has already, for taking it over by import.
     """
 
@@ -60,11 +62,13 @@ class ManagedInstanceGroupArgs:
     health_check: pulumi.Input[str] | None = None
     stateful: StatefulPolicy = field(default_factory=StatefulPolicy)
     flexibility: Mapping[str, InstanceSelection] = field(default_factory=dict)
+    standby: StandbyPool = field(default_factory=StandbyPool)
     names: FixedNames = field(default_factory=FixedNames)
 
     def __post_init__(self) -> None:
         """Refuse combinations the API refuses."""
         self.shape.require_region(self.region)
+        self.standby.require_boot(self.repair.boot_sec)
         self.update.validate_for(zones=len(self.shape.zones), smallest_size=self.smallest_size)
         if (
             self.shape.target_shape in UNREDISTRIBUTED_SHAPES
@@ -163,6 +167,7 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
             "wait_for_instances": shape.wait_for_instances,
             "wait_for_instances_status": _waited_for(args) if shape.wait_for_instances else None,
             **args.stateful.resource_arguments(),
+            **args.standby.resource_arguments(),
             **flexibility_arguments(args.flexibility),
         }
         opts = pulumi.ResourceOptions(

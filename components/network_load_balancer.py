@@ -14,6 +14,7 @@ import pulumi_gcp as gcp
 
 from components.balancing import Balancing
 from components.draining import await_draining
+from components.existing_addresses import require_addresses
 from components.fixed_names import FixedNames
 from components.health_check_pair import HealthCheckPair
 from components.invalid_argument import InvalidArgumentError
@@ -32,7 +33,8 @@ class NetworkLoadBalancerArgs:
         instance_group: address of the instance group behind it.
         health_checks: both checks: the balancer's own, and autohealing's that it was compared with.
         balancing: frontends and behaviour.
-        address: an address that somebody else reserved, in the same region and tier; one is reserved unless said.
+        address: an IPv4 address that somebody else reserved, in the same region and tier; one is reserved unless said.
+        address_ipv6: id of an IPv6 address that somebody else reserved ("projects/P/regions/R/addresses/N"); likewise.
         subnetwork: id of the instances' subnetwork, for frontends over IPv6.
         health_check: id of a regional check that somebody else keeps, in place of one made from `health_checks.balancer`, which has to
             describe it: firewall and comparison go by the description.
@@ -44,6 +46,7 @@ class NetworkLoadBalancerArgs:
     health_checks: HealthCheckPair
     balancing: Balancing
     address: pulumi.Input[str] | None = None
+    address_ipv6: pulumi.Input[str] | None = None
     subnetwork: pulumi.Input[str] | None = None
     health_check: pulumi.Input[str] | None = None
     names: FixedNames = field(default_factory=FixedNames)
@@ -54,8 +57,7 @@ class NetworkLoadBalancerArgs:
             raise InvalidArgumentError(
                 "subnetwork", None, "addresses of frontends over IPv6 are the subnetwork's", "give its id"
             )
-        if self.address is not None:
-            self.balancing.require_ipv4()
+        require_addresses(self.address, self.address_ipv6, self.balancing)
         self.balancing.require_check(self.health_checks.balancer.protocol)
         self.names.require_frontends(self.balancing.frontends)
 
@@ -88,15 +90,22 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
         self.backend_service = service.id
         frontends = args.balancing.frontends.values()
         ipv4 = any(frontend.ip_version == "IPV4" for frontend in frontends)
-        reserved = self._reserve_ipv6(name, args) if args.balancing.uses_ipv6 else None
-        self.address_ipv6 = reserved.address if reserved else None
-        rules: dict[str, pulumi.Output[str]] = {"IPV6": reserved.id} if reserved else {}
+        reserved = (
+            self._reserve_ipv6(name, args) if args.balancing.uses_ipv6 and args.address_ipv6 is None else None
+        )
+        addresses: dict[str, pulumi.Output[str]] = {}
         if ipv4:
-            self.address = rules["IPV4"] = self._make_address(name, args)
-            host = self.address
-        elif reserved:
-            self.address, host = reserved.address, pulumi.Output.concat("[", reserved.address, "]")
-        self._make_rules(name, args, service, rules)
+            addresses["IPV4"] = self._make_address(name, args)
+        if reserved is not None:
+            addresses["IPV6"] = reserved.id
+        elif args.address_ipv6 is not None:
+            addresses["IPV6"] = pulumi.Output.from_input(args.address_ipv6)
+        rules = self._make_rules(name, args, service, addresses)
+        self.address_ipv6 = reserved.address if reserved else rules.get("IPV6")
+        if ipv4:
+            self.address = host = addresses["IPV4"]
+        elif self.address_ipv6 is not None:
+            self.address, host = self.address_ipv6, pulumi.Output.concat("[", self.address_ipv6, "]")
         low = next(iter(frontend.ranges[0][0] for frontend in frontends if frontend.ranges), None)
         self.url = pulumi.Output.concat(
             args.balancing.url_scheme, "://", host, "" if low is None else f":{low}"
@@ -176,9 +185,11 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
         args: NetworkLoadBalancerArgs,
         service: gcp.compute.RegionBackendService,
         addresses: Mapping[str, pulumi.Output[str]],
-    ) -> None:
+    ) -> dict[str, pulumi.Output[str]]:
+        """Make the forwarding rules; returns each version's address as its rule has it."""
+        found: dict[str, pulumi.Output[str]] = {}
         for key, frontend in sorted(args.balancing.frontends.items()):
-            gcp.compute.ForwardingRule(
+            rule = gcp.compute.ForwardingRule(
                 f"{name}-{key}",
                 name=args.names.forwarding_rules.get(key, f"{name}-{key}"),
                 region=args.region,
@@ -191,3 +202,6 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
                 # Two rules may not share an address, protocol and port, so the old one has to go first; the address stays.
                 opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             )
+            # An IPv6 rule says its address as the range that it is the first of.
+            found[frontend.ip_version] = rule.ip_address.apply(lambda text: text.split("/")[0])
+        return found

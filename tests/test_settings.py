@@ -264,6 +264,23 @@ def test_a_canarys_machine_is_the_others_but_for_what_it_says() -> None:
             "mig-nlb:canary.size = '10%': percentages need a group of 10 or more",
         ),
         (
+            {"address": "projects/p/regions/r/addresses/a"},
+            "mig-nlb:address = .*: not an IPv4 address, which is what clients are told",
+        ),
+        (
+            {"address_ipv6": "projects/p/regions/r/addresses/a"},
+            "mig-nlb:address_ipv6 = .*: no frontend is reached over IPv6",
+        ),
+        (
+            {"address_ipv6": "2001:db8::5", "load_balancer": {"frontends": {"a": {"ip_version": "IPV6"}}}},
+            "mig-nlb:address_ipv6 = .*: not the id of a reserved address",
+        ),
+        (
+            {"standby": {"suspended": 2, "initial_delay_sec": 60}},
+            "mig-nlb:standby.initial_delay_sec = 60: instances take up to 120 s to serve .*set it to 120 or more",
+        ),
+        ({"standby": {"initial_delay_sec": 60}}, "standby.initial_delay_sec = 60: no instance is ever put"),
+        (
             {"names": {"forwarding_rules": {"other": "theirs"}}},
             "mig-nlb:names.forwarding_rules.other = 'theirs': there is no such resource to name. Fix: use one of main",
         ),

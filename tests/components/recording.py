@@ -106,6 +106,8 @@ class _Cloud(pulumi.runtime.Mocks):
                 state["name"] = f"projects/{state['project']}/serviceAccounts/{state['email']}"
             case "gcp:compute/address:Address":
                 state["address"] = "2001:db8::5" if state.get("ipVersion") == "IPV6" else "203.0.113.5"
+            case "gcp:compute/forwardingRule:ForwardingRule" if "/addresses/" in str(state["ipAddress"]):
+                state["ipAddress"] = "2001:db8::9/96"
             case "gcp:compute/instanceTemplate:InstanceTemplate":
                 state["selfLinkUnique"] = f"projects/{PROJECT}/global/instanceTemplates/{name}?uniqueId=1"
             case "gcp:compute/regionInstanceTemplate:RegionInstanceTemplate":
