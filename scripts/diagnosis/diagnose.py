@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scripts.diagnosis import firewall_causes, group_causes, health_causes, port_causes, script_causes
+from scripts.diagnosis import (
+    firewall_causes,
+    group_causes,
+    health_causes,
+    port_causes,
+    reach_causes,
+    script_causes,
+)
 from scripts.diagnosis.finding import Finding
 
 if TYPE_CHECKING:
@@ -13,7 +20,7 @@ if TYPE_CHECKING:
 
 def diagnose(facts: Facts) -> list[Finding]:
     """Return all findings in order; what only follows from a cause that was found is not told again."""
-    causes = [*script_causes.found(facts), *port_causes.found(facts)]
+    causes = [*reach_causes.found(facts), *script_causes.found(facts), *port_causes.found(facts)]
     # A check that asks a port nobody listens on would be shut out as well: the port is what is wrong.
     misdirected = {finding.subject for finding in causes if finding.code == "check-port-wrong"}
     causes += [finding for finding in firewall_causes.found(facts) if finding.subject not in misdirected]

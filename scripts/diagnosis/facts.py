@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from scripts.diagnosis.firewall import FirewallRule
+from scripts.diagnosis.reach import Reach
 from scripts.diagnosis.serial_log import ScriptRun
 
 Role = Literal["autohealing", "balancer"]
@@ -137,7 +138,8 @@ class Script:
 class Facts:
     """All of it. `unseen` says what could not be looked at, and why. `firewall` has the rules that apply to the instances.
 
-    `service_port` is what the template's metadata tell the service to listen on, None where they say nothing.
+    `service_port` is what the template's metadata tell the service to listen on, None where they say nothing; `reach` how instances get to
+    Google's APIs, None where that could not be looked at.
     """
 
     group: Group
@@ -149,6 +151,7 @@ class Facts:
     autoscaler: Autoscaler | None = None
     script: Script | None = None
     service_port: int | None = None
+    reach: Reach | None = None
     unseen: tuple[str, ...] = field(default=())
 
     def check(self, role: Role) -> Check | None:

@@ -13,6 +13,7 @@ CAUSE = {
     "permission-missing": 10,
     "scope-missing": 11,
     "startup-script-missing": 12,
+    "google-unreachable": 13,
     "instance-creation-failed": 15,
     "startup-script-failed": 20,
     "service-port-wrong": 30,

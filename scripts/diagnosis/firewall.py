@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 IMPLIED = "the implied deny"
 _NUMBERS = {"tcp": "6", "udp": "17"}
-Network = ipaddress.IPv4Network
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +38,13 @@ class FirewallRule:
 
 def blocked(rules: Iterable[FirewallRule], protocol: str, port: int, source: str) -> list[tuple[str, str]]:
     """Return the parts of a source range that cannot connect, each with the rule's name that says so."""
-    open_question: list[Network] = [ipaddress.IPv4Network(source)]
+    whole = ipaddress.ip_network(source)
+    open_question: list[Network] = [whole]
     found: list[tuple[str, str]] = []
     for rule in sorted(rules, key=lambda rule: (rule.priority, rule.allows)):  # at equal priority deny wins
         if not rule.concerns(protocol, port):
             continue
-        for network in _networks(rule.sources):
+        for network in _networks(rule.sources, whole.version):
             rest: list[Network] = []
             for part in open_question:
                 decided, left = _part(part, network)
@@ -51,7 +52,8 @@ def blocked(rules: Iterable[FirewallRule], protocol: str, port: int, source: str
                 if decided is not None and not rule.allows:
                     found.append((str(decided), rule.name))
             open_question = rest
-    return [*found, *((str(part), IMPLIED) for part in ipaddress.collapse_addresses(open_question))]
+    left_over = ipaddress.collapse_addresses(open_question)  # type: ignore[type-var]  # they are all of one version
+    return [*found, *((str(part), IMPLIED) for part in left_over)]
 
 
 def opens(rules: Iterable[FirewallRule], protocol: str, port: int) -> bool:
@@ -59,15 +61,15 @@ def opens(rules: Iterable[FirewallRule], protocol: str, port: int) -> bool:
     return any(rule.allows and rule.concerns(protocol, port) for rule in rules)
 
 
-def _networks(sources: Sequence[str]) -> list[Network]:
-    # Probes to these instances come over IPv4.
-    return [ipaddress.IPv4Network(text, strict=False) for text in sources if ":" not in text]
+def _networks(sources: Sequence[str], version: int) -> list[Network]:
+    found = [ipaddress.ip_network(text, strict=False) for text in sources]
+    return [network for network in found if network.version == version]
 
 
 def _part(part: Network, network: Network) -> tuple[Network | None, list[Network]]:
     """Divide a range into what a network holds of it, and the rest."""
     if not part.overlaps(network):
         return None, [part]
-    if part.subnet_of(network):
+    if part.prefixlen >= network.prefixlen:
         return part, []
-    return network, list(part.address_exclude(network))
+    return network, list(part.address_exclude(network))  # type: ignore[arg-type]  # the same version, as above

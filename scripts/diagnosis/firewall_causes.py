@@ -4,27 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from components.prober_ranges import AUTOHEALING_PROBERS, PASSTHROUGH_PROBERS
+from components.prober_ranges import AUTOHEALING_PROBERS, PASSTHROUGH_PROBERS, PASSTHROUGH_PROBERS_IPV6
 from scripts.diagnosis.finding import Finding
 from scripts.diagnosis.firewall import IMPLIED, blocked, opens
 
 if TYPE_CHECKING:
     from scripts.diagnosis.facts import Check, Facts, ForwardingRule
 
-PROBERS = {"autohealing": AUTOHEALING_PROBERS, "balancer": PASSTHROUGH_PROBERS}
-
 
 def found(facts: Facts) -> list[Finding]:
     """Return the blocked prober ranges by check, and forwarding rules that nobody can reach."""
-    probes = [finding for check in facts.checks if check.port for finding in _probes(facts, check)]
+    probes = [
+        finding
+        for check in facts.checks
+        if check.port
+        for sources in probers(facts, check)
+        for finding in _probes(facts, check, sources)
+    ]
     return [*probes, *(finding for rule in facts.forwarding_rules for finding in _clients(facts, rule))]
 
 
-def _probes(facts: Facts, check: Check) -> list[Finding]:
+def probers(facts: Facts, check: Check) -> list[tuple[str, ...]]:
+    """Return where a check's probes come from, one list per version of IP: a firewall rule takes one of both.
+
+    Autohealing asks over IPv4; the balancer asks over what its forwarding rules' addresses are.
+    """
+    if check.role == "autohealing":
+        return [AUTOHEALING_PROBERS]
+    sixes = [":" in rule.address for rule in facts.forwarding_rules]
+    found: list[tuple[str, ...]] = [PASSTHROUGH_PROBERS] if not sixes or not all(sixes) else []
+    return [*found, PASSTHROUGH_PROBERS_IPV6] if any(sixes) else found
+
+
+def _probes(facts: Facts, check: Check, sources: tuple[str, ...]) -> list[Finding]:
     assert check.port is not None  # noqa: S101  for the type checker: such checks were chosen
-    shut = [
-        part for source in PROBERS[check.role] for part in blocked(facts.firewall, "tcp", check.port, source)
-    ]
+    shut = [part for source in sources for part in blocked(facts.firewall, "tcp", check.port, source)]
     if not shut:
         return []
     ranges = ", ".join(part for part, _ in shut)
@@ -37,10 +51,10 @@ def _probes(facts: Facts, check: Check) -> list[Finding]:
     if check.role == "autohealing" and not facts.group.heals:
         then = "autohealing calls instances unhealthy whose service is well"
     denying = [rule for rule in rules if rule != IMPLIED]
-    name = f"{facts.group.name}-{check.role}-probes"
+    name = f"{facts.group.name}-{check.role}-probes{'-v6' if ':' in sources[0] else ''}"
     mend = (
         f"gcloud compute firewall-rules create {name} --network={facts.network} --direction=INGRESS "
-        f"--source-ranges={','.join(PROBERS[check.role])} --allow=tcp:{check.port} --project={facts.group.project}"
+        f"--source-ranges={','.join(sources)} --allow=tcp:{check.port} --project={facts.group.project}"
     )
     if denying:
         mend = f"gcloud compute firewall-rules describe {denying[0]} --project={facts.group.project}  # and take the probers out of it"

@@ -10,6 +10,7 @@ from scripts.diagnosis import access, documents
 from scripts.diagnosis.documents import last
 from scripts.diagnosis.facts import Access, Check, Facts, Instance, Script
 from scripts.diagnosis.google_api import CannotLookError, GoogleApi, RefusedError, quoted, relative
+from scripts.diagnosis.reach import Reach, reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 _AT_ONCE = 8  # requests
+_NOT_SERVED = 501  # the local cloud's answer to what it has not: it has no routes
 
 
 @dataclass
@@ -47,7 +49,8 @@ class Gatherer:
         template = self._get(relative(_template(manager))) or {}
         properties = template.get("properties") or {}
         account = ((properties.get("serviceAccounts") or [{}])[0]).get("email", "")
-        network = (properties.get("networkInterfaces") or [{}])[0].get("network", "")
+        interface = (properties.get("networkInterfaces") or [{}])[0]
+        network = interface.get("network", "")
         services = self._backends(_region(location), path)
         rules = [
             rule
@@ -75,8 +78,23 @@ class Gatherer:
             autoscaler=documents.autoscaler(found) if found else None,
             script=self._script(metadata.get("startup-script-url", ""), account, base.rpartition("/")[2]),
             service_port=int(port) if port.isdigit() else None,
+            reach=self._reach(interface, base),
             unseen=tuple(self.unseen),
         )
+
+    def _reach(self, interface: Document, base: str) -> Reach | None:
+        link = relative(interface.get("subnetwork", ""))
+        subnetwork = self._get(link) if link else None
+        if subnetwork is None:
+            return None
+        routers = self._list(f"{link.partition('/subnetworks/')[0]}/routers")
+        try:
+            routes = self.api.items("compute", f"{base}/global/routes", "items")
+        except RefusedError as error:
+            routes = None
+            if error.code != _NOT_SERVED:
+                self.unseen.append(f"routes: {error}")
+        return reach(interface, subnetwork, routers, routes)
 
     def _get(self, path: str, service: str = "compute", **query: str) -> Document | None:
         try:

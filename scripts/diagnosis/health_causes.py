@@ -15,7 +15,7 @@ _BEGINNING = frozenset({"CREATING", "CREATING_WITHOUT_RETRIES", "VERIFYING", "ST
 _REPAIRING = frozenset({"RECREATING", "RESTARTING", "REFRESHING"})
 # What holds for every instance; a cause among these explains each failure of its check.
 _EVERYWHERE = frozenset({"firewall-blocks-probes", "check-port-wrong", "check-request-wrong", "service-fails-checks"})  # fmt: skip
-_BOOT = frozenset({"permission-missing", "scope-missing", "startup-script-missing", "startup-script-failed",
+_BOOT = frozenset({"permission-missing", "scope-missing", "startup-script-missing", "google-unreachable", "startup-script-failed",
                    "service-port-wrong", "startup-script-running"})  # fmt: skip
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SCOPES = (
     "cloud-platform", "cloud-platform.read-only", "devstorage.read_only", "devstorage.read_write", "devstorage.full_control",
 )  # fmt: skip
-_AGAIN = "scripts/doctor shell {instance} --rerun"
+AGAIN = "scripts/doctor shell {instance} --rerun"
 
 
 def found(facts: Facts) -> list[Finding]:
@@ -21,7 +21,8 @@ def found(facts: Facts) -> list[Finding]:
     if facts.script is None:
         return _failures(facts, explained=False)
     causes = [*_permission(facts, facts.script), *_scope(facts), *_absence(facts, facts.script)]
-    return [*causes, *_failures(facts, explained=bool(causes))]
+    explained = bool(causes) or bool(facts.reach and not facts.reach.by)
+    return [*causes, *_failures(facts, explained=explained)]
 
 
 def _permission(facts: Facts, script: Script) -> list[Finding]:
@@ -50,7 +51,7 @@ def _permission(facts: Facts, script: Script) -> list[Finding]:
             consequence=consequence,
             mend=f"gcloud storage buckets add-iam-policy-binding gs://{script.bucket} --member=serviceAccount:{access.account} "
             "--role=roles/storage.objectViewer"
-            + (f" && {_AGAIN.format(instance=refused[0].name)}" if refused else ""),
+            + (f" && {AGAIN.format(instance=refused[0].name)}" if refused else ""),
             evidence=tuple(f"{one.name}: {one.run.refused}" for one in refused if one.run)
             or ((f"{names(fetched)} fetched it before",) if fetched else ()),
         )
@@ -89,7 +90,7 @@ def _absence(facts: Facts, script: Script) -> list[Finding]:
             what=f"{script.url} is named by the template and is not in the bucket",
             consequence=f"{names(hit) or 'an instance that boots from now on'} cannot start the service",
             mend="pulumi up --refresh"
-            + (f" && {_AGAIN.format(instance=hit[0].name)}" if hit else "")
+            + (f" && {AGAIN.format(instance=hit[0].name)}" if hit else "")
             + "  # puts the script back",
             evidence=tuple(f"{one.name}: {one.run.absent}" for one in hit if one.run),
         )
@@ -99,7 +100,11 @@ def _absence(facts: Facts, script: Script) -> list[Finding]:
 def _failures(facts: Facts, *, explained: bool) -> list[Finding]:
     failed = [one for one in facts.instances if one.run is not None and one.run.failure]
     if explained:  # those failures are consequences, and told as evidence
-        failed = [one for one in failed if one.run and not (one.run.refused or one.run.absent)]
+        failed = [
+            one
+            for one in failed
+            if one.run and not (one.run.refused or one.run.absent or one.run.unreachable)
+        ]
     result = [_failure(one) for one in failed if not one.serving()]
     running = [
         one
@@ -119,7 +124,7 @@ def _failure(instance: Instance) -> Finding:
         what=f"the start-up script failed on {instance.name}: {instance.run.failure}",
         consequence=f"the service does not run there; autohealing is {instance.autohealing or 'silent'}, "
         f"the balancer {instance.balancer or 'silent'}; recreating it runs the same script again",
-        mend=f"{_AGAIN.format(instance=instance.name)}  # after mending the script and pulumi up",
+        mend=f"{AGAIN.format(instance=instance.name)}  # after mending the script and pulumi up",
         evidence=instance.run.tail,
     )
 

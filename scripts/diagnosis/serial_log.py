@@ -14,6 +14,10 @@ _PORT = re.compile(r"\b(?:listening|listens|serving|runs|running)\b.*\bport (?P<
 _REFUSED = re.compile(
     r"\bError 403\b|\b403:|status:? 403\b|\b403 Forbidden\b|does not have storage\.objects\.get access"
 )
+_UNREACHABLE = re.compile(
+    r"storage\.googleapis\.com.*(?:i/o timeout|timed out|connection refused|no route to host|network is unreachable|deadline exceeded)"
+    r"|Failed to download object.*(?:deadline exceeded|timeout)"
+)
 _ABSENT = re.compile(r"\bError 404\b|No such object|object doesn't exist", re.IGNORECASE)
 
 
@@ -21,8 +25,8 @@ _ABSENT = re.compile(r"\bError 404\b|No such object|object doesn't exist", re.IG
 class ScriptRun:
     """The last run. `finished`: the runner is done; `failure`: why it failed, "" for success; `exit_status`: None where it never ran.
 
-    `refused` and `absent` are the lines that tell of a 403 and of a missing object; `port` is the last port that something said it
-    listens on; `tail` are the last lines of the run.
+    `refused`, `absent` and `unreachable` are the lines that tell of a 403, of a missing object and of no answer at all; `port` is the last
+    port that something said it listens on; `tail` are the last lines of the run.
     """
 
     finished: bool
@@ -31,6 +35,7 @@ class ScriptRun:
     tail: tuple[str, ...]
     refused: str = ""
     absent: str = ""
+    unreachable: str = ""
     port: int | None = None
 
     @property
@@ -66,6 +71,7 @@ def last_run(contents: str) -> ScriptRun | None:
         tail=tuple(said[-TAIL:]),
         refused=next((text for text in said if _REFUSED.search(text)), ""),
         absent=next((text for text in said if _ABSENT.search(text)), ""),
+        unreachable=next((text for text in said if _UNREACHABLE.search(text)), ""),
         port=ports[-1] if ports else None,
     )
 

@@ -195,6 +195,18 @@ def test_the_buckets_binding_is_gone(patient: Patient) -> None:
     assert patient.report(WELL)["findings"] == []
 
 
+def test_nothing_leads_to_cloud_storage(patient: Patient) -> None:
+    # The local cloud itself does not hold instances to this: what is told is what an instance made from now on would meet.
+    switch = f"{REGION}/subnetworks/web/setPrivateIpGoogleAccess"
+    patient.call("POST", switch, {"privateIpGoogleAccess": False})
+    (found,) = patient.report(WRONG)["findings"]
+    assert (found["code"], found["subject"], found["severity"]) == ("google-unreachable", "web", "warning")
+    assert "neither Private Google Access nor Cloud NAT" in found["what"]
+    assert "--enable-private-ip-google-access" in found["mend"]
+    patient.call("POST", switch, {"privateIpGoogleAccess": True})
+    assert patient.report(WELL)["findings"] == []
+
+
 def test_the_script_exits_1(patient: Patient) -> None:
     victim = patient.victim()
     patient.put_script("#!/bin/bash\necho no disk today >&2\nexit 1\n")

@@ -26,6 +26,7 @@ from localcloud.api.compute.networks import NETWORKS
 from localcloud.api.compute.per_instance_configs import PerInstanceConfigMethods
 from localcloud.api.compute.router_status import RouterMethods
 from localcloud.api.compute.routers import ROUTERS
+from localcloud.api.compute.subnetwork_methods import SubnetworkMethods
 from localcloud.api.compute.subnetworks import SUBNETWORKS
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
 
 _PLAIN = (
     ADDRESSES, AUTOSCALERS, FIREWALLS, FORWARDING_RULES, HEALTH_CHECKS, INSTANCE_TEMPLATES, NETWORKS, REGION_AUTOSCALERS,
-    REGION_HEALTH_CHECKS, REGION_INSTANCE_TEMPLATES, SUBNETWORKS,
+    REGION_HEALTH_CHECKS, REGION_INSTANCE_TEMPLATES,
 )  # fmt: skip
 _ALL = (
     *_PLAIN,
+    SUBNETWORKS,
     ROUTERS,
     INSTANCES,
     INSTANCE_GROUP_MANAGERS,
@@ -59,6 +61,7 @@ def handlers() -> dict[str, Handler]:
         table |= PerInstanceConfigMethods(collection, COLLECTIONS).handlers()
     table |= BackendServiceMethods(REGION_BACKEND_SERVICES, COLLECTIONS).handlers()
     table |= InstanceMethods(INSTANCES, COLLECTIONS).handlers()
+    table |= SubnetworkMethods(SUBNETWORKS, COLLECTIONS).handlers()
     table |= RouterMethods(ROUTERS, COLLECTIONS).handlers()
     for collection in _ALL:
         verb = f"compute.{collection.resource}.testIamPermissions"

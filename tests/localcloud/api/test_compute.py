@@ -341,6 +341,16 @@ def test_unknown_places_are_refused(api: Api) -> None:
     assert "Cannot bind query parameter" in api.refused("GET", global_path("networks?colour=red"))[2]
 
 
+def test_private_google_access_is_switched_by_its_own_method(api: Api) -> None:
+    resources.build_until(api, "firewalls")
+    path = region_path("subnetworks/sub")
+    assert api.get(path)["privateIpGoogleAccess"] is False
+    for wanted in (True, False):
+        operation = api.post(f"{path}/setPrivateIpGoogleAccess", {"privateIpGoogleAccess": wanted})
+        assert operation["operationType"] == "setPrivateIpGoogleAccess"
+        assert api.get(path)["privateIpGoogleAccess"] is wanted
+
+
 def test_lists_are_filtered_ordered_cut_and_masked(api: Api) -> None:
     path = global_path("networks")
     for name in ("a-one", "a-two", "b-one"):

@@ -18,6 +18,7 @@ from scripts.diagnosis.facts import (
     Script,
 )
 from scripts.diagnosis.firewall import FirewallRule
+from scripts.diagnosis.reach import Reach
 from scripts.diagnosis.serial_log import ScriptRun
 
 ACCOUNT = "web-vm@demo.iam.gserviceaccount.com"
@@ -89,6 +90,7 @@ SCRIPT = Script(
     bucket="web-scripts", name="startup.sh", exists=True,
     access=Access(account=ACCOUNT, granted=True, by="roles/storage.objectViewer on bucket web-scripts"),
 )  # fmt: skip
+REACH = Reach(subnetwork="web", region="europe-west1", by="Private Google Access", routed=True)
 DENIED = replace(SCRIPT, access=Access(account=ACCOUNT, granted=False))
 
 
@@ -103,5 +105,6 @@ def facts(**given: object) -> Facts:
         "forwarding_rules": (ForwardingRule(name="web-main", address="203.0.113.1", protocol="TCP", ports=((8080, 8080),)),),
         "autoscaler": SCALER,
         "script": SCRIPT,
+        "reach": REACH,
     }  # fmt: skip
     return Facts(**{**usual, **given})

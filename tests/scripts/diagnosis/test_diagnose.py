@@ -28,6 +28,14 @@ ABSENT = run(
     exit_status=None,
     absent="googleapi: Error 404: No such object",
 )
+UNREACHED = run(
+    None,
+    failure="unable to write script to file",
+    exit_status=None,
+    unreachable='Get "https://storage.googleapis.com/web-scripts/startup.sh": dial tcp 142.250.1.207:443: i/o timeout',
+)
+WAYLESS = replace(parts.REACH, by="")
+SIX = ForwardingRule(name="web-v6", address="2600:1900::1", protocol="TCP", ports=((8080, 8080),))
 DOWN = {"autohealing": "UNHEALTHY", "balancer": "UNHEALTHY"}
 SILENT = {"autohealing": "TIMEOUT", "balancer": "TIMEOUT"}
 NEW = {"action": "VERIFYING", "autohealing": "UNKNOWN", "balancer": "UNHEALTHY"}
@@ -49,6 +57,16 @@ CASES: dict[str, tuple[Facts, list[str]]] = {
     "script not in the bucket": (
         facts(script=replace(parts.SCRIPT, exists=False), instances=one_of_three(**NEW, run=ABSENT)),
         ["startup-script-missing"],
+    ),
+    "nothing leads to Cloud Storage, and one instance was made since": (
+        facts(reach=WAYLESS, instances=one_of_three(**NEW, run=UNREACHED)),
+        ["google-unreachable"],
+    ),
+    "nothing leads to Cloud Storage, and nobody noticed yet": (facts(reach=WAYLESS), ["google-unreachable"]),
+    "no route leads out": (facts(reach=replace(parts.REACH, routed=False)), ["google-unreachable"]),
+    "IPv6 probers kept out": (
+        facts(forwarding_rules=(SIX,), instances=every(balancer="UNHEALTHY")),
+        ["firewall-blocks-probes"],
     ),
     "script exits 1": (
         facts(instances=one_of_three(**NEW, run=run(None, failure="exit status 1", exit_status=1))),
@@ -221,3 +239,31 @@ def test_the_reason_why_verdicts_differ_has_the_arithmetic() -> None:
         "autohealing is slower: 150 s of failures until its verdict, the balancer 10 s",
     )
     assert "30 s x 5 = 150 s" in finding.consequence
+
+
+def test_a_way_that_is_gone_is_an_error_once_an_instance_was_refused_by_it() -> None:
+    (found,) = diagnose(facts(reach=WAYLESS, instances=one_of_three(**NEW, run=UNREACHED)))
+    assert found.severity == "error"
+    assert "neither Private Google Access nor Cloud NAT" in found.what
+    assert found.consequence.startswith("web-a got no answer from Cloud Storage")
+    assert found.mend == (
+        "gcloud compute networks subnets update web --region=europe-west1 --enable-private-ip-google-access --project=demo"
+        " && scripts/doctor shell web-a --rerun"
+    )
+    assert "i/o timeout" in found.evidence[0]
+    (unnoticed,) = diagnose(facts(reach=WAYLESS))
+    assert (unnoticed.severity, unnoticed.evidence) == ("warning", ())
+
+
+def test_a_script_that_is_not_in_cloud_storage_needs_no_way_to_it() -> None:
+    assert diagnose(facts(reach=WAYLESS, script=None)) == []
+
+
+def test_each_version_of_ip_has_its_own_probers_and_its_own_rule() -> None:
+    both = facts(forwarding_rules=(*facts().forwarding_rules, SIX))
+    (found,) = [one for one in diagnose(both) if one.code == "firewall-blocks-probes"]
+    assert "2600:1901:8001::/48 from port 8080" in found.what
+    assert "--source-ranges=2600:1901:8001::/48 " in found.mend
+    assert "web-group-balancer-probes-v6" in found.mend
+    let_in = firewall_rule(name="web-probes-v6", sources=("2600:1901:8001::/48",))
+    assert diagnose(replace(both, firewall=(*both.firewall, let_in))) == []

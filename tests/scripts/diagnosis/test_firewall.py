@@ -41,5 +41,13 @@ def test_a_deny_within_the_range_blocks_that_part() -> None:
     assert blocked([firewall_rule(), deny], "tcp", 8080, RANGE) == [("35.191.7.0/24", "deny-some")]
 
 
+def test_ipv6_ranges_are_judged_by_ipv6_sources() -> None:
+    six = "2600:1901:8001::/48"
+    assert blocked([firewall_rule()], "tcp", 8080, six) == [(six, IMPLIED)]
+    assert blocked([firewall_rule(sources=("::/0",))], "tcp", 8080, six) == []
+    half = firewall_rule(sources=("2600:1901:8001::/49",))
+    assert blocked([half], "tcp", 8080, six) == [("2600:1901:8001:8000::/49", IMPLIED)]
+
+
 def test_ipv6_sources_do_not_matter_to_ipv4_probes() -> None:
     assert blocked([firewall_rule(sources=("2600:2d00::/32",))], "tcp", 8080, RANGE) == [(RANGE, IMPLIED)]

@@ -61,6 +61,18 @@ def test_a_script_that_is_not_there() -> None:
     ).absent
 
 
+def test_an_answer_that_never_came() -> None:
+    run = read(
+        "Failed to download object [startup.sh] from GCS bucket [b], err: error reading object: Get "
+        '"https://storage.googleapis.com/b/startup.sh": dial tcp 142.250.1.207:443: i/o timeout',
+        'Script "startup-script-url" failed with error: unable to write script to file: context deadline exceeded',
+    )
+    assert "i/o timeout" in run.unreachable
+    assert (run.refused, run.absent) == ("", "")
+    own = read('startup-script: Get "https://example.com/": dial tcp: i/o timeout')
+    assert not own.unreachable, "what the script itself asks somebody else is its own affair"
+
+
 def test_only_the_last_run_counts() -> None:
     earlier = log(
         "Starting startup scripts (version 1).", 'Script "startup-script" failed with error: exit status 1'
