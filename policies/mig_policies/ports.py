@@ -66,7 +66,8 @@ def parse_ports(text: str) -> PortSet:
     Raises:
         Undetermined: it is neither.
     """
-    first, _, last = text.strip().partition("-")
-    if first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) <= LAST_PORT:
-        return PortSet(((int(first), int(last or first)),))
+    first, dash, last = text.strip().partition("-")
+    last = last if dash else first
+    if first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= LAST_PORT:
+        return PortSet(((int(first), int(last)),))
     raise Undetermined(f"'{text}' is no port or range of ports")

@@ -43,6 +43,15 @@ TESTS: Final = (
     "table",
 )
 
+EDGES: Final = (
+    "ports",
+    "firewall",
+    "balancer_edges",
+    "group_edges",
+    "template_edges",
+    "boundaries",
+    "links",
+)
 PYTEST: Final = f"{sys.executable} -m pytest -q -x -p no:cacheprovider"
 
 # Module -> the cases that meet its rules: they and the tests of edges are tried, not those of other rules.
@@ -58,7 +67,7 @@ CASES: Final = {
     "forwarding": "LB0 or AS02",
     "firewall": "NET",
     "reach": "NET",
-    "ports": "NET or LB0",
+    "ports": "LB06",
 }
 
 # Bitwise operators for one another tell nothing that + and * for one another do not, and `|` stands in annotations only.
@@ -93,6 +102,22 @@ EXPLAINED: Final = {
     'if field >= "ipv6AccessConfigs" and _stands_behind_ipv6(template, stack):': "of the two fields it is the later",
     "if made_from == template and any(": "both are read from the stack's one index",
     "if value == UNKNOWN:": "there is one such value",
+    "if group.type <= GROUP_MANAGER:": "only two types come here, and the other sorts after it",
+    "if resource.type >= SUBNETWORK:": "of the types that come here none sorts after it",
+    'and service.props.text("loadBalancingScheme", "INTERNAL") <= "EXTERNAL"': "no scheme sorts before it",
+    'if isinstance(link, str) and link.rsplit("/", 2)[-1] == "default":': "the last part is the last, however many are cut",
+    'zones = [zone.rsplit("/", 2)[-1] for zone in group.props.texts("distributionPolicyZones")]': (
+        "the last part is the last, however many are cut"
+    ),
+    """f"{group.label}: {count} zone{'s' if count != 1 else ''} ({', '.join(zones)}), required at least {least}\"""": (
+        "a group has one zone at least"
+    ),
+    'surge = max(policy.integer("maxSurgeFixed", -1), policy.integer("maxSurgePercent", 0))': (
+        "the other one is nought at least"
+    ),
+    'surge = max(policy.integer("maxSurgeFixed", 0), policy.integer("maxSurgePercent", -1))': (
+        "the other one is nought at least"
+    ),
 }
 """Mutated line -> why no test can tell it from the original."""
 
@@ -165,7 +190,7 @@ def _prepare(folder: Path, database: Path, modules: Sequence[str]) -> None:
         shutil.copy(ROOT / file, folder / file)
     paths = [f"policies/mig_policies/{module}.py" for module in modules]
     cases = sorted({CASES[module] for module in modules if module in CASES})
-    names = ("balancer_edges", "group_edges", "template_edges", "boundaries", "links") if cases else TESTS
+    names = EDGES if cases else TESTS
     tests = f"{PYTEST} {' '.join(f'tests/policies/test_{name}.py' for name in names)}"
     if cases:
         tests = f"{PYTEST} tests/policies/test_catalogue.py -k '{' or '.join(cases)}' && {tests}"

@@ -143,6 +143,29 @@ def test_the_room_that_is_required_is_worked_out() -> None:
     assert "maxReplicas 11, required at least 1.5 x 8 = 12" in message
 
 
+def test_a_zonal_group_is_in_one_zone() -> None:
+    stack = broken(scale(minReplicas=1, maxReplicas=2))
+    stack["mig"].type = "gcp:compute/instanceGroupManager:InstanceGroupManager"
+    one = {"AS01": {"minReplicas": 1}}
+    assert analyze(stack.resources, one).told("AS01") == ["autoscaler 'as': 1 to 2 instances over 1 zones"]
+    scale(minReplicas=0)(stack)
+    assert "required at least 1 (group 'mig' spans 1 zone)" in analyze(stack.resources, one).message("AS01")
+
+
+def test_a_size_to_begin_with_is_told_with_the_first_autoscaler() -> None:
+    stack = sound().but("mig", targetSize=3).add(autoscaler("as2", "mig"))
+    stack["mig"].ignore_changes = ["targetSize"]
+    (message,) = analyze(stack.resources).told("MIG02")
+    assert message == "group 'mig': begins with 3; from then on its size is autoscaler 'as''s business alone"
+
+
+def test_the_first_autoscaler_whose_group_is_not_known_gives_the_reason() -> None:
+    stack = broken(unlink("as", "target")).add(autoscaler("as2", "mig"))
+    unlink("as2", "target")(stack)
+    (message,) = analyze(stack.resources).told("MIG02")
+    assert "'as'" in message
+
+
 def test_a_zonal_group_needs_the_configured_instances_only() -> None:
     stack = broken(scale(minReplicas=2))
     stack["mig"].type = "gcp:compute/instanceGroupManager:InstanceGroupManager"
