@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.control import autoscaler, schedule
-from localcloud.control.groups import members_of
 from localcloud.control.health import condemned
 from localcloud.control.links import last, relname
+from localcloud.control.managed import members_of
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:

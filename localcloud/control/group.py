@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localcloud.control.links import last, location_of, relname
 from localcloud.control.member import Version
+from localcloud.control.stateful import is_deleted
 from localcloud.store import Document
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Least to most disruptive, as updatePolicy.minimalAction and mostDisruptiveAllowedAction order them.
 DISRUPTION = ("NONE", "REFRESH", "RESTART", "REPLACE")
@@ -57,7 +56,33 @@ class Group:
     update_on_repair: bool = False
     overrides: Document = field(default_factory=dict)
     config: str = ""
+    configs: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of instances that have a configuration of their own
+    shape: str = "EVEN"
+    zones_out: frozenset[str] = frozenset()
+    stateful_addresses: frozenset[str] = frozenset()  # interfaces whose internal address is kept
+    stateful_disks: frozenset[str] = frozenset()
+    states: Mapping[str, Document] = field(default_factory=dict)  # preservedState of instances by name
+    forsaken: frozenset[str] = frozenset()  # instances whose own configuration is to be undone
+    machine_type: str = ""  # in place of the template's
     deleting: bool = False
+
+    @property
+    def stateful(self) -> bool:
+        """Say whether its instances keep something when they are made anew."""
+        return bool(self.stateful_addresses or self.stateful_disks or self.states)
+
+    def overrides_of(self, name: str) -> Document:
+        """Return what an instance has in place of, or beside, what its template says."""
+        own: Mapping[str, str] = self.states.get(name, {}).get("metadata") or {}
+        if not own:
+            return self.overrides
+        return {**self.overrides, "metadata": {**(self.overrides.get("metadata") or {}), **own}}
+
+    def config_of(self, name: str) -> str:
+        """Return the revision of the configuration that an instance should have."""
+        return self.configs.get(name, self.config)
 
     def wanted(self) -> list[tuple[Version, int]]:
         """Return how many instances of each version there should be; the counts add up to the size."""
@@ -78,8 +103,15 @@ class Group:
         return counts
 
 
-def parse(key: str, document: Document, *, deleting: bool) -> Group:
-    """Read an instanceGroupManagers document stored under compute/`key`.
+def parse(
+    key: str,
+    document: Document,
+    *,
+    deleting: bool,
+    configs: Mapping[str, Document] | None = None,
+    zones_out: frozenset[str] = frozenset(),
+) -> Group:
+    """Read an instanceGroupManagers document stored under compute/`key`, with the per-instance configurations by name.
 
     Raises ValueError, naming the group and the field, where there is nothing to make instances from.
     """
@@ -94,10 +126,19 @@ def parse(key: str, document: Document, *, deleting: bool) -> Group:
     default_action = lifecycle.get("defaultActionOnFailure") or "REPAIR"
     properties: Mapping[str, Any] = (document.get("allInstancesConfig") or {}).get("properties") or {}
     overrides = {name: value for name, value in properties.items() if value}
+    shape = (document.get("distributionPolicy") or {}).get("targetShape") or "EVEN"
     span = len(zones) if regional else 1
     surge = calculated(policy.get("maxSurge"), size, span)
     unavailable = calculated(policy.get("maxUnavailable"), size, span)
-    recreate = policy.get("replacementMethod") == "RECREATE"
+    kept: Mapping[str, Any] = (document.get("statefulPolicy") or {}).get("preservedState") or {}
+    states = {
+        name: config.get("preservedState") or {}
+        for name, config in (configs or {}).items()
+        if not is_deleted(config)
+    }
+    stateful = bool(states or kept.get("disks") or kept.get("internalIPs"))
+    # What an instance keeps, it keeps by its name: a substitute would not have it.
+    recreate = policy.get("replacementMethod") == "RECREATE" or stateful
     if recreate:
         surge = 0
     if surge == 0 and unavailable == 0:
@@ -116,7 +157,10 @@ def parse(key: str, document: Document, *, deleting: bool) -> Group:
         recreate=recreate,
         surge=surge,
         unavailable=unavailable,
-        redistribute=regional and (policy.get("instanceRedistributionType") or "PROACTIVE") == "PROACTIVE",
+        redistribute=regional
+        and shape == "EVEN"
+        and not stateful
+        and (policy.get("instanceRedistributionType") or "PROACTIVE") == "PROACTIVE",
         ready_after=float(policy.get("minReadySec") or 0),
         check=relname(healing["healthCheck"], key) if healing.get("healthCheck") else "",
         initial_delay=float(healing.get("initialDelaySec") or 0),
@@ -125,6 +169,14 @@ def parse(key: str, document: Document, *, deleting: bool) -> Group:
         update_on_repair=lifecycle.get("forceUpdateOnRepair") == "YES",
         overrides=overrides,
         config=_revision(overrides),
+        configs={name: _revision({**overrides, "preserved": state}) for name, state in states.items()},
+        shape=shape,
+        zones_out=zones_out,
+        stateful_addresses=frozenset(kept.get("internalIPs") or ()),
+        stateful_disks=frozenset(kept.get("disks") or ()),
+        states=states,
+        forsaken=frozenset(configs or ()) - frozenset(states),
+        machine_type=_machine_type(document),
         deleting=deleting,
     )
 
@@ -137,6 +189,15 @@ def calculated(value: Mapping[str, Any] | None, size: int, default: int) -> int:
     if value.get("percent") is not None:
         return math.floor(size * int(value["percent"]) / 100 + 0.5)
     return default
+
+
+def _machine_type(document: Document) -> str:
+    """Return the machine type that the flexibility policy prefers (the first of the lowest rank); empty if it has none."""
+    selections: Mapping[str, Any] = (document.get("instanceFlexibilityPolicy") or {}).get(
+        "instanceSelections"
+    ) or {}
+    ranked = sorted(selections.items(), key=lambda pair: (int(pair[1].get("rank") or 0), pair[0]))
+    return next((str(each["machineTypes"][0]) for _, each in ranked if each.get("machineTypes")), "")
 
 
 def _zones(document: Document, region: str) -> tuple[str, ...]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.control.groups import parsed_member
+from localcloud.control.managed import PREFIX, parsed_member
 from localcloud.control.serving import Serving
 
 if TYPE_CHECKING:
     from localcloud.store import Store
-
-_RECORDS = "control/managed/"
 
 
 class Inventory:
@@ -27,7 +25,7 @@ class Inventory:
     def learn(self, record_key: str) -> str | None:
         """Note that a record changed; return the key of the instance that it is (or was) of."""
         record = self._store.get(record_key)
-        group = record_key.removeprefix(_RECORDS).rpartition("/")[0]
+        group = record_key.removeprefix(PREFIX).rpartition("/")[0]
         if record is None:
             instance = self._instances.pop(record_key, None)
             if instance is not None:
@@ -43,12 +41,12 @@ class Inventory:
     def renew(self) -> None:
         """Read all records again."""
         self._records, self._instances, self._by_group = {}, {}, {}
-        for key, _ in self._store.scan(_RECORDS):
+        for key, _ in self._store.scan(PREFIX):
             self.learn(key)
 
     def group_of(self, instance: str) -> str:
         """Return the group of an instance; empty if it has none."""
-        return self._records.get(instance, "").removeprefix(_RECORDS).rpartition("/")[0]
+        return self._records.get(instance, "").removeprefix(PREFIX).rpartition("/")[0]
 
     def name_of(self, instance: str) -> str:
         """Return the name under which its group knows an instance; empty if it has none."""

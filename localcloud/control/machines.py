@@ -193,7 +193,7 @@ class MachineKeeper:
     def _delete(self, key: str, document: Document, numeric_id: str, intent: Document) -> float | None:
         if intent.get("drain") and document["status"] == "RUNNING":
             group = relname(metadata_value(document, "created-by"))
-            due = float(intent["since"]) + serving.drain_times(self._store).get(group, 0.0)
+            due = float(intent["since"]) + (serving.drain_time(self._store, group) if group else 0.0)
             if self._clock.now() < due:
                 return due
         if document["status"] != "STOPPING":

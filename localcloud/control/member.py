@@ -58,6 +58,7 @@ class Member:
     requested: str = ""  # the least action that applyUpdatesToInstances asked for
     allowed: str = "REPLACE"  # ... and the most it allowed
     last_attempt: Document = field(default_factory=dict)
+    preserved: Document = field(default_factory=dict)  # what the next one of its name gets again
 
     @property
     def leaving(self) -> bool:
@@ -127,6 +128,7 @@ class Member:
             "config": self.config,
             "requested": self.requested,
             "allowed": self.allowed,
+            "preserved": self.preserved,
         }
 
     @classmethod
@@ -158,4 +160,5 @@ class Member:
             requested=document.get("requested", ""),
             allowed=document.get("allowed", "REPLACE"),
             last_attempt=document.get("lastAttempt", {}),
+            preserved=document.get("preserved", {}),
         )

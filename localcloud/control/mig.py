@@ -16,8 +16,24 @@ from localcloud.control.member import Member, Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from localcloud.control.crowd import Crowd
     from localcloud.control.group import Group
 
+_ACTION_NAMES = {
+    "NONE": "none",
+    "CREATING": "creating",
+    "CREATING_WITHOUT_RETRIES": "creatingWithoutRetries",
+    "RECREATING": "recreating",
+    "DELETING": "deleting",
+    "ABANDONING": "abandoning",
+    "RESTARTING": "restarting",
+    "REFRESHING": "refreshing",
+    "VERIFYING": "verifying",
+    "STARTING": "starting",
+    "STOPPING": "stopping",
+    "SUSPENDING": "suspending",
+    "RESUMING": "resuming",
+}
 # At most this many changes per group and look; the rest follow at the next one, so one huge group cannot starve the others.
 BOUND = 100
 
@@ -47,9 +63,16 @@ class Decision:
 
 
 def decide(
-    group: Group, seen: Sequence[Seen], now: float, needs: Callable[[Version, Version], str]
+    group: Group,
+    seen: Sequence[Seen],
+    now: float,
+    needs: Callable[[Version, Version], str],
+    crowd: Crowd | None = None,
 ) -> Decision:
-    """Decide for one group. `needs(old, new)` is the least disruptive action that turns an instance of one version into another's."""
+    """Decide for one group. `needs(old, new)` is the least disruptive action that turns an instance of one version into another's.
+
+    `crowd`: the instances that are not among those seen because nothing has to be done for them. Raises EveryoneNeeded where something has.
+    """
     if group.deleting:
         return _dissolve(seen)
     progress: list[Action] = []
@@ -64,7 +87,7 @@ def decide(
     busy = {
         action.name for action in (*progress, *mending.actions) if not isinstance(action, Settle | Create)
     }
-    rolling = rollout.decide(group, [each.member for each in steady], busy, now, needs)
+    rolling = rollout.decide(group, [each.member for each in steady], busy, now=now, needs=needs, crowd=crowd)
     actions = (*progress, *mending.actions, *rolling.actions)
     times = [when for when in (mending.look_again, rolling.look_again) if when is not None]
     times.extend(each.member.retry_at for each in steady if each.member.retry_at > now)
@@ -79,27 +102,12 @@ def decide(
     )
 
 
-def current_actions(members: Sequence[Member]) -> Mapping[str, int]:
-    """Count the group's instances by current action, with Google's names and zeros included."""
-    names = {
-        "none": "NONE",
-        "creating": "CREATING",
-        "creatingWithoutRetries": "CREATING_WITHOUT_RETRIES",
-        "recreating": "RECREATING",
-        "deleting": "DELETING",
-        "abandoning": "ABANDONING",
-        "restarting": "RESTARTING",
-        "refreshing": "REFRESHING",
-        "verifying": "VERIFYING",
-        "starting": "STARTING",
-        "stopping": "STOPPING",
-        "suspending": "SUSPENDING",
-        "resuming": "RESUMING",
-    }
-    counts = dict.fromkeys(names, 0)
-    by_action = {action: name for name, action in names.items()}
+def current_actions(members: Sequence[Member], crowd: int = 0) -> Mapping[str, int]:
+    """Count the group's instances by current action, with Google's names and zeros included; of the crowd nothing is asked."""
+    counts = dict.fromkeys(_ACTION_NAMES.values(), 0)
+    counts["none"] = crowd
     for member in members:
-        counts[by_action[member.action]] += 1
+        counts[_ACTION_NAMES[member.action]] += 1
     return counts
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from localcloud.control.health import Thresholds
 from localcloud.control.links import last, relname
-from localcloud.control.groups import members_prefix
+from localcloud.control.managed import members_prefix
 from localcloud.plans.probe import Consumer, ProbeSpec, Protocol
 from localcloud.store import Document
 

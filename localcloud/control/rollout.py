@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from localcloud.control import shape
 from localcloud.control.actions import Action, Create, Delete, Recreate, Refresh, Restart
+from localcloud.control.crowd import Crowd, EveryoneNeeded
 from localcloud.control.group import DISRUPTION, Group
 from localcloud.control.health import condemned
 from localcloud.control.member import Member, Version
@@ -25,17 +27,34 @@ class Rolling:
     pending: bool = False
 
 
-def decide(group: Group, members: Sequence[Member], busy: set[str], now: float, needs: Needs) -> Rolling:
-    """Decide sizes and versions. `busy` are the instances that something else was decided for in this look."""
-    return _Rollout(group, members, busy, now, needs).decide()
+def decide(
+    group: Group,
+    members: Sequence[Member],
+    busy: set[str],
+    *,
+    now: float,
+    needs: Needs,
+    crowd: Crowd | None = None,
+) -> Rolling:
+    """Decide sizes and versions. `busy` are the instances that something else was decided for in this look; `crowd` those not listed.
+
+    Raises EveryoneNeeded where the crowd has to be looked at too.
+    """
+    return _Rollout(group, members, busy, now=now, needs=needs, crowd=crowd or Crowd()).decide()
 
 
 def victims(
-    members: Sequence[Member], count: int, outdated: set[str], crowd: Sequence[Member] = ()
+    members: Sequence[Member],
+    count: int,
+    outdated: set[str],
+    crowd: Sequence[Member] = (),
+    *,
+    even: bool = True,
 ) -> list[Member]:
     """Choose what to remove when shrinking: keep zones even; within a zone first what runs not, is sick, is old; then the youngest.
 
-    `crowd`: all instances of the group, where only some of them may be chosen; zones are kept even among all.
+    `crowd`: all instances of the group, where only some of them may be chosen; zones are kept even among
+    all. Not `even`: zones do not matter.
     """
     left = list(members)
     per_zone = Counter(member.zone for member in crowd or members)
@@ -44,7 +63,7 @@ def victims(
         victim = max(
             left,
             key=lambda member: (
-                per_zone[member.zone],
+                per_zone[member.zone] if even else 0,
                 member.instance_status != "RUNNING",
                 condemned(member.health),
                 member.name in outdated,
@@ -63,9 +82,16 @@ class _Rollout:
     """One decision; the counts go down as actions are chosen."""
 
     def __init__(
-        self, group: Group, members: Sequence[Member], busy: set[str], now: float, needs: Needs
+        self,
+        group: Group,
+        members: Sequence[Member],
+        busy: set[str],
+        *,
+        now: float,
+        needs: Needs,
+        crowd: Crowd,
     ) -> None:
-        self._group, self._now, self._needs = group, now, needs
+        self._group, self._now, self._needs, self._crowd = group, now, needs, crowd
         self._busy = set(busy)
         self._going = sum(1 for member in members if member.leaving and member.replaced)
         self._live = [member for member in members if not member.leaving]
@@ -74,21 +100,39 @@ class _Rollout:
         self._outdated: list[Member] = []
         self._misplaced: Member | None = None
 
+    def _count(self) -> int:
+        """Return how many instances stay."""
+        return len(self._live) + self._crowd.total
+
+    def _zones(self) -> dict[str, int]:
+        """Return how many instances are in each zone."""
+        per_zone = dict.fromkeys(self._group.zones, 0)
+        for zone, count in self._crowd.zones.items():
+            per_zone[zone] = per_zone.get(zone, 0) + count
+        for member in self._live:
+            per_zone[member.zone] = per_zone.get(member.zone, 0) + 1
+        return per_zone
+
+    def _need_everyone(self) -> None:
+        if self._crowd.total:
+            raise EveryoneNeeded
+
     def decide(self) -> Rolling:
         group = self._group
         self._assign()
         mismatched = [member for member in self._outdated if self._target(member) is not None]
-        stale = [member for member in self._live if member.config != group.config]
+        stale = [member for member in self._live if self._is_stale(member)]
         requested = [member for member in self._live if member.requested and member.name not in self._busy]
         self._apply_requests(requested)
         proactive = self._updatable() if group.proactive else []
-        surplus = len(self._live) - group.size - (group.surge if proactive else 0)
+        surplus = self._count() - group.size - (group.surge if proactive else 0)
         if surplus > 0:
+            self._need_everyone()
             self._shrink(surplus, f"the group's size is {group.size}")
             proactive = [member for member in proactive if member in self._live]
-        if len(self._live) < group.size:
-            room = group.size + group.surge - len(self._live) - self._going
-            self._grow(max(0, min(room, group.size - len(self._live))))
+        if self._count() < group.size:
+            room = group.size + group.surge - self._count() - self._going
+            self._grow(max(0, min(room, group.size - self._count())))
         if proactive:
             self._update(proactive)
         waiting = [
@@ -111,9 +155,13 @@ class _Rollout:
             by_version.setdefault(member.version, []).append(member)
         for version, count in self._group.wanted():
             having = by_version.pop(version, [])
-            self._deficit[version] = max(0, count - len(having))
-            if len(self._group.versions) > 1 and len(having) > count:
-                self._outdated.extend(victims(having, len(having) - count, set(), self._live))
+            number = len(having) + self._crowd.versions[version]
+            self._deficit[version] = max(0, count - number)
+            if len(self._group.versions) > 1 and number > count:
+                self._need_everyone()
+                self._outdated.extend(
+                    victims(having, len(having) - count, set(), self._live, even=shape.is_even(self._group))
+                )
         for members in by_version.values():
             self._outdated.extend(members)
         self._outdated.sort(key=lambda member: (self._available(member), member.created_at, member.name))
@@ -128,12 +176,15 @@ class _Rollout:
 
     def _level(self, member: Member, version: Version, minimal: str) -> str:
         """Return the action that updating this instance takes."""
-        if member.version == version and member.config == self._group.config:
+        if member.version == version and not self._is_stale(member):
             return minimal
         required = self._needs(member.version, version) if member.version != version else "NONE"
-        if member.config != self._group.config:
+        if self._is_stale(member):
             required = _most(required, "REFRESH")
         return _most(required, minimal)
+
+    def _is_stale(self, member: Member) -> bool:
+        return member.config != self._group.config_of(member.name)
 
     def _updatable(self) -> list[Member]:
         """Return what a proactive update must touch: old versions, stale configuration, an instance in an overfull zone."""
@@ -145,11 +196,11 @@ class _Rollout:
             ):
                 found.append(member)
         for member in self._live:
-            if member.config != self._group.config and member not in found:
+            if self._is_stale(member) and member not in found:
                 level = self._level(member, member.version, self._group.minimal_action)
                 if _allowed(level, self._group.most_disruptive):
                     found.append(member)
-        if not found and self._group.redistribute and len(self._live) >= self._group.size:
+        if not found and self._group.redistribute and self._count() >= self._group.size:
             self._misplaced = self._find_misplaced()
             if self._misplaced:
                 found.append(self._misplaced)
@@ -157,12 +208,11 @@ class _Rollout:
         return found
 
     def _find_misplaced(self) -> Member | None:
-        per_zone = dict.fromkeys(self._group.zones, 0)
-        for member in self._live:
-            per_zone[member.zone] = per_zone.get(member.zone, 0) + 1
+        per_zone = self._zones()
         fullest = max(per_zone, key=lambda zone: per_zone[zone])
         if per_zone[fullest] - min(per_zone.values()) <= 1:
             return None
+        self._need_everyone()
         # Only of a wanted version: nothing is outdated when this is asked.
         candidates = [
             member for member in self._live if member.zone == fullest and member.version in self._deficit
@@ -176,7 +226,7 @@ class _Rollout:
 
     def _shrink(self, count: int, reason: str) -> None:
         outdated = {member.name for member in self._outdated}
-        for victim in victims(self._live, count, outdated):
+        for victim in victims(self._live, count, outdated, even=shape.is_even(self._group)):
             self._remove(victim, reason)
 
     def _remove(self, member: Member, reason: str, *, replaced: bool = False) -> None:
@@ -185,15 +235,12 @@ class _Rollout:
         self._busy.add(member.name)
 
     def _grow(self, count: int, avoid: str = "") -> None:
-        per_zone = dict.fromkeys(self._group.zones, 0)
-        for member in self._live:
-            if member.zone in per_zone:
-                per_zone[member.zone] += 1
+        per_zone = self._zones()
         for action in self._actions:
             if isinstance(action, Create):
                 per_zone[action.zone] += 1
         for _ in range(count):
-            zone = min(per_zone, key=lambda each: (per_zone[each], each == avoid, each))
+            zone = shape.zone_for_one_more(self._group, per_zone, avoid)
             per_zone[zone] += 1
             self._actions.append(Create(zone=zone, version=self._next_version()))
 
@@ -214,7 +261,8 @@ class _Rollout:
     def _update(self, members: Sequence[Member]) -> None:
         """Move a proactive update on within surge and unavailability."""
         group = self._group
-        budget = sum(1 for member in self._live if self._available(member)) - (group.size - group.unavailable)
+        budget = sum(1 for member in self._live if self._available(member)) + self._crowd.total
+        budget -= group.size - group.unavailable
         replaced = []
         for member in members:
             if member.name in self._busy or member.action == "RECREATING":
@@ -236,9 +284,9 @@ class _Rollout:
     def _substitute(self, replaced: Sequence[Member], budget: int) -> None:
         group = self._group
         creating = sum(1 for action in self._actions if isinstance(action, Create))
-        current = len(self._live) - len(replaced) + creating
+        current = self._count() - len(replaced) + creating
         # What exists counts against the surge, instances on their way out too: a quota does not know the difference.
-        room = group.size + group.surge - len(self._live) - self._going - creating
+        room = group.size + group.surge - self._count() - self._going - creating
         new = max(0, min(room, group.size - current))
         if new:
             self._grow(new, avoid=self._misplaced.zone if self._misplaced else "")

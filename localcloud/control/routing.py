@@ -65,12 +65,23 @@ class Router:
                     if instance is not None:
                         self._planning.touch(instance)
                         self._add(Kind.PROBES, Kind.BALANCER)
+            case "per-instance-configs":
+                group, _, name = rest.rpartition("/")
+                self._groups.touch(group, name)
+                self._queue.add((Kind.GROUP, group))
             case "deleting":
                 self._queue.add((Kind.GROUP, rest))
                 for autoscaler in self._autoscalers.of_group(rest):
                     self._queue.add((Kind.AUTOSCALER, autoscaler))
             case "requests":
                 self._queue.add((Kind.REQUEST, key))
+            case "machines" | "backends" | "faults":
+                self._observed(key, area)
+            case _:
+                pass
+
+    def _observed(self, key: str, area: str) -> None:
+        match area:
             case "machines":
                 if record := self._store.get(key):
                     self._instance(record["instance"])
@@ -100,6 +111,7 @@ class Router:
                         self._queue.add((Kind.AUTOSCALER, autoscaler))
             case "instances":
                 self._instance(key)
+                self._groups.touch_addresses(key)
                 self._queue.add((Kind.MACHINE, key))
                 self._add(Kind.NETWORK, Kind.PROBES, Kind.BALANCER, Kind.FAULTS)
                 if group := self._inventory.group_of(key):
@@ -107,7 +119,10 @@ class Router:
             case "autoscalers":
                 self._queue.add((Kind.AUTOSCALER, name))
                 self._autoscalers.touch(name)
-                self._groups.touch_all()  # its name is in the group's status
+                for group in self._groups.known():  # its name is in the group's status
+                    self._queue.add((Kind.GROUP, group))
+            case "addresses":
+                self._groups.touch_addresses(key)
             case "networks" | "subnetworks" | "firewalls":
                 self._planning.touch_network()
                 self._add(Kind.NETWORK)

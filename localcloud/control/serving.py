@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
-from localcloud.control.groups import members_of
+from localcloud.control.managed import members_of
 from localcloud.control.links import relname
 from localcloud.control.member import Member
 from localcloud.store import Document, Store
@@ -98,13 +98,15 @@ def services(store: Store) -> Iterator[Service]:
             yield _service(key.removeprefix("compute/"), document)
 
 
-def drain_times(store: Store) -> dict[str, float]:
-    """Return for each group behind a balancer how long its leaving instances may finish their connections (the longest of its services)."""
-    times: dict[str, float] = {}
-    for service in services(store):
-        for group, _ in service.groups:
-            times[group] = max(times.get(group, 0.0), service.drain)
-    return times
+def drain_time(store: Store, group: str) -> float:
+    """Return how long leaving instances of a group may finish their connections (the longest of the services it is behind)."""
+    _, project, kind, location = group.split("/")[:4]
+    region = location if kind == "regions" else location.rpartition("-")[0]
+    found = store.scan(f"compute/projects/{project}/regions/{region}/backendServices/")
+    behind = [_service(key.removeprefix("compute/"), document) for key, document in found]
+    return max(
+        (service.drain for service in behind if any(group == each for each, _ in service.groups)), default=0.0
+    )
 
 
 def serving(store: Store, group: str) -> list[Serving]:

@@ -11,6 +11,8 @@ from localcloud.clock import rfc3339
 from localcloud.control.links import key, last, project_of, relname, url
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from localcloud.control.addresses import AddressBook
     from localcloud.store import Document, Store
 
@@ -62,8 +64,10 @@ def instance(
     group: str,
     overrides: Document,
     now: float,
+    kept: Mapping[str, str] | None = None,
+    machine_type: str = "",
 ) -> dict[str, Any]:
-    """Return the document of a new instance (status PROVISIONING, an address of its own).
+    """Return the document of a new instance (status PROVISIONING, an address of its own, or the one `kept` for the interface).
 
     Raises TemplateError or SubnetworkFullError with Google's words where it can not be made.
     """
@@ -76,12 +80,14 @@ def instance(
         "creationTimestamp": rfc3339(now),
         "name": name,
         "zone": url(path),
-        "machineType": url(f"{path}/machineTypes/{last(made_from.get('machineType', 'e2-medium'))}"),
+        "machineType": url(
+            f"{path}/machineTypes/{last(machine_type or made_from.get('machineType', 'e2-medium'))}"
+        ),
         "status": "PROVISIONING",
         "cpuPlatform": made_from.get("minCpuPlatform") or "Unknown CPU Platform",
         "canIpForward": bool(made_from.get("canIpForward", False)),
         "networkInterfaces": [
-            _interface(store, book, wanted, index, path)
+            _interface(store, book, wanted, index, path, kept=(kept or {}).get(f"nic{index}", ""))
             for index, wanted in enumerate(made_from.get("networkInterfaces") or [{}])
         ],
         "disks": [
@@ -159,7 +165,7 @@ def subnetwork_of(store: Store, wanted: Document, zone: str, project: str) -> Do
 
 
 def _interface(
-    store: Store, book: AddressBook, wanted: Document, index: int, zone_path: str
+    store: Store, book: AddressBook, wanted: Document, index: int, zone_path: str, *, kept: str
 ) -> dict[str, Any]:
     _, project, _, zone = zone_path.split("/")
     subnetwork = subnetwork_of(store, wanted, zone, project)
@@ -170,7 +176,7 @@ def _interface(
         "name": f"nic{index}",
         "network": url(relname(subnetwork["network"])),
         "subnetwork": url(name),
-        "networkIP": book.allocate(name, subnetwork["ipCidrRange"]),
+        "networkIP": book.allocate(name, subnetwork["ipCidrRange"], kept=kept),
         "stackType": "IPV4_ONLY",
     }
     if wanted.get("accessConfigs"):

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localcloud.control import group as groups
-from localcloud.control.groups import members_of, members_prefix
 from localcloud.control.intents import intend
 from localcloud.control.links import last, project_of
+from localcloud.control.managed import members_of, members_prefix
 from localcloud.control.member import Member
 from localcloud.store import Document, Event, Store, Transaction
 

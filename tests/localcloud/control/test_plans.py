@@ -22,7 +22,7 @@ SUBNETWORK = "projects/p/regions/europe-west1/subnetworks/web-sub"
 
 
 def test_addresses_skip_googles_reserved_ones_and_end_with_an_error() -> None:
-    book = AddressBook(Store(), "p")
+    book = AddressBook(Store())
     assert [book.allocate(SUBNETWORK, "10.0.0.0/29") for _ in range(4)] == [
         "10.0.0.2",
         "10.0.0.3",

@@ -1,0 +1,270 @@
+"""Carries out a group's decision in one transaction: instances' documents, records and intents, and the story of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from localcloud.control import faults, stateful, template
+from localcloud.control.actions import (
+    Action,
+    Create,
+    Delete,
+    Forget,
+    Make,
+    Recreate,
+    Refresh,
+    Restart,
+    Settle,
+)
+from localcloud.control.addresses import AddressBook, SubnetworkFullError
+from localcloud.control.errors import record_error
+from localcloud.control.group import Group
+from localcloud.control.intents import intend
+from localcloud.control.links import last, project_of, url
+from localcloud.control.managed import members_prefix
+from localcloud.control.member import Member, Version
+from localcloud.control.repair import backoff
+from localcloud.control.roster import Roster
+from localcloud.store import Event, Store, Transaction
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_CODES: Mapping[type[Exception], str] = {
+    SubnetworkFullError: "IP_SPACE_EXHAUSTED",
+    faults.ZoneOutageError: "ZONE_RESOURCE_POOL_EXHAUSTED",
+}
+_FIRST_ID = 1_000_000_000_000_000_001  # the counter is shared with every other resource
+
+
+@dataclass
+class Look:
+    """One look at one group: what it is, who was looked at, and the transaction that collects the changes."""
+
+    group: Group
+    roster: Roster
+    change: Transaction
+    now: float
+    members: dict[str, Member] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+    def member(self, name: str) -> Member:
+        """Return an instance as this look leaves it so far."""
+        if name not in self.members:
+            self.members[name] = self.roster.seen[name].member
+        return self.members[name]
+
+    def knows(self, name: str) -> bool:
+        """Say whether the group has an instance of this name."""
+        return name in self.members or (name in self.roster.seen and name not in self.gone)
+
+
+class Execution:
+    """Carries actions out, one at a time, for whichever group is looked at."""
+
+    def __init__(self, store: Store, book: AddressBook, rng: random.Random) -> None:
+        self._store, self._book, self._rng = store, book, rng
+
+    def carry_out(self, look: Look, action: Action) -> None:
+        """Carry out one action."""
+        match action:
+            case Create():
+                self._create(look, action)
+            case Make(name=name):
+                self._make(look, look.member(name))
+            case Delete(name=name, reason=reason, drain=drain, replaced=replaced):
+                member = replace(look.member(name).acting("DELETING", look.now), replaced=replaced)
+                look.members[name] = member
+                intend(self._store, look.change, member.instance, "delete", now=look.now, drain=drain)
+                self._tell(look, "instance.deleting", name, f"leaves the group: {reason}", {"reason": reason})
+            case Recreate():
+                self._recreate(look, action)
+            case Restart(name=name, version=version, reason=reason):
+                self._configure(look, name, version, "RESTARTING")
+                intend(self._store, look.change, look.member(name).instance, "restart", now=look.now)
+                self._tell(look, "instance.restart", name, f"restarted: {reason}", {"reason": reason})
+            case Refresh(name=name, version=version):
+                self._configure(look, name, version, "REFRESHING")
+                self._tell(look, "instance.refresh", name, f"configured as {last(version.template)} says", {})
+            case Settle(name=name, action=to):
+                self._settle(look, look.member(name), to)
+            case Forget(name=name):
+                member = look.member(name)
+                del look.members[name]
+                look.gone.add(name)
+                look.change.delete(members_prefix(look.group.key) + name)
+                if member.action == "ABANDONING":
+                    self._tell(look, "instance.abandoned", name, "left the group and goes on by itself", {})
+
+    def _create(self, look: Look, action: Create) -> None:
+        name = self._new_name(look, action.zone)
+        project = project_of(look.group.key)
+        member = Member(
+            name=name,
+            zone=action.zone,
+            instance=f"compute/projects/{project}/zones/{action.zone}/instances/{name}",
+            action="CREATING",
+            version=action.version,
+            created_at=look.now,
+            since=look.now,
+        )
+        look.members[name] = member
+        self._make(look, member)
+
+    def _new_name(self, look: Look, zone: str) -> str:
+        project = project_of(look.group.key)
+        while True:
+            name = look.group.base_name + "-" + "".join(self._rng.choices(_ALPHABET, k=4))
+            key = f"compute/projects/{project}/zones/{zone}/instances/{name}"
+            if not look.knows(name) and self._store.get(key) is None and key not in look.change.writes:
+                return name
+
+    def _make(self, look: Look, member: Member) -> None:
+        """Write the instance's document; where that cannot be, note Google's error code and try again later."""
+        numeric_id = str(self._store.next_number("id", _FIRST_ID))
+        try:
+            faults.check_zone(self._store, project_of(look.group.key), member.zone)
+            document = template.instance(
+                self._store,
+                self._book,
+                name=member.name,
+                numeric_id=numeric_id,
+                zone=member.zone,
+                template=member.version.template,
+                group=look.group.key,
+                overrides=look.group.overrides_of(member.name),
+                now=look.now,
+                kept=stateful.kept_addresses(look.group, member),
+                machine_type=look.group.machine_type,
+            )
+        except (template.TemplateError, SubnetworkFullError, faults.ZoneOutageError) as error:
+            self._failed(look, member, error)
+            return
+        look.change.put(member.instance, document)
+        look.members[member.name] = replace(
+            member,
+            instance_id=numeric_id,
+            instance_status=document["status"],
+            config=look.group.config_of(member.name),
+            preserved=stateful.preserved(look.group, document),
+            retry_at=0.0,
+            attempts=0,
+            last_attempt={},
+        )
+        address = document["networkInterfaces"][0]["networkIP"]
+        self._tell(
+            look,
+            "instance.created",
+            member.name,
+            f"created in {member.zone} at {address} from {last(member.version.template)}",
+            {
+                "zone": member.zone,
+                "id": numeric_id,
+                "address": address,
+                "template": member.version.template,
+                "action": member.action,
+            },
+        )
+
+    def _failed(self, look: Look, member: Member, error: Exception) -> None:
+        code = _CODES.get(type(error), "CONDITION_NOT_MET")
+        message = f"Instance '{member.name}' creation failed: {error}"
+        attempts = member.attempts + 1
+        failed = replace(
+            member,
+            attempts=attempts,
+            retry_at=look.now + min(300.0, 5.0 * 2.0 ** min(attempts - 1, 8)),
+            last_attempt={"errors": {"errors": [{"code": code, "message": message}]}},
+        )
+        look.members[member.name] = failed
+        record_error(self._store, look.change, look.group.key, failed, look.now)
+        self._tell(look, "instance.failed", member.name, message, {"code": code, "retry_at": failed.retry_at})
+
+    def _recreate(self, look: Look, action: Recreate) -> None:
+        member = look.member(action.name)
+        repairs = (
+            0
+            if member.ever_healthy or (not look.group.check and look.now - member.running_at > 600)
+            else member.repairs
+        )
+        look.members[action.name] = replace(
+            member.afresh("RECREATING", look.now, action.version),
+            instance_id="",
+            repairs=repairs + 1 if action.repair else 0,
+            repaired_at=look.now if action.repair else 0.0,
+        )
+        intend(self._store, look.change, member.instance, "delete", now=look.now, drain=action.drain)
+        kind = (
+            "autohealing.recreate"
+            if action.repair and "autohealing" in action.reason
+            else "instance.repair"
+            if action.repair
+            else action.kind
+        )
+        wait = f"; another repair not before {backoff(repairs + 1):g} s" if action.repair and repairs else ""
+        self._tell(
+            look,
+            kind,
+            action.name,
+            f"recreated under its name: {action.reason}{wait}",
+            {
+                "reason": action.reason,
+                "health": member.health,
+                "health_since": member.health_since,
+                "running_at": member.running_at,
+                "old_id": member.instance_id,
+                "check": look.group.check,
+                "repairs": repairs + 1 if action.repair else 0,
+                "template": action.version.template,
+            },
+        )
+
+    def _configure(self, look: Look, name: str, version: Version, action: str) -> None:
+        """Bring the document of an existing instance to a version's configuration."""
+        member = replace(look.member(name), config=look.group.config_of(name))
+        if action == "RESTARTING":
+            look.members[name] = replace(member.afresh(action, look.now, version), instance_status="STOPPING")
+        else:
+            look.members[name] = replace(member.acting(action, look.now), version=version)
+        document = self._store.get(member.instance)
+        if document is not None:
+            made_from = template.properties(self._store, version.template)
+            fields = template.configuration(
+                made_from, version.template, look.group.key, look.group.overrides_of(name)
+            )
+            if action == "RESTARTING" and made_from.get("machineType"):
+                path = f"projects/{project_of(look.group.key)}/zones/{member.zone}/machineTypes/"
+                fields |= {
+                    "machineType": url(path + last(look.group.machine_type or made_from["machineType"]))
+                }
+                fields |= {"serviceAccounts": list(made_from.get("serviceAccounts") or [])}
+            look.change.put(member.instance, {**document, **fields})
+
+    def _settle(self, look: Look, member: Member, to: str) -> None:
+        worked = to == "NONE" and bool(look.group.check)
+        look.members[member.name] = replace(
+            member.acting(to, look.now), repairs=0 if worked else member.repairs
+        )
+        if to == "NONE":
+            took = look.now - member.running_at
+            why = (
+                f"autohealing check says HEALTHY {took:.0f} s after it ran"
+                if look.group.check
+                else "no check to wait for"
+            )
+            self._tell(
+                look,
+                "instance.ready",
+                member.name,
+                why,
+                {"running_at": member.running_at, "from": member.action},
+            )
+
+    def _tell(self, look: Look, kind: str, subject: str, message: str, data: Mapping[str, Any]) -> None:
+        look.change.event(
+            Event(look.now, kind, subject, message, {"instance": subject, "group": look.group.key, **data})
+        )

@@ -1,0 +1,60 @@
+"""A group's status: whether it is stable, whether it is as it should be, and what is being done to how many of its instances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localcloud.control import mig, stateful
+from localcloud.control.actions import Forget, Settle
+from localcloud.control.links import relname, url
+from localcloud.store import Document, Event, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.control.execution import Look
+
+
+def write(store: Store, look: Look, document: Document, decision: mig.Decision, *, crowd: int) -> None:
+    """Write the group's status if it differs. `crowd`: how many instances were not looked at, because nothing is to be done for them."""
+    group, members = look.group, list(look.members.values())
+    doing = any(not isinstance(action, Settle | Forget) for action in decision.actions)
+    stable = (
+        not group.deleting
+        and not doing
+        and not decision.pending
+        and len(members) + crowd == group.size
+        and all(member.action == "NONE" for member in members)
+    )
+    before: Mapping[str, Any] = document.get("status") or {}
+    status = {
+        **before,
+        "stateful": stateful.status(look),
+        "isStable": stable,
+        "versionTarget": {"isReached": decision.reached},
+        "allInstancesConfig": {
+            **(before.get("allInstancesConfig") or {}),
+            "effective": decision.effective,
+        },
+    }
+    status.pop("autoscaler", None)
+    if autoscaler := autoscaler_of(store, group.key):
+        status["autoscaler"] = url(autoscaler)
+    actions = mig.current_actions(members, crowd)
+    updated = {**document, "status": status, "currentActions": actions}
+    if updated != document:
+        look.change.put("compute/" + group.key, updated)
+    if stable and not before.get("isStable") and before:
+        text = f"{group.size} instances, none of them undergoing a change"
+        look.change.event(
+            Event(look.now, "group.stable", group.name, text, {"group": group.key, "size": group.size})
+        )
+
+
+def autoscaler_of(store: Store, group: str) -> str:
+    """Return the relative name of the autoscaler whose target is this group; empty if it has none."""
+    parent = f"compute/{'/'.join(group.split('/')[:4])}/autoscalers/"
+    for key, document in store.scan(parent):
+        if relname(document.get("target", ""), group) == group:
+            return key.removeprefix("compute/")
+    return ""
