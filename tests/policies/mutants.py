@@ -103,6 +103,8 @@ EXPLAINED: Final = {
     "if made_from == template and any(": "both are read from the stack's one index",
     "if value == UNKNOWN:": "there is one such value",
     "if group.type <= GROUP_MANAGER:": "only two types come here, and the other sorts after it",
+    'if rule.props.text("ipVersion", "IPV4") > "IPV4":': "no version sorts before it",
+    "if surge <= 0:": "it is the greater of two numbers, each nought if unset, and the API takes none below",
     "if resource.type >= SUBNETWORK:": "of the types that come here none sorts after it",
     'and service.props.text("loadBalancingScheme", "INTERNAL") <= "EXTERNAL"': "no scheme sorts before it",
     'if isinstance(link, str) and link.rsplit("/", 2)[-1] == "default":': "the last part is the last, however many are cut",

@@ -7,7 +7,7 @@ from mig_policies.verdict import Outcome
 
 from tests.policies.cases.case import broken, outcome, unlink
 from tests.policies.engine import UNKNOWN, analyze
-from tests.policies.stacks import (
+from tests.policies.stacks import Stack, (
     firewall,
     forwarding_rule,
     service,
@@ -170,3 +170,21 @@ def test_a_rule_for_named_sources_may_open_anything() -> None:
     stack = sound().add(firewall("iap", ["35.235.240.0/20"], ["22"]))
     assert outcome(stack, "NET02", "iap") is PASSED
     assert outcome(stack.but("iap", direction="EGRESS", sourceRanges=None), "NET02", "iap") is NOT_APPLICABLE
+
+
+def test_a_global_backend_service_is_no_passthrough_balancers() -> None:
+    stack = sound()
+    stack["be"].type = "gcp:compute/backendService:BackendService"
+    assert outcome(stack, "LB01", "be") is NOT_APPLICABLE
+
+
+def test_a_forwarding_rule_without_a_service_hides_no_other() -> None:
+    target = forwarding_rule("a", "", target="projects/p/regions/r/targetPools/x", backendService=None)
+    stack = Stack({"a": target, **sound()}).but("fr", ipProtocol="UDP")
+    assert outcome(stack, "LB02", "be") is VIOLATED
+
+
+def test_a_regional_template_is_a_template() -> None:
+    stack = sound()
+    stack["tpl"].type = "gcp:compute/regionInstanceTemplate:RegionInstanceTemplate"
+    assert outcome(stack, "NET03", "tpl") is PASSED

@@ -27,9 +27,10 @@ FAMILIES = {"10.0.0.0": 28, "2001:db8::": 124}
 @st.composite
 def ranges(draw: st.DrawFn, family: str) -> Range:
     """Networks of sixteen addresses or fewer, all in the same sixteen."""
-    whole = ipaddress.ip_network(f"{family}/{FAMILIES[family]}")
+    whole = parse_range(f"{family}/{FAMILIES[family]}")
     prefix = draw(st.integers(whole.prefixlen, whole.max_prefixlen))
-    return draw(st.sampled_from(list(whole.subnets(new_prefix=prefix))))
+    subnets: list[Range] = [*whole.subnets(new_prefix=prefix)]
+    return draw(st.sampled_from(subnets))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -177,8 +178,8 @@ def test_the_first_interface_and_the_first_version_are_the_balanced_ones() -> No
 
 
 def test_a_template_that_cannot_be_found_leaves_it_undetermined() -> None:
-    for versions in ([], None):
-        (message,) = set(analyze(sound().but("mig", versions=versions).resources).told("NET01"))
+    for nothing in (sound().but("mig", versions=[]), sound().but("mig", versions=None)):
+        (message,) = set(analyze(nothing.resources).told("NET01"))
         assert message == "group 'mig' names no instance template"
     bare = sound().but("tpl", networkInterfaces=[])
     (message,) = set(analyze(bare.resources).told("NET01"))

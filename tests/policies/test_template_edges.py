@@ -96,3 +96,31 @@ def test_every_member_of_a_binding_is_looked_at(position: int) -> None:
 @pytest.mark.parametrize("claim", ["assertion.sub == 'x'", "attribute.repo == 'x'", "google.subject == 'x'"])
 def test_a_condition_on_any_claim_will_do(claim: str) -> None:
     assert outcome(broken(identity_provider(attributeCondition=claim)), "IAM03", "ci") is PASSED
+
+
+def policy_document(text: str) -> Declared:
+    return Declared("gcp:projects/iAMPolicy:IAMPolicy", "all", {"project": "p", "policyData": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", PASSED),
+        ('{"bindings": [{"role": "roles/logging.logWriter"}]}', PASSED),
+        ('{"bindings": [{"role": "roles/x"}, {"role": "roles/owner"}]}', VIOLATED),
+        ("{", UNDETERMINED),
+        ("[]", UNDETERMINED),
+        ('{"bindings": 1}', UNDETERMINED),
+        ('{"bindings": [{}]}', UNDETERMINED),
+        ('{"bindings": ["roles/owner"]}', UNDETERMINED),
+    ],
+)
+def test_a_policy_document_is_read_binding_by_binding(text: str, expected: Outcome) -> None:
+    stack = sound().add(policy_document(text))
+    assert outcome(stack, "IAM01", "all") is expected
+
+
+def test_the_members_of_a_policy_document_are_looked_at() -> None:
+    member = "serviceAccount:1-compute@developer.gserviceaccount.com"
+    stack = sound().add(policy_document(f'{{"bindings": [{{"role": "roles/x", "members": ["{member}"]}}]}}'))
+    assert f"for the default account {member}" in analyze(stack.resources).message("IAM02")
