@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def local_cloud(folder: Path) -> Iterator[Emulator]:
     """Start it: daemon, controllers, network, and the store on disk."""
     home = Home(folder)
-    environ = os.environ | {"LOCALCLOUD_HOME": str(folder)}
+    environ = os.environ | {"LOCALCLOUD_HOME": str(folder), "LOCALCLOUD_QUOTAS": "none"}
     command = [sys.executable, "-m", "localcloud"]
     subprocess.run([*command, "start"], env=environ, check=True, stdout=subprocess.DEVNULL)
     try:

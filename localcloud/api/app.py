@@ -11,6 +11,7 @@ from localcloud.api.gateway import Gateway
 from localcloud.api.iam import keys, projects, service_accounts, services
 from localcloud.api.monitoring import alert_policies, dashboards, notification_channels, time_series
 from localcloud.api.operations import Operations
+from localcloud.api.quotas import Quotas
 from localcloud.api.secretmanager import secrets, versions
 from localcloud.api.storage import buckets, objects, policy_methods, uploads
 from localcloud.api.storage.content import Content
@@ -50,6 +51,7 @@ def create_app(
         identities=identities,
         settings=settings,
         operations=Operations(store, clock, settings.latencies),
+        quotas=Quotas(store, settings),
         content=content,
         serial_output=serial_output,
     )

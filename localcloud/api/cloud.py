@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from localcloud.api.operations import Operations
+from localcloud.api.quotas import Quotas
 from localcloud.api.settings import ApiSettings
 from localcloud.api.storage.content import Content
 from localcloud.clock import Clock, rfc3339
@@ -22,6 +23,7 @@ class Cloud:
     identities: Identities
     settings: ApiSettings
     operations: Operations
+    quotas: Quotas
     content: Content
     serial_output: Callable[[str], bytes]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +34,8 @@ class ApiSettings:
 
     `external_range` is the CIDR range that external addresses come from; `content` the folder that keeps objects' bytes; `hosts`
     the names that a request's Host header may have beside Google's own (without port: a foreign name is what betrays DNS rebinding);
-    `latencies` say how long changes take: none does unless said.
+    `latencies` say how long changes take: none does unless said. `quotas` are the limits, see `localcloud.plans.quotas`; None: there
+    are none.
     """
 
     external_range: str
@@ -43,6 +45,7 @@ class ApiSettings:
     regions: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(REGIONS))
     hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost"})
     latencies: Latencies = field(default_factory=Latencies)
+    quotas: Mapping[str, Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         try:

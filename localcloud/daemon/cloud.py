@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
+from localcloud.api import quotas
 from localcloud.api.app import create_app
 from localcloud.api.latencies import Latencies
 from localcloud.api.settings import ApiSettings
@@ -72,6 +73,7 @@ async def run(
             project=config.project,
             project_number=config.project_number,
             latencies=Latencies.from_environment(os.environ),
+            quotas=quotas.from_environment(os.environ),
         )
 
         def serial_output(instance_id: str) -> bytes:

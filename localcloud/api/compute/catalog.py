@@ -30,7 +30,9 @@ def _id(name: str) -> str:
 def _region(call: Call, name: str) -> dict[str, Any]:
     project = call.path["project"]
     zones = call.cloud.settings.regions[name]
+    quotas = call.cloud.quotas.answer(name)
     return {
+        **({"quotas": quotas} if quotas else {}),
         "kind": "compute#region",
         "id": _id(name),
         "creationTimestamp": _SINCE,

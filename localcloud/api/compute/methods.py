@@ -68,6 +68,7 @@ class CollectionMethods:
         resolve_all(draft)
         self.collection.complete(draft)
         stamp(draft)
+        call.cloud.quotas.check(f"compute/{draft.relname}", draft.document)
         return commit(call, draft, kind)
 
     def get(self, call: Call) -> Result:

@@ -28,7 +28,9 @@ def _key(call: Call) -> str:
 
 def _get(call: Call) -> Result:
     project, settings = call.path["project"], call.cloud.settings
+    quotas = call.cloud.quotas.answer()
     return {
+        **({"quotas": quotas} if quotas else {}),
         "kind": "compute#project",
         "id": settings.project_number,
         "name": project,
