@@ -7,7 +7,8 @@ from mig_policies.verdict import Outcome
 
 from tests.policies.cases.case import broken, outcome, unlink
 from tests.policies.engine import UNKNOWN, analyze
-from tests.policies.stacks import Stack, (
+from tests.policies.stacks import (
+    Stack,
     firewall,
     forwarding_rule,
     service,
