@@ -82,10 +82,7 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
     ),
     "Network": (NoEffect("enableUlaInternalIpv6", _NO_IPV6, (False,)),),
     "Firewall": (NoEffect("logConfig.enable", _NO_LOGS, (False,)),),
-    "BackendService": (
-        NoEffect("localityLbPolicy", "every instance has the same weight", ("MAGLEV",)),
-        NoEffect("logConfig.enable", _NO_LOGS, (False,)),
-    ),
+    "BackendService": (NoEffect("logConfig.enable", _NO_LOGS, (False,)),),
     "HealthCheck": (
         NoEffect("logConfig.enable", "changes of health are in the story, not in Cloud Logging", (False,)),
     ),

@@ -88,7 +88,7 @@ class _Pool:
                 self.backends.pop(instance, None)
                 continue
             eligible = candidate.standing in chosen
-            self.backends[instance] = balancing.backend(candidate, eligible=eligible)
+            self.backends[instance] = balancing.backend(candidate, chosen, self.rule.service)
             if eligible:
                 self.eligible.add(candidate.instance)
 

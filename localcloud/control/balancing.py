@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from localcloud.control import handover, serving
-from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
+from localcloud.plans.balancer import Affinity, Backend, BalancerPlan, Persistence, VirtualService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from localcloud.store import Store
 
 Standing = Literal["well", "ill", "well backup", "ill backup", "leaving"]
-Affinity = Literal["NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +26,7 @@ class Candidate:
     healthy: bool
     leaving: bool
     failover: bool = False
+    weight: int = 1
 
     @property
     def standing(self) -> Standing:
@@ -43,14 +43,13 @@ def plan(store: Store) -> BalancerPlan:
     found = []
     for rule in serving.rules(store):
         candidates = _candidates(store, rule)
-        chosen = eligible(candidates, rule.service.failover)
-        found.append(service(rule, [backend(each, eligible=each.instance in chosen) for each in candidates]))
+        chosen = active(Counter(each.standing for each in candidates), rule.service.failover)
+        found.append(service(rule, [backend(each, chosen, rule.service) for each in candidates]))
     return BalancerPlan(services=tuple(found))
 
 
 def service(rule: serving.Rule, backends: Iterable[Backend]) -> VirtualService:
     """Return a forwarding rule with its backends as the data plane is to have it."""
-    affinity = rule.service.affinity
     return VirtualService(
         key=rule.key,
         backend_service=rule.service.key,
@@ -58,14 +57,30 @@ def service(rule: serving.Rule, backends: Iterable[Backend]) -> VirtualService:
         protocol=cast("Literal['TCP', 'UDP', 'L3_DEFAULT']", rule.protocol),
         ports=rule.ports,
         backends=tuple(backends),
-        affinity=cast("Affinity", affinity if affinity != "CLIENT_IP_NO_DESTINATION" else "CLIENT_IP"),
-        persist_on_unhealthy=persists(rule.protocol, rule.service.affinity, rule.service.tracking),
+        affinity=cast("Affinity", rule.service.affinity),
+        tracking=rule.service.tracking.get("trackingMode") or "PER_CONNECTION",
+        persistence=persistence(rule.service.affinity, rule.service.tracking),
     )
 
 
-def backend(each: Candidate, *, eligible: bool) -> Backend:
-    """Return a candidate as the data plane is to have it."""
-    return Backend(instance=each.instance, address=each.address, eligible=eligible)
+def backend(each: Candidate, chosen: frozenset[Standing], service: serving.Service) -> Backend:
+    """Return a candidate as the data plane is to have it, by who gets new connections.
+
+    One that leaves is drained. One of the pool that is not active now is drained too, unless the policy is to cut on failover.
+    """
+    keeps: Literal["always", "never", "unhealthy"] = "unhealthy"
+    backups = any("backup" in standing for standing in chosen)
+    if each.leaving:
+        keeps = "always"
+    elif chosen and each.failover != backups:
+        keeps = "never" if service.failover.get("disableConnectionDrainOnFailover") else "always"
+    return Backend(
+        instance=each.instance,
+        address=each.address,
+        eligible=each.standing in chosen,
+        weight=each.weight if service.weighted else 1,
+        keeps=keeps,
+    )
 
 
 def eligible(candidates: Iterable[Candidate], failover: Mapping[str, object]) -> frozenset[str]:
@@ -94,16 +109,16 @@ def active(counts: Mapping[Standing, int], failover: Mapping[str, object]) -> fr
     return frozenset({"ill"}) if primaries else frozenset({"ill backup"})
 
 
-def persists(protocol: str, affinity: str, tracking: Mapping[str, object]) -> bool:
-    """Say whether connections stay on a backend that became unhealthy.
+def persistence(affinity: str, tracking: Mapping[str, object]) -> Persistence:
+    """Say of which protocols connections stay on a backend that became unhealthy.
 
-    By default TCP's do, if they are tracked per connection or by the 5-tuple; UDP's never do.
+    By default TCP's do, if they are tracked per connection or by the 5-tuple; the others' never do.
     """
     wish = tracking.get("connectionPersistenceOnUnhealthyBackends") or "DEFAULT_FOR_PROTOCOL"
     if wish != "DEFAULT_FOR_PROTOCOL":
-        return wish == "ALWAYS_PERSIST"
+        return "all" if wish == "ALWAYS_PERSIST" else "none"
     per_connection = (tracking.get("trackingMode") or "PER_CONNECTION") == "PER_CONNECTION"
-    return protocol != "UDP" and (per_connection or affinity in {"NONE", "CLIENT_IP_PORT_PROTO"})
+    return "tcp" if per_connection or affinity in {"NONE", "CLIENT_IP_PORT_PROTO"} else "none"
 
 
 def behind(store: Store, rule: serving.Rule) -> list[tuple[str, bool, bool]]:
@@ -129,6 +144,7 @@ def candidate(
         healthy=known and verdict.get("healthState") == "HEALTHY",
         leaving=turned_away or each.leaving or not each.running,
         failover=failover,
+        weight=int(verdict.get("weight", 1)) if known else 1,
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
-from localcloud.control.managed import members_of
 from localcloud.control.links import relname
+from localcloud.control.managed import members_of
 from localcloud.control.member import Member
 from localcloud.store import Document, Store
 
@@ -24,6 +24,7 @@ class Service:
     drain: float
     tracking: Mapping[str, Any] = field(default_factory=dict)
     failover: Mapping[str, Any] = field(default_factory=dict)
+    weighted: bool = False  # by what the instances answer the probes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,7 @@ def _service(key: str, document: Document) -> Service:
         drain=float((document.get("connectionDraining") or {}).get("drainingTimeoutSec") or 0),
         tracking=document.get("connectionTrackingPolicy") or {},
         failover=document.get("failoverPolicy") or {},
+        weighted=document.get("localityLbPolicy") == "WEIGHTED_MAGLEV",
     )
 
 

@@ -65,6 +65,11 @@ class Verdicts:
         self._endpoints[result.id] = after
         if after.state != before.state:
             self._write(target, before, after, result)
+        if target.spec.consumer == "balancer" and result.outcome == "success":
+            record = self._store.get(target.record)
+            if record is not None and record.get("weight", 1) != result.weight:
+                with self._store.transaction() as change:
+                    change.put(target.record, {**record, "weight": result.weight})
 
     def _remembered(self, target: Target) -> Endpoint:
         record = self._store.get(target.record)
@@ -152,4 +157,5 @@ class Verdicts:
             "since": kept.get("since", self._clock.now()),
             "healthSince": kept.get("healthSince", 0.0),
             "everHealthy": kept.get("everHealthy", False),
+            "weight": kept.get("weight", 1),
         }

@@ -20,7 +20,7 @@ from localcloud.dataplane import maglev
 from localcloud.dataplane.addresses import FORWARDED, label, mark_of
 
 if TYPE_CHECKING:
-    from localcloud.plans.balancer import BalancerPlan, VirtualService
+    from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
 
 CHUNK = (
     4096  # map entries one transaction takes in an unprivileged namespace (about 5,000), with room to spare
@@ -30,12 +30,15 @@ _SINGLE_PORTS = (
     16  # a range of up to so many ports is looked up port by port, which is faster than as a range
 )
 
-_TUPLES = {
+_TUPLES: Mapping[str, str] = {
     "NONE": "ip saddr . ip daddr . ip protocol . th sport . th dport",
     "CLIENT_IP_PORT_PROTO": "ip saddr . ip daddr . ip protocol . th sport . th dport",
     "CLIENT_IP_PROTO": "ip saddr . ip daddr . ip protocol",
     "CLIENT_IP": "ip saddr . ip daddr",
+    "CLIENT_IP_NO_DESTINATION": "ip saddr",
 }
+_SESSION_IDLE = "60s"  # Google's, for the passthrough balancer; not settable
+_SESSIONS = 65_536  # of one service, at most
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,15 @@ class Ruleset:
 def slots_of(service: VirtualService, size: int) -> tuple[str, ...]:
     """Return the address in each slot of a service's table; empty when no backend is eligible."""
     eligible = [backend.address for backend in service.backends if backend.eligible]
-    return tuple(eligible[index] for index in maglev.build(eligible, size))
+    weights = {backend.address: backend.weight for backend in service.backends}
+    return tuple(eligible[index] for index in maglev.build(eligible, size, weights))
 
 
 def _seed(service: VirtualService) -> int:
-    # nft takes a seed of 0 for "choose one"
-    return int.from_bytes(hashlib.blake2s(service.key.encode(), digest_size=4).digest(), "big") | 1
+    # of the backend service, so that without the destination its rules agree; nft takes a seed of 0 for "choose one"
+    return (
+        int.from_bytes(hashlib.blake2s(service.backend_service.encode(), digest_size=4).digest(), "big") | 1
+    )
 
 
 def _entries(slots: Sequence[str], numbers: Iterable[int]) -> str:
@@ -100,23 +106,68 @@ def _change_lines(table: Table, slots: Sequence[str]) -> list[str] | None:
     ]
 
 
-def _kept(service: VirtualService) -> str:
-    """Return the marks of the backends that keep the connections they have."""
-    addresses = [each.address for each in service.backends if each.eligible or service.persist_on_unhealthy]
-    return ", ".join(f"{mark_of(address):#x}" for address in addresses)
+def _marks(backends: Iterable[Backend]) -> str:
+    return "{ " + ", ".join(f"{mark_of(each.address):#x}" for each in backends) + " }"
+
+
+def _persists(service: VirtualService, backend: Backend) -> bool:
+    """Return whether a backend that may be unhealthy keeps what it has, of the protocols that the service has keep it."""
+    return backend.eligible or (backend.keeps == "unhealthy" and service.persistence != "none")
+
+
+def _kept(service: VirtualService) -> list[tuple[str, str]]:
+    """Return for which packets (a match) which marks are those of backends that keep the connections they have."""
+    always = [each for each in service.backends if each.eligible or each.keeps == "always"]
+    if service.persistence == "all" or service.protocol == "TCP":
+        always = [each for each in service.backends if each in always or _persists(service, each)]
+    found = [("", _marks(always))] if always else []
+    ill = [each for each in service.backends if each not in always and _persists(service, each)]
+    if ill and service.protocol != "UDP":
+        found.append(("ip protocol tcp ", _marks(ill)))
+    return found
+
+
+@dataclass(frozen=True)
+class _Session:
+    """The memory of where an affinity's clients went: a map that the kernel fills by itself and forgets."""
+
+    name: str
+    fields: str
+
+    def declaration(self) -> str:
+        kind = f"typeof {self.fields} : meta mark; flags dynamic,timeout; timeout {_SESSION_IDLE}; size {_SESSIONS};"
+        return f"add map ip balancer {self.name} {{ {kind} }}"
+
+    def remember(self) -> str:
+        return f"update @{self.name} {{ {self.fields} : ct mark }} "
+
+
+def _session(service: VirtualService) -> _Session | None:
+    """Return the sessions of a service that tracks them; with the 5-tuple, a session is a connection."""
+    fields = _TUPLES[service.affinity]
+    if service.tracking == "PER_CONNECTION" or "th " in fields:
+        return None
+    return _Session(f"session_{label(service.key)}_{service.affinity.lower()}", fields)
 
 
 def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
-    lines = []
-    if kept := _kept(service):
-        lines.append(f"ct mark {{ {kept} }} meta mark set ct mark accept")
+    session = _session(service)
+    remember = session.remember() if session is not None else ""
+    lines = [
+        f"{match}ct mark {marks} {remember}meta mark set ct mark accept" for match, marks in _kept(service)
+    ]
+    if session is not None:
+        staying = [each for each in service.backends if _persists(service, each)]
+        if staying:
+            lines.append(f"meta mark set {session.fields} map @{session.name}")
+            lines.append(f"meta mark {_marks(staying)} ct mark set meta mark {remember}accept")
     if table is None:
         return [*lines, "counter drop"]
     fields = _TUPLES[service.affinity]
     if service.protocol == "L3_DEFAULT" and "th " in fields:
         fields = _TUPLES["CLIENT_IP_PROTO"]  # not every protocol has ports, and fragments have none
     choice = f"jhash {fields} mod {len(table.slots)} seed {_seed(service):#x} map @{table.name}"
-    return [*lines, f"ct mark set {choice}", "meta mark set ct mark accept"]
+    return [*lines, f"ct mark set {choice}", f"{remember}meta mark set ct mark accept"]
 
 
 def _selectors(service: VirtualService) -> list[tuple[str, str]]:
@@ -169,6 +220,8 @@ def ruleset(
         for which, key in _selectors(service):
             entries[which].append(f"{key} : goto service_{name}")
     lines = _frame([which for which, items in entries.items() if items])
+    sessions = {each.name: each for service in plan.services if (each := _session(service)) is not None}
+    lines += [each.declaration() for each in sessions.values()]
     lines += [f"add chain ip balancer {name}" for name in chains]
     lines += [f"flush chain ip balancer {name}" for name in chains]
     lines += changes
@@ -180,7 +233,7 @@ def ruleset(
     ]
     objects = frozenset(
         [f"chain {name}" for name in ("arrive", *chains)]
-        + [f"map {name}" for name in (*entries, *(table.name for table in after.values()))]
+        + [f"map {name}" for name in (*entries, *sessions, *(table.name for table in after.values()))]
     )
     # chains first: they refer to maps
     lines += [f"delete {each.replace(' ', ' ip balancer ')}" for each in sorted(present - objects)]
@@ -204,6 +257,8 @@ def _frame(needed: list[str]) -> list[str]:
         *(f"flush map ip balancer {which}" for which in find),
         f"add rule ip balancer arrive ip daddr != {FORWARDED} accept",
         'add rule ip balancer arrive iifname "lo" accept',
+        # an ICMP error about a connection goes where the connection goes
+        "add rule ip balancer arrive ip protocol icmp ct state related ct mark != 0 meta mark set ct mark accept",
         *(f"add rule ip balancer arrive {find[which]}" for which in needed),
         "add rule ip balancer arrive counter drop",
     ]

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Affinity = Literal["NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO", "CLIENT_IP_NO_DESTINATION"]
+Persistence = Literal["all", "tcp", "none"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """An instance behind a backend service. `eligible`: gets new connections; tracked ones stay on it either way (TCP)."""
+    """An instance behind a backend service. `eligible`: gets new connections, in the proportion of its `weight` (0: none).
+
+    `keeps` says what becomes of the connections of one that is not eligible: "always" while it is drained, "never" once it has been
+    failed over from without draining, "unhealthy" what the service's `persistence` says.
+    """
 
     instance: str
     address: str
     eligible: bool
+    weight: int = 1
+    keeps: Literal["always", "never", "unhealthy"] = "unhealthy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +29,8 @@ class VirtualService:
     """One forwarding rule with its backends.
 
     `ports` are inclusive ranges; empty means all ports. Eligibility already holds the last-resort rule (no healthy backend: all
-    are eligible), so an empty set of eligible backends means drop.
+    are eligible), so an empty set of eligible backends means drop. `tracking` PER_SESSION sends new connections of an affinity's client
+    where the last one went, for 60 s. `persistence`: the protocols whose connections stay on an unhealthy backend.
     """
 
     key: str  # the forwarding rule's relative name
@@ -29,8 +39,9 @@ class VirtualService:
     protocol: Literal["TCP", "UDP", "L3_DEFAULT"]
     ports: tuple[tuple[int, int], ...]
     backends: tuple[Backend, ...]
-    affinity: Literal["NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO"] = "NONE"
-    persist_on_unhealthy: bool = True  # False: connections of an ineligible backend are cut (UDP's default)
+    affinity: Affinity = "NONE"
+    tracking: Literal["PER_CONNECTION", "PER_SESSION"] = "PER_CONNECTION"
+    persistence: Persistence = "tcp"
 
 
 @dataclass(frozen=True, kw_only=True)

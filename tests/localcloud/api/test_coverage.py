@@ -46,13 +46,13 @@ def told(api: Api) -> list[tuple[str, str]]:
 def test_what_has_no_effect_is_told_once_when_it_is_set(api: Api) -> None:
     build(api)
     before = len(told(api))
-    service = {"localityLbPolicy": "WEIGHTED_MAGLEV"}
+    service = {"logConfig": {"enable": True}}
     api.call("PATCH", region_path("backendServices/web"), service)
     name = f"projects/p/regions/{REGION}/backendServices/web"
-    assert told(api)[before:] == [(name, "localityLbPolicy")]
+    assert told(api)[before:] == [(name, "logConfig.enable")]
     api.call("PATCH", region_path("backendServices/web"), {"timeoutSec": 31})
     assert len(told(api)) == before + 1
-    api.call("PATCH", region_path("backendServices/web"), {"localityLbPolicy": "MAGLEV"})
+    api.call("PATCH", region_path("backendServices/web"), {"logConfig": {"enable": False}})
     assert len(told(api)) == before + 1
 
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.control import balancing
-from localcloud.control.balancing import Candidate, eligible, persists
+from localcloud.control.balancing import Candidate, Standing, backend, eligible, persistence
 from localcloud.control.links import url
+from localcloud.control.serving import Service
+from localcloud.plans.probe import ProbeResult
 from tests.localcloud.control.cloud import GROUP, RULE, SERVICE, VIP, balancer, group, standard
 
 CANDIDATES = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=8).map(
@@ -80,21 +82,74 @@ def test_nobody_leaving_gets_new_connections_and_somebody_healthy_does(
 
 
 @pytest.mark.parametrize(
-    ("protocol", "affinity", "tracking", "expected"),
+    ("affinity", "tracking", "expected"),
     [
-        ("TCP", "NONE", {}, True),
-        ("UDP", "NONE", {}, False),
-        ("UDP", "NONE", {"connectionPersistenceOnUnhealthyBackends": "ALWAYS_PERSIST"}, True),
-        ("TCP", "NONE", {"connectionPersistenceOnUnhealthyBackends": "NEVER_PERSIST"}, False),
-        ("TCP", "CLIENT_IP", {"trackingMode": "PER_SESSION"}, False),
-        ("TCP", "CLIENT_IP", {}, True),
-        ("TCP", "CLIENT_IP_PORT_PROTO", {"trackingMode": "PER_SESSION"}, True),
+        ("NONE", {}, "tcp"),
+        ("NONE", {"connectionPersistenceOnUnhealthyBackends": "ALWAYS_PERSIST"}, "all"),
+        ("NONE", {"connectionPersistenceOnUnhealthyBackends": "NEVER_PERSIST"}, "none"),
+        ("CLIENT_IP", {"trackingMode": "PER_SESSION"}, "none"),
+        ("CLIENT_IP", {}, "tcp"),
+        ("CLIENT_IP_PORT_PROTO", {"trackingMode": "PER_SESSION"}, "tcp"),
     ],
 )
-def test_connection_persistence(
-    protocol: str, affinity: str, tracking: dict[str, object], expected: bool
+def test_connection_persistence(affinity: str, tracking: dict[str, object], expected: str) -> None:
+    assert persistence(affinity, tracking) == expected
+
+
+@pytest.mark.parametrize(
+    ("each", "chosen", "failover", "keeps"),
+    [
+        ("p:h", {"well"}, {}, "unhealthy"),
+        ("p:u", {"well"}, {}, "unhealthy"),
+        ("p:H", {"well"}, {}, "always"),
+        ("p:h", {"well backup"}, {}, "always"),
+        ("p:u", {"well backup"}, {"disableConnectionDrainOnFailover": True}, "never"),
+        ("f:h", {"well"}, {"disableConnectionDrainOnFailover": True}, "never"),
+        ("f:h", {"well backup"}, {"disableConnectionDrainOnFailover": True}, "unhealthy"),
+        ("p:u", set(), {"disableConnectionDrainOnFailover": True}, "unhealthy"),
+    ],
+)
+def test_what_becomes_of_a_backends_connections(
+    each: str, chosen: set[Standing], failover: dict[str, object], keeps: str
 ) -> None:
-    assert persists(protocol, affinity, tracking) is expected
+    pool, _, letter = each.partition(":")
+    (candidate,) = candidates(**{pool: letter})
+    service = Service(
+        key="s", check="", groups=(), affinity="NONE", drain=0.0, failover=failover, weighted=False
+    )
+    assert backend(candidate, frozenset(chosen), service).keeps == keeps
+
+
+def test_weights_are_what_instances_ask_for_if_the_service_listens() -> None:
+    async def story() -> None:
+        async with standard().running() as cloud:
+            await cloud.until_stable()
+            await cloud.advance(30)
+            name = min(cloud.instances())
+            probe = next(
+                each
+                for each in cloud.fabric.probes.values()
+                if each.instance == name and each.consumer == "balancer"
+            )
+            for _ in range(2):
+                now = cloud.clock.now()
+                cloud.fabric._report(
+                    ProbeResult(
+                        id=probe.id, sent_at=now, ended_at=now, outcome="success", detail="", weight=7
+                    )
+                )
+            (service,) = balancing.plan(cloud.store).services
+            assert {each.weight for each in service.backends} == {1}
+            cloud.patch(SERVICE, localityLbPolicy="WEIGHTED_MAGLEV")
+            (service,) = balancing.plan(cloud.store).services
+            assert {each.instance: each.weight for each in service.backends} == {
+                each: 7 if each == name else 1 for each in cloud.instances()
+            }
+            await cloud.advance(1)
+            (applied,) = cloud.fabric.balancer.services
+            assert set(applied.backends) == set(service.backends)
+
+    asyncio.run(story())
 
 
 def test_the_plan_names_rule_address_ports_and_backends() -> None:

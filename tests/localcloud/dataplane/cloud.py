@@ -10,9 +10,10 @@ import tempfile
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from localcloud.clock import RealClock
+from localcloud.dataplane.namespaces import namespace_inode, start_time
 from localcloud.dataplane.world import World
 from localcloud.home import Home
 from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
@@ -45,6 +46,16 @@ def rule_address() -> str:
     return f"127.{100 + pid % 100}.{pid // 100 % 256}.1"
 
 
+def inhabitants(kind: str, namespace: int) -> list[str]:
+    """Return the processes in a namespace; one that has ended and waits for the host's init to reap it is none any more."""
+    numbers = [each.name for each in Path("/proc").iterdir() if each.name.isdigit()]
+    return [
+        each
+        for each in numbers
+        if namespace_inode(each, kind) == namespace and start_time(int(each)) is not None
+    ]
+
+
 class Cloud:
     """What a test works with."""
 
@@ -55,6 +66,8 @@ class Cloud:
         self.machines: dict[str, Spawned] = {}
         self.firewall: tuple[FirewallRule, ...] = (OPEN,)
         self.faults: tuple[LinkFault, ...] = ()
+        self.weights: dict[str, int] = {}
+        self.keeps: dict[str, Literal["always", "never", "unhealthy"]] = {}
         self.clients: list[Client] = []
         self.results: asyncio.Queue[ProbeResult] = asyncio.Queue()
 
@@ -148,7 +161,13 @@ class Cloud:
             protocol="TCP",
             ports=((8080, 8080),),
             backends=tuple(
-                Backend(instance=name, address=self.interfaces[name].address, eligible=name in eligible)
+                Backend(
+                    instance=name,
+                    address=self.interfaces[name].address,
+                    eligible=name in eligible,
+                    weight=self.weights.get(name, 1),
+                    keeps=self.keeps.get(name, "unhealthy"),
+                )
                 for name in self.machines
             ),
         )
@@ -187,9 +206,9 @@ class Cloud:
                 if result.id == probe.id and result.outcome == wanted:
                     return result
 
-    async def connect(self, port: int = 8080) -> Client:
-        """Connect to the forwarding rule from the host."""
-        client = await Client.connect(self.address, port)
+    async def connect(self, port: int = 8080, source: str = "") -> Client:
+        """Connect to the forwarding rule from the host, or from one of its addresses."""
+        client = await Client.connect(self.address, port, source)
         self.clients.append(client)
         return client
 
@@ -198,9 +217,9 @@ class Cloud:
         for client in self.clients:
             await client.close()
 
-    async def ask(self) -> dict[str, Any]:
+    async def ask(self, source: str = "") -> dict[str, Any]:
         """Ask over a new connection who answers."""
-        client = await self.connect()
+        client = await self.connect(source=source)
         try:
             return await client.ask("hello")
         finally:
@@ -239,9 +258,10 @@ class Client:
             await self.writer.wait_closed()
 
     @classmethod
-    async def connect(cls, address: str, port: int) -> Client:
+    async def connect(cls, address: str, port: int, source: str = "") -> Client:
         """Connect to an address of the host. Raises OSError."""
-        return cls(*await asyncio.open_connection(address, port))
+        local = (source, 0) if source else None
+        return cls(*await asyncio.open_connection(address, port, local_addr=local))
 
 
 @asynccontextmanager

@@ -71,7 +71,7 @@ def test_tracked_connections_stay_on_ineligible_backends_only_if_they_persist() 
     gone = f"{mark_of('10.128.0.21'):#x}"
     kept = _chain(balancer.ruleset(_plan(_service(19)), {}, "g1"))[0]
     assert gone in kept
-    cut = _chain(balancer.ruleset(_plan(_service(19, persist_on_unhealthy=False)), {}, "g1"))[0]
+    cut = _chain(balancer.ruleset(_plan(_service(19, persistence="none")), {}, "g1"))[0]
     assert gone not in cut
     assert f"{mark_of('10.128.0.20'):#x}" in cut
 

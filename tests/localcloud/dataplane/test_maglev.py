@@ -33,12 +33,42 @@ def test_every_backend_has_its_equal_share(count: int, size: int, bound: float) 
 
 @pytest.mark.parametrize(
     ("count", "size", "bound"),
-    [(3, 16_381, 0.005), (10, 16_381, 0.012), (10, 65_521, 0.006), (100, 65_521, 0.01)],
+    [(3, 16_381, 0.005), (10, 16_381, 0.012)],
 )
 def test_one_removal_moves_few_slots_of_the_others(count: int, size: int, bound: float) -> None:
     names = _names(count)
     for gone in range(0, count, max(1, count // 5)):
         assert _extra_disruption(names, names[:gone] + names[gone + 1 :], size) <= bound
+
+
+@pytest.mark.parametrize("count", [2, 10, 50, 100])
+def test_with_65521_slots_up_to_100_backends_share_within_two_thousandths_and_a_removal_moves_six_at_most(
+    count: int,
+) -> None:
+    """The figures of benchmarks elsewhere: at most 1.002 of the mean, and on average at most 0.6 % of the others' slots moved."""
+    size, names = 65_521, _names(count)
+    shares = Counter(maglev.build(names, size))
+    assert max(shares.values()) / (size / count) <= 1.002
+    gone = range(0, count, max(1, count // 5))
+    moved = [_extra_disruption(names, names[:each] + names[each + 1 :], size) for each in gone]
+    assert sum(moved) / len(moved) <= 0.006
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=8))
+@settings(deadline=None, max_examples=30)
+def test_shares_are_in_proportion_to_weights(weights: list[int]) -> None:
+    names = _names(len(weights))
+    shares = Counter(maglev.build(names, 4093, dict(zip(names, weights, strict=True))))
+    total = sum(weights) or len(weights)
+    for index, weight in enumerate(weights):
+        expected = (weight if sum(weights) else 1) / total * 4093
+        assert shares[index] == pytest.approx(expected, abs=max(2.0, 0.01 * 4093))
+        assert (shares[index] == 0) == (expected == 0) or expected < 2
+
+
+def test_equal_weights_are_no_weights() -> None:
+    names = _names(7)
+    assert maglev.build(names, 4093, dict.fromkeys(names, 40)) == maglev.build(names, 4093)
 
 
 @settings(deadline=None, max_examples=30)
@@ -67,3 +97,8 @@ def test_no_backends_have_no_table() -> None:
 def test_what_cannot_be_is_named(names: list[str], size: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         maglev.build(names, size)
+
+
+def test_a_negative_weight_is_named() -> None:
+    with pytest.raises(ValueError, match="each must be 0 or more"):
+        maglev.build(["a", "b"], 13, {"a": -1})

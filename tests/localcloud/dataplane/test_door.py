@@ -1,0 +1,150 @@
+"""The forwarding rule's way from the host to an instance: who sees whom, what passes through the door, and what cannot be served."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from localcloud.plans.balancer import BalancerPlan
+from tests.localcloud.dataplane.cloud import Client, running_cloud
+
+pytestmark = pytest.mark.kernel
+
+
+def test_an_instance_sees_the_client_and_the_forwarding_rule() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            client = await cloud.connect()
+            facts = await client.ask("hello")
+            host, port = client.writer.get_extra_info("sockname")
+            assert facts["client"] == [host.replace("127.0.", "198.18."), port]
+            assert facts["local"] == [cloud.address, 8080]
+            await client.close()
+
+    asyncio.run(scenario())
+
+
+def test_datagrams_come_with_the_clients_address_too() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a", protocol="UDP", persistence="none")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.connect((cloud.address, 8080))
+                host, port = sock.getsockname()
+                facts = await cloud.ask_datagram(sock)
+            assert facts == {
+                "name": "a",
+                "client": [host.replace("127.0.", "198.18."), port],
+                "data": "hello",
+            }
+
+    asyncio.run(scenario())
+
+
+def test_half_closed_connections_large_answers_and_resets_pass_through_the_door() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            half = await cloud.connect()
+            half.writer.write_eof()
+            assert await half.reader.read() == b"end\n"
+            await half.close()
+            flood = await cloud.connect()
+            flood.writer.write(b"flood\n")
+            assert len(await flood.reader.read()) == 20_000_000
+            await flood.close()
+            broken = await cloud.connect()
+            broken.writer.write(b"reset\n")
+            with pytest.raises(ConnectionResetError):
+                await broken.reader.read()
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_to_a_closed_port_is_reset() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a", ports=((8080, 8081),))
+
+            async def converse() -> None:
+                client = await cloud.connect(8081)  # the reset may come while this is still under way
+                await client.reader.read()
+
+            with pytest.raises(ConnectionResetError):
+                await converse()
+
+    asyncio.run(scenario())
+
+
+def test_a_removed_forwarding_rule_refuses_connections() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            await cloud.world.apply_balancer(BalancerPlan())
+            with pytest.raises(ConnectionRefusedError):
+                await cloud.connect()
+
+    asyncio.run(scenario())
+
+
+def test_ports_that_cannot_be_served_from_the_host_are_named() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            with socket.socket() as taken:
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                taken.bind((cloud.address, 8080))
+                taken.listen()
+                await cloud.balance("a")
+            (words,) = cloud.world.problems().values()
+            assert f"{cloud.address}:8080" in words
+            assert "another program" in words
+            await cloud.balance("a", ports=())
+            (words,) = cloud.world.problems().values()
+            assert "all ports" in words
+
+    asyncio.run(scenario())
+
+
+def test_a_dead_door_is_replaced() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            client = await cloud.connect()
+            await client.ask("hello")
+            (door,) = _owners_of(client)
+            os.kill(door, signal.SIGKILL)
+            with pytest.raises(ConnectionError):
+                await client.ask("anybody?")
+            watch = cloud.world._doorkeeper._watch
+            assert watch is not None
+            await watch
+            assert (await cloud.ask())["name"] == "a"
+
+    asyncio.run(scenario())
+
+
+def _owners_of(client: Client) -> set[int]:
+    """Return the processes that have the other end of this client's connection, which the host's socket table knows by its inode."""
+    port = client.writer.get_extra_info("sockname")[1]
+    table = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    (inode,) = {row[9] for row in table if row[2].endswith(f":{port:04X}") and row[9] != "0"}
+    owners = set()
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if any(each.readlink().name == f"socket:[{inode}]" for each in (process / "fd").iterdir()):
+                owners.add(int(process.name))
+    return owners

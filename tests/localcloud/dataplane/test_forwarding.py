@@ -1,0 +1,248 @@
+"""Who gets a packet for a forwarding rule, in the real kernel: affinity, tracking, persistence, draining, weights, protocols."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from localcloud.plans.balancer import BalancerPlan
+from tests.localcloud.dataplane.cloud import Cloud, running_cloud
+
+pytestmark = pytest.mark.kernel
+
+CLIENTS = [f"127.0.{number}.{number}" for number in range(1, 31)]
+PING = """
+import os, socket, struct, sys
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+sock.settimeout(float(sys.argv[2]))
+body = struct.pack("!BBHHH", 8, 0, 0, 1, 1) + bytes(int(sys.argv[3]))
+sock.sendto(body, (sys.argv[1], 0))
+try:
+    print(len(sock.recvfrom(65535)[0]))
+except TimeoutError:
+    print("silence")
+"""
+
+LARGE = """
+import json, socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.settimeout(20)
+sock.sendto(b"x" * int(sys.argv[2]), (sys.argv[1], 8080))
+print(len(json.loads(sock.recv(65535))["data"]))
+"""
+
+
+async def _homes(cloud: Cloud) -> list[str]:
+    """Return who answers each of many clients."""
+    return [(await cloud.ask(source))["name"] for source in CLIENTS]
+
+
+async def _flow(cloud: Cloud, sock: socket.socket) -> str:
+    return str((await cloud.ask_datagram(sock))["name"])
+
+
+def _udp() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
+def test_new_connections_go_to_eligible_backends_and_old_ones_stay() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            await cloud.balance("a", "b", "c")
+            clients = [await cloud.connect() for _ in range(30)]
+            homes = [(await client.ask("who"))["name"] for client in clients]
+            assert set(homes) == {"a", "b", "c"}
+            await cloud.balance("b", "c")
+            assert {(await cloud.ask())["name"] for _ in range(30)} == {"b", "c"}
+            assert [(await client.ask("who"))["name"] for client in clients] == homes
+            for client in clients:
+                await client.close()
+
+    asyncio.run(scenario())
+
+
+def test_datagrams_leave_an_ineligible_backend() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b")
+            await cloud.balance("a", protocol="UDP", persistence="none")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                assert (await cloud.ask_datagram(sock))["name"] == "a"
+                await cloud.balance("b", protocol="UDP", persistence="none")
+                assert (await cloud.ask_datagram(sock))["name"] == "b"
+
+    asyncio.run(scenario())
+
+
+def test_one_client_stays_with_one_backend_under_client_ip_affinity() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            await cloud.balance("a", "b", "c", affinity="CLIENT_IP")
+            assert len({(await cloud.ask())["name"] for _ in range(20)}) == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("tracking", "stays"), [("PER_SESSION", True), ("PER_CONNECTION", False)])
+def test_a_session_stays_when_backends_come_and_only_if_sessions_are_tracked(
+    tracking: str, stays: bool
+) -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            fields: dict[str, Any] = {"affinity": "CLIENT_IP", "tracking": tracking}
+            await cloud.balance("a", "b", **fields)
+            before = await _homes(cloud)
+            assert set(before) == {"a", "b"}
+            await cloud.balance("a", "b", "c", **fields)
+            assert (await _homes(cloud) == before) is stays
+            await cloud.balance("c", **fields)
+            assert set(await _homes(cloud)) == ({"a", "b"} if stays else {"c"})
+            await cloud.balance("c", **fields, persistence="none")
+            assert set(await _homes(cloud)) == {"c"}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("affinity", "same"), [("CLIENT_IP_NO_DESTINATION", True), ("CLIENT_IP", False)])
+def test_without_the_destination_a_client_has_one_home_at_every_rule_of_a_service(
+    affinity: str, same: bool
+) -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            rule = cloud.service("a", "b", "c", affinity=affinity)
+            other = replace(rule, key=rule.key + "-2", address=cloud.address + "1")
+            for machine in cloud.machines.values():
+                await cloud.world.set_local_addresses(machine.pid, (rule.address, other.address))
+            await cloud.world.apply_balancer(BalancerPlan(services=(rule, other)))
+            homes = await _homes(cloud)
+            assert set(homes) == {"a", "b", "c"}
+            cloud.address = other.address
+            assert (await _homes(cloud) == homes) is same
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("persistence", "home"), [("all", "a"), ("tcp", "b"), ("none", "b")])
+def test_datagrams_stay_on_an_unhealthy_backend_only_if_everything_persists(
+    persistence: str, home: str
+) -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b")
+            fields: dict[str, Any] = {"protocol": "UDP", "persistence": persistence}
+            await cloud.balance("a", **fields)
+            with closing(_udp()) as sock:
+                assert await _flow(cloud, sock) == "a"
+                await cloud.balance("b", **fields)
+                assert await _flow(cloud, sock) == home
+
+    asyncio.run(scenario())
+
+
+def test_a_drained_backend_keeps_datagrams_too_and_gets_nothing_new() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b")
+            fields: dict[str, Any] = {"protocol": "UDP", "persistence": "none"}
+            await cloud.balance("a", **fields)
+            with closing(_udp()) as old, closing(_udp()) as new:
+                assert await _flow(cloud, old) == "a"
+                cloud.keeps["a"] = "always"
+                await cloud.balance("b", **fields)
+                assert await _flow(cloud, old) == "a"
+                assert await _flow(cloud, new) == "b"
+
+    asyncio.run(scenario())
+
+
+def test_without_draining_on_failover_connections_end_at_once() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b")
+            await cloud.balance("a")
+            client = await cloud.connect()
+            assert (await client.ask("before"))["name"] == "a"
+            cloud.keeps["a"] = "never"
+            await cloud.balance("b")
+            with pytest.raises(ConnectionError):  # b knows nothing of it and resets it
+                await client.ask("after")
+            assert (await cloud.ask())["name"] == "b"
+
+    asyncio.run(scenario())
+
+
+def test_weights_share_out_new_connections_and_nothing_means_nothing() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            cloud.weights = {"a": 9, "b": 1, "c": 0}
+            await cloud.balance("a", "b", "c")
+            homes = [(await cloud.ask())["name"] for _ in range(60)]
+            assert "c" not in homes
+            assert homes.count("a") > homes.count("b")  # 54 of 60 are expected: fewer than 31 once in 10^13
+            cloud.weights = {"a": 0, "b": 0, "c": 0}
+            await cloud.balance("a", "b", "c")
+            assert {(await cloud.ask())["name"] for _ in range(60)} == {"a", "b", "c"}
+
+    asyncio.run(scenario())
+
+
+def test_one_address_has_several_rules_and_the_most_particular_one_decides() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            tcp, udp, rest = (cloud.service(name) for name in ("a", "b", "c"))
+            udp = replace(udp, key=udp.key + "-udp", protocol="UDP")
+            rest = replace(rest, key=rest.key + "-rest", protocol="L3_DEFAULT", ports=())
+            await cloud.world.apply_balancer(BalancerPlan(services=(tcp, udp, rest)))
+            assert (await cloud.ask())["name"] == "a"
+            with closing(_udp()) as sock:
+                assert await _flow(cloud, sock) == "b"
+            assert await _pinged(cloud) == "64"
+            await cloud.world.apply_balancer(BalancerPlan(services=(tcp, udp)))
+            assert await _pinged(cloud, patience=0.5) == "silence"
+
+    asyncio.run(scenario())
+
+
+async def _pinged(cloud: Cloud, *, size: int = 56, patience: float = 20.0) -> str:
+    """Return how long the answer is that another machine gets from the forwarding rule's address by ICMP."""
+    return (await cloud.execute("pinger", PING, cloud.address, str(patience), str(size))).strip()
+
+
+def test_all_protocols_pass_fragments_included() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            await cloud.balance("a", "b", "c", protocol="L3_DEFAULT", ports=())
+            assert await _pinged(cloud) == "64"
+            assert await _pinged(cloud, size=5000) == "5008"  # four fragments of one datagram each way
+            heard = await cloud.execute("sender", LARGE, cloud.address, "5000")
+            assert heard.strip() == "5000"
+
+    asyncio.run(scenario())
+
+
+def test_large_datagrams_reach_one_backend_whole() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            await cloud.balance("a", "b", "c", protocol="UDP")
+            heard = [await cloud.execute("sender", LARGE, cloud.address, "5000") for _ in range(3)]
+            assert [each.strip() for each in heard] == ["5000"] * 3
+
+    asyncio.run(scenario())
