@@ -17,9 +17,8 @@ from pulumi.runtime import config as pulumi_config
 
 from components.balancing import Balancing
 from components.canary import Canary
-from components.existing_addresses import require_addresses
 from components.fixed_names import FixedNames
-from components.group_shape import UNREDISTRIBUTED_SHAPES, GroupShape
+from components.group_shape import GroupShape
 from components.health_check_pair import DEFAULT_MIN_RATIO, HealthCheckPair
 from components.health_probe import AUTOHEALING_DEFAULT, BALANCER_DEFAULT, HealthProbe
 from components.iam_bindings import IamBindings
@@ -30,15 +29,15 @@ from components.managed_instance_group import ManagedInstanceGroupArgs
 from components.monitoring import MonitoringPolicy
 from components.network import ExistingVpc, FirewallPolicy, NewVpc
 from components.repair_policy import RepairPolicy
-from components.resource_name import require_resource_name
 from components.scaling_policy import ScalingPolicy
-from components.service_identity import ExistingServiceAccount, NewServiceAccount, ServiceIdentityArgs
+from components.service_identity import ExistingServiceAccount, NewServiceAccount
 from components.standby_pool import StandbyPool
 from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
 from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
 from config_decoder import decode, hints_of, parts_of, unknown_key
 from environments import ENVIRONMENTS, EnvironmentName
+from settings_agreement import require_agreement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,68 +121,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what no single section can know: settings that do not go together."""
         with within(NAMESPACE, ":"):
-            self._validate()
-
-    def _validate(self) -> None:
-        require_resource_name("service", self.service, suffix="-vm", limit=30)
-        with within("group"):
-            self.group.require_region(self.region)
-            self.group.base_name(self.service)
-        with within("standby"):
-            self.standby.require_boot(self.repair.boot_sec)
-        with within("update"):
-            self.update.validate_for(zones=len(self.group.zones), smallest_size=self.smallest_size)
-        if self.canary is not None:
-            with within("canary"):
-                self.canary.require_difference(self.machine, self.startup)
-                self.canary.validate_for(smallest_size=self.smallest_size, shape=self.group.target_shape)
-        with within("load_balancer"):
-            self.load_balancer.require_names(self.service)
-            self.load_balancer.require_check(self.balancer_check.protocol)
-            if self.address is not None:
-                self.load_balancer.require_ipv4()
-        require_addresses(self.address, self.address_ipv6, self.load_balancer)
-        with within("names"):
-            self.names.require_frontends(self.load_balancer.frontends)
-        if isinstance(self.identity, NewServiceAccount):
-            with within("identity"):
-                self.identity.id_for(self.service)
-        with within("firewall"):
-            self.firewall.require_frontends(tuple(self.load_balancer.frontends.values()))
-        checks = self.health_checks
-        with within("monitoring"):
-            self.monitoring.require_logs(checks)
-        self._validate_size()
-        # What the components refuse of their arguments is refused here, where no other component has made anything yet.
-        self.group_arguments(instance_template="", canary_template="" if self.canary else None)
-        script_bucket = None if isinstance(self.startup, InlineScript) else ""
-        ServiceIdentityArgs(
-            project=self.project, account=self.identity, bindings=self.iam, bucket=script_bucket
-        )
-
-    def _validate_size(self) -> None:
-        if (self.autoscaler is None) == (self.group.target_size is None):
-            raise InvalidArgumentError(
-                "group.target_size", self.group.target_size,
-                "the autoscaler owns the size of a group that has one, and would be undone by every deployment",
-                "keep one of group.target_size and the section mig-nlb:autoscaler",
-            )  # fmt: skip
-        if self.autoscaler is None:
-            return
-        if (
-            self.group.target_shape in UNREDISTRIBUTED_SHAPES
-            or self.update.instance_redistribution_type == "NONE"
-        ):
-            raise InvalidArgumentError(
-                "group.target_shape", self.group.target_shape, "an autoscaled group needs redistribution, and this shape forbids it",
-                "use EVEN or ANY, with update.instance_redistribution_type PROACTIVE",
-            )  # fmt: skip
-        if self.autoscaler.cooldown_period_sec < self.repair.boot_sec:
-            raise InvalidArgumentError(
-                "autoscaler.cooldown_period_sec", self.autoscaler.cooldown_period_sec,
-                f"instances take up to {self.repair.boot_sec} s to serve (repair.boot_sec); their boot's CPU would be taken for load",
-                f"set it to {self.repair.boot_sec} or more, or correct repair.boot_sec",
-            )  # fmt: skip
+            require_agreement(self)
 
     @property
     def smallest_size(self) -> int:

@@ -374,7 +374,7 @@ class GroupShapeScope(StrEnum):
 
 
 class GroupShapeTargetShape(StrEnum):
-    """As in `target_shape`: EVEN keeps zones within one instance of each other; BALANCED and ANY_SINGLE_ZONE need redistribution NONE."""
+    """As in `target_shape`: EVEN keeps zones within one instance of each other; BALANCED and ANY_SINGLE_ZONE need redistribution NONE; an autoscaler works with EVEN and BALANCED."""
 
     EVEN = "EVEN"
     BALANCED = "BALANCED"
@@ -390,7 +390,7 @@ class GroupShape(TypedDict):
     scope: NotRequired[GroupShapeScope]
     """REGIONAL, or ZONAL for a group in one zone, which goes down with it."""
     target_shape: NotRequired[GroupShapeTargetShape]
-    """EVEN keeps zones within one instance of each other; BALANCED and ANY_SINGLE_ZONE need redistribution NONE."""
+    """EVEN keeps zones within one instance of each other; BALANCED and ANY_SINGLE_ZONE need redistribution NONE; an autoscaler works with EVEN and BALANCED."""
     target_size: NotRequired[int]
     """How many instances, for a group without an autoscaler; a stack that has a mig-nlb:autoscaler section may not say it."""
     named_ports: NotRequired[dict[str, int]]
@@ -429,7 +429,7 @@ class UpdatePolicyReplacementMethod(StrEnum):
 
 
 class UpdatePolicyInstanceRedistributionType(StrEnum):
-    """As in `instance_redistribution_type`: PROACTIVE keeps zones level (an autoscaled group needs it); NONE."""
+    """As in `instance_redistribution_type`: PROACTIVE keeps zones level (an autoscaled EVEN group needs it); NONE."""
 
     PROACTIVE = "PROACTIVE"
     NONE = "NONE"
@@ -453,7 +453,7 @@ class UpdatePolicy(TypedDict):
     min_ready_sec: NotRequired[int]
     """How long a new instance must have been ready before the next is begun, 0 to 3600: a broken version shows itself before it is everywhere."""
     instance_redistribution_type: NotRequired[UpdatePolicyInstanceRedistributionType]
-    """PROACTIVE keeps zones level (an autoscaled group needs it); NONE."""
+    """PROACTIVE keeps zones level (an autoscaled EVEN group needs it); NONE."""
 
 
 class RepairPolicyOnFailedHealthCheck(StrEnum):

@@ -12,6 +12,7 @@ from components.resource_name import require_resource_name
 
 MAX_BASE_NAME = 58  # a dash and four random characters follow
 UNREDISTRIBUTED_SHAPES = frozenset({"BALANCED", "ANY_SINGLE_ZONE"})
+AUTOSCALED_SHAPES = frozenset({"EVEN", "BALANCED"})
 _SHAPES = ("EVEN", "BALANCED", "ANY", "ANY_SINGLE_ZONE")
 
 
@@ -22,7 +23,8 @@ class GroupShape:
     Attributes:
         zones: the zones, written out: a lookup would move the group whenever Google opens a zone. Three is usual.
         scope: REGIONAL, or ZONAL for a group in one zone, which goes down with it.
-        target_shape: EVEN keeps zones within one instance of each other; BALANCED and ANY_SINGLE_ZONE need redistribution NONE.
+        target_shape: EVEN keeps zones within one instance of each other; BALANCED and ANY_SINGLE_ZONE need redistribution NONE; an
+            autoscaler works with EVEN and BALANCED.
         target_size: how many instances, for a group without an autoscaler; a stack that has a mig-nlb:autoscaler section may not say it.
         named_ports: names for ports, for the tools that go by them.
         base_instance_name: what instances are called before their random four characters; the service's name unless said.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -10,6 +11,9 @@ import pulumi
 
 from components.invalid_argument import InvalidArgumentError, require_choice, require_range
 
+_KMS_KEY = re.compile(
+    r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+(/cryptoKeyVersions/\d+)?"
+)
 _OWN_METADATA = {
     "startup-script": "mig-nlb:startup",
     "startup-script-url": "mig-nlb:startup",
@@ -95,6 +99,16 @@ class Machine:
         require_range("disk_size_gb", self.disk_size_gb, 10, 65536, "GB")
         if self.confidential is not None:
             require_choice("confidential", self.confidential, ("SEV", "SEV_SNP", "TDX"))
+            if self.machine_type.startswith("e2-"):
+                raise InvalidArgumentError(
+                    "confidential", self.confidential, f"{self.machine_type} cannot encrypt its memory",
+                    "use a machine type that can, for instance n2d-standard-2 (SEV, SEV_SNP) or c3-standard-4 (TDX)",
+                )  # fmt: skip
+        if isinstance(self.kms_key, str) and not _KMS_KEY.fullmatch(self.kms_key):
+            raise InvalidArgumentError(
+                "kms_key", self.kms_key, "not the name of a key",
+                "write projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY",
+            )  # fmt: skip
         for key in self.metadata:
             if key in _OWN_METADATA:
                 raise InvalidArgumentError(

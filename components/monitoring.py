@@ -5,6 +5,7 @@ Health itself is no metric: it is told by the logs of the health checks, so thos
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from components.health_check_pair import HealthCheckPair
 from components.invalid_argument import InvalidArgumentError
 from components.resource_name import require_resource_name
 
+_CHANNEL = re.compile(r"projects/[^/]+/notificationChannels/[^/]+")
 _QUIET_SEC = 300  # at most one notification in so long of alerts that go by logs
 _FULL_SEC = 900  # how long a group is at its largest before anyone is told
 
@@ -43,6 +45,12 @@ class MonitoringPolicy:
                 "notification_channels", list(self.notification_channels), "without alerts there is nothing to tell",
                 "set alerts: true",
             )  # fmt: skip
+        for channel in self.notification_channels:
+            if isinstance(channel, str) and not _CHANNEL.fullmatch(channel):
+                raise InvalidArgumentError(
+                    "notification_channels", channel, "not the name of a notification channel",
+                    "write projects/PROJECT/notificationChannels/NUMBER (gcloud beta monitoring channels list)",
+                )  # fmt: skip
 
     def require_logs(self, checks: HealthCheckPair) -> None:
         """Refuse alerts that could never be raised.

@@ -25,7 +25,7 @@ class UpdatePolicy:
         max_unavailable: instances that may be missing during an update; 0 unless said.
         min_ready_sec: how long a new instance must have been ready before the next is begun, 0 to 3600: a broken version shows itself
             before it is everywhere.
-        instance_redistribution_type: PROACTIVE keeps zones level (an autoscaled group needs it); NONE.
+        instance_redistribution_type: PROACTIVE keeps zones level (an autoscaled EVEN group needs it); NONE.
 
     Raises:
         InvalidArgumentError: a combination the API refuses.

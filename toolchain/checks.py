@@ -19,6 +19,7 @@ TYPED = (
     "component_package",
     "composition.py",
     "settings.py",
+    "settings_agreement.py",
     "__main__.py",
     "localcloud",
     "toolchain",
