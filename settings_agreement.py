@@ -25,6 +25,7 @@ def require_agreement(settings: Settings) -> None:
     with within("group"):
         settings.group.require_region(settings.region)
         settings.group.base_name(settings.service)
+        settings.group.require_redistribution(settings.update.instance_redistribution_type)
     with within("standby"):
         settings.standby.require_boot(settings.repair.boot_sec)
     with within("update"):

@@ -93,6 +93,21 @@ class GroupShape:
             "base_instance_name", self.base_instance_name or service, limit=MAX_BASE_NAME
         )
 
+    def require_redistribution(self, redistribution: str) -> None:
+        """Refuse a shape that redistribution would work against.
+
+        Args:
+            redistribution: the update policy's `instance_redistribution_type`.
+
+        Raises:
+            InvalidArgumentError: naming the shape.
+        """
+        if self.target_shape in UNREDISTRIBUTED_SHAPES and redistribution != "NONE":
+            raise InvalidArgumentError(
+                "target_shape", self.target_shape, "this shape needs redistribution off",
+                "set mig-nlb:update instance_redistribution_type: NONE, or use EVEN",
+            )  # fmt: skip
+
     def require_region(self, region: str) -> None:
         """Refuse zones of other regions.
 

@@ -16,10 +16,10 @@ import pulumi_gcp as gcp
 
 from components.canary import version_arguments
 from components.fixed_names import FixedNames
-from components.group_shape import UNREDISTRIBUTED_SHAPES, GroupShape
+from components.group_shape import GroupShape
 from components.health_check_pair import HealthCheckPair
 from components.instance_flexibility import InstanceSelection, flexibility_arguments
-from components.invalid_argument import InvalidArgumentError
+from components.invalid_argument import InvalidArgumentError, within
 from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
 from components.standby_pool import StandbyPool
@@ -70,14 +70,8 @@ class ManagedInstanceGroupArgs:
         self.shape.require_region(self.region)
         self.standby.require_boot(self.repair.boot_sec)
         self.update.validate_for(zones=len(self.shape.zones), smallest_size=self.smallest_size)
-        if (
-            self.shape.target_shape in UNREDISTRIBUTED_SHAPES
-            and self.update.instance_redistribution_type != "NONE"
-        ):
-            raise InvalidArgumentError(
-                "target_shape", self.shape.target_shape, "this shape needs redistribution off",
-                "set mig-nlb:update instance_redistribution_type: NONE, or use EVEN",
-            )  # fmt: skip
+        with within("shape"):
+            self.shape.require_redistribution(self.update.instance_redistribution_type)
         if self.flexibility and (self.shape.zone or self.shape.target_shape == "EVEN"):
             raise InvalidArgumentError(
                 "flexibility", ", ".join(self.flexibility),

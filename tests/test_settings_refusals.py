@@ -194,7 +194,7 @@ from tests.test_settings import LEAST, settings
         ),
         (
             {"group": LEAST["mig-nlb:group"] | {"target_shape": "BALANCED"}},
-            "mig-nlb:target_shape = 'BALANCED': this shape needs redistribution off",
+            "mig-nlb:group.target_shape = 'BALANCED': this shape needs redistribution off",
         ),
         ({"update": {"instance_redistribution_type": "NONE"}}, "an autoscaled group needs redistribution"),
         (
