@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.docs import commands_reference, component_tables, health_check_defaults, make_targets
+from tests.docs import (
+    commands_reference,
+    component_tables,
+    health_check_defaults,
+    make_targets,
+    package_resources,
+)
 
-for part in (commands_reference.PART, component_tables.PART, health_check_defaults.PART, make_targets.PART):
-    part.write()
+for module in (commands_reference, component_tables, health_check_defaults, make_targets, package_resources):
+    module.PART.write()

@@ -8,14 +8,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components.update_policy import UpdatePolicy
-from tests.docs import commands_reference, component_tables, health_check_defaults, make_targets
+from tests.docs import (
+    commands_reference,
+    component_tables,
+    health_check_defaults,
+    make_targets,
+    package_resources,
+)
 from tests.docs.written_part import WrittenPart
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-PARTS = [commands_reference.PART, component_tables.PART, health_check_defaults.PART, make_targets.PART]
+PARTS = [
+    module.PART
+    for module in (
+        commands_reference,
+        component_tables,
+        health_check_defaults,
+        make_targets,
+        package_resources,
+    )
+]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.page.name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 PROGRAM = "tests/e2e/remote_program"
-SECRET = "hush"
+SECRET = "nobody-else-is-told-this"
 SETTINGS = {
     "gcp:project": "local",
     "gcp:region": "europe-west1",
@@ -78,7 +78,8 @@ def state(caller: Caller, deployed: str) -> dict[str, dict[str, Any]]:
     """The state's resources by "type name"."""
     assert deployed
     exported = caller.run("stack", "export", "--stack", "test")
-    assert SECRET not in exported, "in the state secrets are encrypted"
+    at = exported.find(SECRET)
+    assert at < 0, f"in the state secrets are encrypted, but: {exported[at - 300 : at + 60]}"
     resources = json.loads(exported)["deployment"]["resources"]
     return {f"{item['type']} {item['urn'].rpartition('::')[2]}": item for item in resources}
 

@@ -89,7 +89,7 @@ def parts() -> None:
             "machine": {"labels": {"made-by": "parts"}},
             "subnetwork": surroundings.subnetwork,
             "serviceAccount": identity.email,
-            "startupMetadata": pulumi.Output.all(script.metadata, pulumi.Output.secret("hush")).apply(
+            "startupMetadata": pulumi.Output.all(script.metadata, pulumi.Output.secret("nobody-else-is-told-this")).apply(
                 lambda found: {**found[0], "hint": found[1]}
             ),
             "waitFor": pulumi.Output.all(identity.bindings, script.objects, surroundings.firewalls).apply(
