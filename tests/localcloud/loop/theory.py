@@ -1,0 +1,65 @@
+"""False removals: healthy instances that lose probes by chance, as theory has them and as the verdicts' state machine counts them.
+
+A probe fails with chance `a` after one that succeeded and with chance `q` after one that failed; equal, they are independent. How many
+probes an instance lasts from its last success until `k` failures in a row, on average, has a closed form:
+
+    E = (1/a + (1 - q^(k-1)) / (1 - q)) / q^(k-1)        which for a = q = p is (1 - p^k) / (p^k (1 - p))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from localcloud.control.health import Endpoint, Thresholds, condemned, healthy, judge
+
+if TYPE_CHECKING:
+    from localcloud.plans.probe import ProbeResult
+
+
+@dataclass(frozen=True)
+class Losses:
+    """How probes are lost, and how many in a row remove."""
+
+    a: float
+    q: float
+    k: int
+
+    @property
+    def name(self) -> str:
+        """The case, for a plot."""
+        return f"a={self.a:g} q={self.q:g} k={self.k}"
+
+    @property
+    def expected(self) -> float:
+        """Probes until a false removal, on average."""
+        run = self.q ** (self.k - 1)
+        return (1 / self.a + (1 - run) / (1 - self.q)) / run
+
+
+CASES = (
+    Losses(0.3, 0.3, 2), Losses(0.4, 0.4, 3), Losses(0.2, 0.2, 2), Losses(0.5, 0.5, 4),
+    # bursts: the same share of lost probes as some of the above, but together
+    Losses(0.05, 0.5, 2), Losses(0.05, 0.5, 3), Losses(0.1, 0.6, 4), Losses(0.02, 0.8, 3),
+)  # fmt: skip
+
+
+@dataclass
+class Count:
+    """One endpoint's removals, as the verdicts' own state machine decides them; it returns with its first success."""
+
+    losses: Losses
+    endpoint: Endpoint = field(default_factory=Endpoint)
+    _probes: int | None = None  # since the success that it returned with
+
+    def take(self, result: ProbeResult, lasted: dict[Losses, list[int]]) -> None:
+        """Judge one more probe; a removal's number of probes goes into `lasted`."""
+        before = self.endpoint
+        self.endpoint = judge(before, result, Thresholds(healthy=1, unhealthy=self.losses.k))
+        if self._probes is not None:
+            self._probes += 1
+        if condemned(self.endpoint.state) and self._probes is not None:
+            lasted[self.losses].append(self._probes)
+            self._probes = None
+        elif healthy(self.endpoint.state) and not healthy(before.state):
+            self._probes = 0
