@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEY = "control/quotas"
+KEY = "control/quotas/limits"  # the controllers read keys as control/AREA/REST
 
 # What a new project has, as far as dumps of `gcloud compute regions describe` and `project-info describe` tell; Google changes them.
 NEW_PROJECT: Mapping[str, Mapping[str, float]] = {
