@@ -11,11 +11,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from localcloud.control.signals import Load, Need, by_utilisation
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Rounding noise must not add an instance: 3 x 0.6 / 0.6 is 3.
-_NOISE = 1e-6
+__all__ = ["Load", "Policy", "Recommendation", "parse", "recommend"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +42,6 @@ class Policy:
     def limited(self) -> bool:
         """Say whether scale-in control is on."""
         return self.scale_in_fixed is not None or self.scale_in_percent is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """One instance of the group: its utilisation (1.0 is all it is allotted; None: not measured) and for how long it has been running."""
-
-    instance: str
-    utilisation: float | None
-    age: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +94,20 @@ def recommend(
     *,
     now: float,
     scheduled: int = 0,
+    needs: Sequence[Need] = (),
 ) -> Recommendation:
-    """Return the recommended size, the size to set now and why. `scheduled`: replicas that an active schedule requires."""
-    wanted, reason, mean, measured = _by_cpu(policy, loads, current)
+    """Return the recommended size, the size to set now and why: the greatest that any signal asks for.
+
+    `scheduled`: replicas that an active schedule requires; `needs`: what signals other than CPU ask for.
+    """
+    cpu = _by_cpu(policy, loads, current, others=bool(needs))
+    unknown = [need for need in needs if need.size is None]
+    wanted, reason = _greatest([cpu, *needs], current)
+    if unknown and wanted < current:
+        wanted, reason = current, f"not scaled in: {unknown[0].reason}"
     if scheduled > wanted:
         wanted, reason = scheduled, f"a schedule requires {scheduled}"
-    details = []
+    details = list(dict.fromkeys(need.detail for need in unknown))
     if wanted > policy.maximum:
         reason += f", capped at the maximum {policy.maximum}"
         details.append("CAPPED_AT_MAX_NUM_REPLICAS")
@@ -117,7 +117,7 @@ def recommend(
     # Without a past the present size counts as the first recommendation: a new autoscaler does not shrink a group at once.
     past = list(history) or [(now, max(policy.minimum, min(policy.maximum, current)))]
     # What was recommended without any measurement is no recommendation to remember (the daemon has just started, say).
-    blind = policy.cpu_target is not None and mean is None
+    blind = bool(unknown) or (policy.cpu_target is not None and cpu.size is None)
     kept = tuple(past) if blind else _remember(past, now, recommended, policy.horizon)
     size, why = recommended, reason
     if recommended < current:
@@ -130,7 +130,7 @@ def recommend(
     if policy.mode == "OFF":
         details.append("MODE_OFF")
     elif policy.mode in {"ONLY_SCALE_OUT", "ONLY_UP"}:
-        details.append("MODE_ONLY_SCALE_OUT")
+        details.append(f"MODE_{policy.mode}")
     if policy.minimum == policy.maximum:
         details.append("MIN_EQUALS_MAX")
     return Recommendation(
@@ -139,45 +139,26 @@ def recommend(
         reason=why,
         history=kept,
         details=tuple(details),
-        utilisation=mean,
-        measured=measured,
+        utilisation=cpu.utilisation,
+        measured=cpu.count,
     )
 
 
-def _by_cpu(policy: Policy, loads: Sequence[Load], current: int) -> tuple[int, str, float | None, int]:
-    """Return the size needed, why, and the mean utilisation over how many instances that comes from."""
+def _by_cpu(policy: Policy, loads: Sequence[Load], current: int, *, others: bool) -> Need:
+    """Return what CPU asks for; where it is no signal, nothing, or the minimum if there is no other either."""
     if policy.cpu_target is None:
-        return policy.minimum, "no signal but the minimum", None, 0
-    target = policy.cpu_target
-    measured = [load for load in loads if load.utilisation is not None]
-    grown = [
-        load.utilisation
-        for load in measured
-        if load.age >= policy.initialisation and load.utilisation is not None
-    ]
-    everything = sum(load.utilisation for load in measured if load.utilisation is not None)
-    if not measured:
-        return current, f"no CPU measured yet: stays at {current}", None, 0
-    needed = math.ceil(sum(grown) / target - _NOISE) if grown else 0
-    mean = sum(grown) / len(grown) if grown else everything / len(measured)
-    if grown and needed > current:
-        return needed, _arithmetic(len(grown), mean, target, needed), mean, len(grown)
-    # Shrinking: the young count, and what is not measured is taken to be at its target.
-    unmeasured = max(0, current - len(measured))
-    needed = min(current, max(needed, math.ceil((everything + unmeasured * target) / target - _NOISE)))
-    mean = everything / len(measured)
-    text = _arithmetic(len(measured), mean, target, needed)
-    return (
-        needed,
-        text + (f" ({unmeasured} not measured, taken to be at the target)" if unmeasured else ""),
-        mean,
-        len(measured),
-    )
+        return Need(size=0 if others else policy.minimum, reason="no signal but the minimum")
+    return by_utilisation(loads, current, policy.cpu_target, policy.initialisation)
 
 
-def _arithmetic(count: int, mean: float, target: float, needed: int) -> str:
-    word = "instance" if count == 1 else "instances"
-    return f"{count} {word} at {mean:.0%} of target {target:.0%}: ceil({count} x {mean:.2f} / {target:g}) = {needed}"
+def _greatest(needs: Sequence[Need], current: int) -> tuple[int, str]:
+    """Return the greatest size that is asked for, the first of equals, and why; CPU that is not measured yet asks for what there is."""
+    first, *others = needs
+    wanted, reason = current if first.size is None else first.size, first.reason
+    for need in others:
+        if need.size is not None and need.size > wanted:
+            wanted, reason = need.size, need.reason
+    return wanted, reason
 
 
 def _remember(

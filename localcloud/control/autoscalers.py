@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import autoscaler, schedule
-from localcloud.control.health import condemned
+from localcloud.control import autoscaler, metric_signals, scaling_status, schedule
 from localcloud.control.links import last, relname
 from localcloud.control.managed import members_of
+from localcloud.control.signals import Load, Need
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from localcloud.clock import Clock
     from localcloud.control.member import Member
     from localcloud.control.utilisation import Utilisation
-
-_MESSAGES = {
-    "CAPPED_AT_MAX_NUM_REPLICAS": "More instances are recommended than maxNumReplicas allows; raise it if the load is to be served.",
-    "MODE_OFF": "Autoscaling is turned off. The number of instances in the group won't change automatically.",
-    "MODE_ONLY_SCALE_OUT": "Autoscaling operates in the ONLY_SCALE_OUT mode: instances are added, never removed.",
-    "MIN_EQUALS_MAX": "The minimum and the maximum number of instances are equal: the autoscaler cannot change the size.",
-    "SCALING_TARGET_DOES_NOT_EXIST": "The managed instance group that the autoscaler is to scale does not exist.",
-    "ALL_INSTANCES_UNHEALTHY": "All instances of the group are unhealthy.",
-}
-_FAILURES = {"SCALING_TARGET_DOES_NOT_EXIST"}
 
 
 class AutoscalerController:
@@ -77,11 +69,15 @@ class AutoscalerController:
         schedules = document["autoscalingPolicy"].get("scalingSchedules") or {}
         loads = [self._load(member, now) for member in members if not member.leaving]
         found = autoscaler.recommend(
-            policy, loads, current, history, now=now, scheduled=schedule.required(schedules, now)
+            policy,
+            loads,
+            current,
+            history,
+            now=now,
+            scheduled=schedule.required(schedules, now),
+            needs=self._needs(document["autoscalingPolicy"], target, loads, current, now),
         )
-        details = list(found.details)
-        if members and all(condemned(member.health) for member in members):
-            details.append("ALL_INSTANCES_UNHEALTHY")
+        details = [*found.details, *scaling_status.troubles(members, schedules, policy)]
         with self._store.transaction() as change:
             if list(found.history) != history:
                 change.put(record_key, {"history": [list(entry) for entry in found.history]})
@@ -90,23 +86,35 @@ class AutoscalerController:
                 change.put("compute/" + target, {**group, "targetSize": found.size})
                 self._tell(change, name, target, current, found)
 
-    def _load(self, member: Member, now: float) -> autoscaler.Load:
+    def _needs(
+        self, policy: Mapping[str, Any], target: str, loads: list[Load], current: int, now: float
+    ) -> list[Need]:
+        """Return what all signals but CPU and schedules ask for."""
+        initialisation = autoscaler.parse(policy).initialisation
+        found = list(
+            metric_signals.needs(self._store, policy, loads, current, initialisation=initialisation, now=now)
+        )
+        if policy.get("loadBalancingUtilization"):
+            found.append(scaling_status.by_balancer(self._store, target))
+        return found
+
+    def _load(self, member: Member, now: float) -> Load:
         running = member.instance_status == "RUNNING" and member.running_at > 0
-        return autoscaler.Load(
+        return Load(
             instance=member.name,
             utilisation=self._utilisation.of(member.instance_id) if running else None,
             age=now - member.running_at if running else 0.0,
+            id=member.instance_id,
         )
 
     def _write(
         self, change: Transaction, name: str, document: Document, recommended: int | None, details: list[str]
     ) -> None:
-        updated: dict[str, Any] = {**document, "status": "ERROR" if _FAILURES & set(details) else "ACTIVE"}
+        updated: dict[str, Any] = {**document, **scaling_status.rendered(details)}
         if recommended is not None:
             updated["recommendedSize"] = recommended
-        updated["statusDetails"] = [{"type": kind, "message": _MESSAGES[kind]} for kind in details]
         if not details:
-            del updated["statusDetails"]
+            updated.pop("statusDetails", None)
         if updated != document:
             change.put("compute/" + name, updated)
 
