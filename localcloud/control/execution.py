@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import faults, stateful, template
+from localcloud.control import faults, quotas, stateful, template
 from localcloud.control.actions import (
     Action,
     Create,
@@ -37,6 +37,7 @@ _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CODES: Mapping[type[Exception], str] = {
     SubnetworkFullError: "IP_SPACE_EXHAUSTED",
     faults.ZoneOutageError: "ZONE_RESOURCE_POOL_EXHAUSTED",
+    quotas.QuotaExceededError: "QUOTA_EXCEEDED",
 }
 _FIRST_ID = 1_000_000_000_000_000_001  # the counter is shared with every other resource
 
@@ -128,6 +129,18 @@ class Execution:
         numeric_id = str(self._store.next_number("id", _FIRST_ID))
         try:
             faults.check_zone(self._store, project_of(look.group.key), member.zone)
+            quotas.check(
+                self._store,
+                look.change,
+                project=project_of(look.group.key),
+                zone=member.zone,
+                machine_type=last(
+                    look.group.machine_type
+                    or template.properties(self._store, member.version.template).get(
+                        "machineType", "e2-medium"
+                    )
+                ),
+            )
             document = template.instance(
                 self._store,
                 self._book,
@@ -141,7 +154,12 @@ class Execution:
                 kept=stateful.kept_addresses(look.group, member),
                 machine_type=look.group.machine_type,
             )
-        except (template.TemplateError, SubnetworkFullError, faults.ZoneOutageError) as error:
+        except (
+            template.TemplateError,
+            SubnetworkFullError,
+            faults.ZoneOutageError,
+            quotas.QuotaExceededError,
+        ) as error:
             self._failed(look, member, error)
             return
         look.change.put(member.instance, document)

@@ -107,11 +107,17 @@ def _recorded(app: ASGIApp, seen: LocalCloud) -> ASGIApp:
     return record
 
 
-async def _run(folder: Path, started: threading.Event, stop: threading.Event, made: list[LocalCloud]) -> None:
+async def _run(
+    folder: Path,
+    started: threading.Event,
+    stop: threading.Event,
+    made: list[LocalCloud],
+    more: dict[str, Any],
+) -> None:
     store = Store()
     clock = RealClock(_SPEED)
     settings = ApiSettings(
-        external_range="127.101.7.0/24", content=folder, project=PROJECT, project_number="1"
+        external_range="127.101.7.0/24", content=folder, project=PROJECT, project_number="1", **more
     )
     app = create_app(store, clock, Identities(store, clock, TOKEN), settings)
     rng = random.Random(7)  # noqa: S311 - repeatable, not secret
@@ -133,11 +139,11 @@ async def _run(folder: Path, started: threading.Event, stop: threading.Event, ma
 
 
 @contextmanager
-def local_cloud(folder: Path) -> Iterator[LocalCloud]:
+def local_cloud(folder: Path, **settings: Any) -> Iterator[LocalCloud]:  # noqa: ANN401 - ApiSettings' own
     """Run a cloud; its objects' content is kept in the folder."""
     started, stop = threading.Event(), threading.Event()
     made: list[LocalCloud] = []
-    thread = threading.Thread(target=lambda: asyncio.run(_run(folder, started, stop, made)))
+    thread = threading.Thread(target=lambda: asyncio.run(_run(folder, started, stop, made, settings)))
     thread.start()
     try:
         assert started.wait(30), "the cloud did not start"
