@@ -44,6 +44,11 @@ def require_agreement(settings: Settings) -> None:
     require_addresses(settings.address, settings.address_ipv6, settings.load_balancer)
     with within("names"):
         settings.names.require_frontends(settings.load_balancer.frontends)
+    if settings.stateful.external_ips and not settings.machine.external_address:
+        raise InvalidArgumentError(
+            "stateful.external_ips", dict(settings.stateful.external_ips), "instances have no external address to keep",
+            "set machine.external_address: true, or remove it",
+        )  # fmt: skip
     if isinstance(settings.identity, NewServiceAccount):
         with within("identity"):
             settings.identity.id_for(settings.service)

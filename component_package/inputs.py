@@ -10,7 +10,7 @@ import pulumi
 
 
 class StartupSource(TypedDict):
-    """One of these. {script/files/bucket/location}: A script and the files beside it, uploaded to a bucket. {url/version}: A script that somebody else puts into a bucket. {text}: A script that stands in the metadata itself."""
+    """One of these. {script/files/bucket/location/kms_key}: A script and the files beside it, uploaded to a bucket. {url/version}: A script that somebody else puts into a bucket. {text}: A script that stands in the metadata itself."""
 
     script: NotRequired[str]
     """Path of the script, from the project's folder; it begins with `#!`."""
@@ -20,6 +20,8 @@ class StartupSource(TypedDict):
     """An existing bucket to upload to; one of this stack's own unless said."""
     location: NotRequired[str]
     """Where a new bucket is (`EU`, `EUROPE-WEST1`); the stack's region unless said."""
+    kms_key: NotRequired[pulumi.Input[str]]
+    """A customer-managed key for what a new bucket holds; Cloud Storage's service agent must be allowed to use it."""
     url: NotRequired[str]
     """gs://BUCKET/OBJECT."""
     version: NotRequired[str]

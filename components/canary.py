@@ -78,11 +78,15 @@ class Canary:
                 "machine", "as the others'", "the canary's instances would be like the others",
                 "say what is different, or remove mig-nlb:canary",
             )  # fmt: skip
-        if (
-            isinstance(self.startup, ScriptFiles)
-            and self.startup.bucket is None
-            and not isinstance(startup, ScriptFiles)
-        ):
+        if not isinstance(self.startup, ScriptFiles) or self.startup.bucket is not None:
+            return
+        for key in ("location", "kms_key"):
+            if getattr(self.startup, key) is not None:
+                raise InvalidArgumentError(
+                    f"startup.{key}", getattr(self.startup, key), "the canary's files go into the others' bucket",
+                    f"set mig-nlb:startup {key}, or name a bucket for the canary's",
+                )  # fmt: skip
+        if not isinstance(startup, ScriptFiles):
             raise InvalidArgumentError(
                 "startup.bucket", None, "mig-nlb:startup uploads nothing, so this stack has no bucket for the canary's files",
                 "name a bucket that the instances may read",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from components.invalid_argument import InvalidArgumentError, require_choice, require_range
+from components.labels import require_labels
 from components.resource_name import require_resource_name
 
 MAX_BASE_NAME = 58  # a dash and four random characters follow
@@ -75,6 +76,7 @@ class GroupShape:
             )
         if self.target_size is not None:
             require_range("target_size", self.target_size, 0, 2000)
+        require_labels("instance_labels", self.instance_labels)
         for port in self.named_ports.values():
             require_range("named_ports", port, 1, 65535)
 

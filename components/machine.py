@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -10,10 +9,10 @@ from typing import Any, ClassVar, Literal
 import pulumi
 
 from components.invalid_argument import InvalidArgumentError, require_choice, require_range
+from components.kms_key import require_key_name
+from components.labels import require_labels
+from components.resource_name import require_resource_name
 
-_KMS_KEY = re.compile(
-    r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+(/cryptoKeyVersions/\d+)?"
-)
 _OWN_METADATA = {
     "startup-script": "mig-nlb:startup",
     "startup-script-url": "mig-nlb:startup",
@@ -104,11 +103,10 @@ class Machine:
                     "confidential", self.confidential, f"{self.machine_type} cannot encrypt its memory",
                     "use a machine type that can, for instance n2d-standard-2 (SEV, SEV_SNP) or c3-standard-4 (TDX)",
                 )  # fmt: skip
-        if isinstance(self.kms_key, str) and not _KMS_KEY.fullmatch(self.kms_key):
-            raise InvalidArgumentError(
-                "kms_key", self.kms_key, "not the name of a key",
-                "write projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY",
-            )  # fmt: skip
+        require_key_name("kms_key", self.kms_key)
+        require_labels("labels", self.labels)
+        for tag in self.tags:
+            require_resource_name("tags", tag)
         for key in self.metadata:
             if key in _OWN_METADATA:
                 raise InvalidArgumentError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from components.invalid_argument import InvalidArgumentError, require_choice, require_range
+from components.resource_name import require_resource_name
 
 _CRON_FIELDS = (5, 6)  # the sixth, a year, is optional
 
@@ -172,7 +173,13 @@ class ScalingPolicy:
                 "the autoscaler has no signal left",
                 "set cpu_target, metrics or schedules",
             )
+        if self.cpu_target is None and self.predictive_method != "NONE":
+            raise InvalidArgumentError(
+                "predictive_method", self.predictive_method, "what is predicted is CPU utilisation, and there is no cpu_target",
+                "set cpu_target, or leave it at NONE",
+            )  # fmt: skip
         for name, schedule in self.schedules.items():
+            require_resource_name("schedules", name)
             if schedule.min_required_replicas > self.max_replicas:
                 raise InvalidArgumentError(
                     f"schedules.{name}.min_required_replicas", schedule.min_required_replicas,

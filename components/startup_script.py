@@ -16,6 +16,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from components.invalid_argument import InvalidArgumentError
+from components.kms_key import require_key_name
 from components.resource_name import require_resource_name
 
 MAX_INLINE = 256 * 1024  # bytes of one metadata value, by the API
@@ -33,15 +34,26 @@ class ScriptFiles:
         files: paths of what the script fetches from beside itself. Text in UTF-8.
         bucket: an existing bucket to upload to; one of this stack's own unless said.
         location: where a new bucket is ("EU", "EUROPE-WEST1"); the stack's region unless said.
+        kms_key: a customer-managed key for what a new bucket holds; Cloud Storage's service agent must be allowed to use it.
     """
 
     script: str
     files: tuple[str, ...] = ()
     bucket: pulumi.Input[str] | None = None
     location: str | None = None
+    kms_key: pulumi.Input[str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse files that cannot be uploaded, now rather than when instances look for them."""
+        require_key_name("kms_key", self.kms_key)
+        for key in ("location", "kms_key"):
+            if self.bucket is not None and getattr(self, key) is not None:
+                raise InvalidArgumentError(
+                    key,
+                    getattr(self, key),
+                    "the bucket exists, and its keeper decides this",
+                    "leave it out, or leave out bucket",
+                )
         if not self.contents[Path(self.script).name].startswith("#!"):
             raise InvalidArgumentError(
                 "script",
@@ -200,6 +212,7 @@ class StartupScript(pulumi.ComponentResource):
                 uniform_bucket_level_access=True,
                 public_access_prevention="enforced",
                 versioning={"enabled": True},
+                encryption={"default_kms_key_name": files.kms_key} if files.kms_key is not None else None,
                 # Everything in it comes from this stack, so there is nothing to lose with it.
                 force_destroy=True,
                 opts=opts,

@@ -188,7 +188,11 @@ def test_what_is_imported_keeps_its_name_and_everything_else_is_named_as_ever() 
 
 def test_a_canarys_files_stand_beside_the_others_in_a_folder_of_their_own() -> None:
     config = read_config("dev")
-    config["mig-nlb:canary"] = {"size": 1, "startup": {**config["mig-nlb:startup"], "location": "EU"}}
+    config["mig-nlb:canary"] = {
+        "size": 1,
+        "machine": {"spot": True},
+        "startup": config["mig-nlb:startup"],
+    }
     made = run(config)
     assert len(made.of("Bucket")) == 1
     assert {item.inputs["name"] for item in made.of("BucketObject")} == {
@@ -204,7 +208,7 @@ def test_a_canarys_files_stand_beside_the_others_in_a_folder_of_their_own() -> N
         "web-bucket-storage.objectViewer",
     }
     assert canary.inputs["machineType"] == usual.inputs["machineType"]
-    config["mig-nlb:canary"]["startup"]["bucket"] = "theirs"
+    config["mig-nlb:canary"]["startup"] = {**config["mig-nlb:startup"], "bucket": "theirs"}
     assert {item.inputs["bucket"] for item in run(config).of("BucketObject")} == {
         "web-scripts-1a2b3c4",
         "theirs",

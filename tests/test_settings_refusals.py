@@ -135,7 +135,19 @@ from tests.test_settings import LEAST, settings
             {"standby": {"suspended": 2, "initial_delay_sec": 60}},
             "mig-nlb:standby.initial_delay_sec = 60: instances take up to 120 s to serve .*set it to 120 or more",
         ),
+        (
+            {
+                "group": LEAST["mig-nlb:group"] | {"target_size": 3},
+                "update": {"replacement_method": "RECREATE", "max_surge": 0, "max_unavailable": 3},
+                "stateful": {"external_ips": {"nic0": "NEVER"}},
+            },
+            "mig-nlb:stateful.external_ips = .*set machine.external_address",
+        ),
         ({"standby": {"initial_delay_sec": 60}}, "standby.initial_delay_sec = 60: no instance is ever put"),
+        (
+            {"canary": {"size": 1, "startup": {"script": "scripts/startup.sh", "location": "EU"}}},
+            "mig-nlb:canary.startup.location = 'EU': the canary's files go into the others' bucket",
+        ),
         (
             {"names": {"forwarding_rules": {"other": "theirs"}}},
             "mig-nlb:names.forwarding_rules.other = 'theirs': there is no such resource to name. Fix: use one of main",

@@ -38,6 +38,13 @@ def test_files_are_uploaded_in_place_under_fixed_names(tmp_path: Path) -> None:
     assert component.metadata["startup-script-digest"] == component.digest
 
 
+def test_a_new_bucket_is_encrypted_with_the_key_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "startup.sh").write_text("#!/bin/bash\n")
+    key = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
+    _, made = script(ScriptFiles(script=str(tmp_path / "startup.sh"), kms_key=key))
+    assert made.one("Bucket").inputs["encryption"] == {"defaultKmsKeyName": key}
+
+
 @pytest.mark.parametrize("changed", ["startup.sh", "app.py"])
 def test_the_digest_follows_every_file_and_nothing_else(tmp_path: Path, changed: str) -> None:
     (tmp_path / "startup.sh").write_text("#!/bin/bash\n")

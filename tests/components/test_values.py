@@ -20,7 +20,8 @@ from components.repair_policy import RepairPolicy
 from components.resource_name import require_resource_name
 from components.scaling_policy import MetricSignal, ScaleInControl, ScalingPolicy, Schedule
 from components.service_identity import ExistingServiceAccount
-from components.startup_script import InlineScript, ScriptFiles, ScriptUrl
+from components.standby_pool import StandbyPool
+from components.startup_script import InlineScript, ScriptFiles, ScriptUrl, StartupScriptArgs
 from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
 
@@ -65,6 +66,34 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (Machine, {"disk_size_gb": 5}, "takes 10 to 65536 GB"),
     (Machine, {"metadata": {"startup-script-url": "x"}}, "written by another setting.*mig-nlb:startup"),
     (Machine, {"metadata": {"enable-oslogin": "FALSE"}}, "use os_login"),
+    (Machine, {"labels": {"Team": "web"}}, "labels.Team = 'web': keys and values are lower-case"),
+    (Machine, {"labels": {"team": "Web!"}}, "labels.team = 'Web!': keys and values are lower-case"),
+    (Machine, {"labels": {f"l{number}": "" for number in range(65)}}, "65 labels.*Google takes 64"),
+    (Machine, {"tags": ("Web",)}, "tags = 'Web': names are lower-case"),
+    (GroupShape, {"zones": ("z-b",), "instance_labels": {"1": "a"}}, "a key begins with a letter"),
+    (
+        ScalingPolicy,
+        {
+            "cpu_target": None,
+            "predictive_method": "OPTIMIZE_AVAILABILITY",
+            "metrics": (MetricSignal(name="m", target=1.0),),
+        },
+        "there is no cpu_target",
+    ),
+    (
+        ScalingPolicy,
+        {"schedules": {"Peak": Schedule(schedule="0 8 * * *", duration_sec=300, min_required_replicas=1)}},
+        "schedules = 'Peak': names are lower-case",
+    ),
+    (ScriptFiles, {"script": "scripts/startup.sh", "kms_key": "k"}, "kms_key = 'k': not the name of a key"),
+    (ScriptFiles, {"script": "scripts/startup.sh", "bucket": "b", "location": "EU"}, "the bucket exists"),
+    (StandbyPool, {"stopped": -1}, "takes 0 to 2000"),
+    (StandbyPool, {"stopped": 1, "mode": "AUTO"}, "use one of SCALE_OUT_POOL, MANUAL"),
+    (
+        StartupScriptArgs,
+        {"source": InlineScript(text="#!/bin/sh"), "region": "r", "folder": "canary"},
+        'write for instance "canary/"',
+    ),
     (Machine, {"vtpm": False}, "set integrity_monitoring: false too"),
     (IamBindings, {"project": {"roles/editor": Binding()}}, "project = 'roles/editor': a basic role"),
     (IamBindings, {"service_account": {"roles/owner": MembersBinding(members=())}}, "a basic role"),
