@@ -5,8 +5,8 @@ otherwise a consistent hash over the affinity's fields picks a backend from the 
 the connection's mark and becomes the packet's: the backend's address as a number, by which `ip rule` routes it. Nothing in the
 packet changes; the backend sees the client's address and the forwarding rule's and answers directly.
 
-Tables are larger than what one transaction takes, so a new one is filled in parts while nothing refers to it, and put into force
-by the transaction that also changes everything else.
+Tables are larger than what one transaction takes, so a new one is filled while nothing refers to it, and put into force by the
+transaction that also changes everything else.
 """
 
 from __future__ import annotations
@@ -22,9 +22,6 @@ from localcloud.dataplane.addresses import FORWARDED, label, mark_of
 if TYPE_CHECKING:
     from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
 
-CHUNK = (
-    4096  # map entries one transaction takes in an unprivileged namespace (about 5,000), with room to spare
-)
 IN_PLACE = 1500  # entries to change up to which a table is changed in place, in one transaction
 _SINGLE_PORTS = (
     16  # a range of up to so many ports is looked up port by port, which is faster than as a range
@@ -48,17 +45,30 @@ class Table:
     name: str
     slots: tuple[str, ...]
 
+    def declaration(self) -> str:
+        """Return the script that makes the table's map, empty."""
+        return (
+            f"add table ip balancer\nadd map ip balancer {self.name} {{ typeof symhash mod 2 : ct mark; }}\n"
+        )
+
+    def marks(self) -> list[int]:
+        """Return what the map has to say for each slot."""
+        marks = {address: mark_of(address) for address in set(self.slots)}
+        return [marks[address] for address in self.slots]
+
 
 @dataclass(frozen=True)
 class Ruleset:
-    """Scripts in order: `fills` change nothing for packets, `switch` changes everything at once.
+    """What to do in order: make and fill `fills`, which changes nothing for packets; load `switch`, which changes everything at once.
 
-    Afterwards the kernel has `tables`, by service, and `objects` ("chain NAME", "map NAME").
+    Afterwards the kernel has `tables`, by service, `entries` in the maps that lead to services, and `objects` ("chain NAME",
+    "map NAME").
     """
 
-    fills: tuple[str, ...]
+    fills: tuple[Table, ...]
     switch: str
     tables: Mapping[str, Table]
+    entries: Mapping[str, tuple[str, ...]]
     objects: frozenset[str]
 
 
@@ -78,18 +88,6 @@ def _seed(service: VirtualService) -> int:
 
 def _entries(slots: Sequence[str], numbers: Iterable[int]) -> str:
     return ", ".join(f"{number} : {mark_of(slots[number]):#x}" for number in numbers)
-
-
-def _fill_scripts(name: str, slots: Sequence[str]) -> list[str]:
-    scripts = []
-    for start in range(0, len(slots), CHUNK):
-        part = _entries(slots, range(start, min(start + CHUNK, len(slots))))
-        scripts.append(f"add element ip balancer {name} {{ {part} }}\n")
-    scripts[0] = (
-        f"add table ip balancer\nadd map ip balancer {name} {{ typeof symhash mod 2 : ct mark; }}\n"
-        + scripts[0]
-    )
-    return scripts
 
 
 def _change_lines(table: Table, slots: Sequence[str]) -> list[str] | None:
@@ -190,18 +188,20 @@ def ruleset(
     generation: str,
     present: frozenset[str] = frozenset(),
     *,
+    entries: Mapping[str, tuple[str, ...]] | None = None,
     size: int = maglev.DEFAULT_SIZE,
 ) -> Ruleset:
     """Return the scripts that make this plan the one in force.
 
     `tables` are those in the kernel, by service; `generation` makes new names unique; `present` are all objects that the kernel
-    has, of which what is no longer needed is removed. Raises ValueError for a size that is no prime.
+    has, of which what is no longer needed is removed; `entries` are those in force, if known: what has not changed is left alone,
+    because to change any entry nft reads all of them, the tables' too. Raises ValueError for a size that is no prime.
     """
-    fills: list[str] = []
+    fills: list[Table] = []
     changes: list[str] = []
     after: dict[str, Table] = {}
     chains: dict[str, list[str]] = {}
-    entries: dict[str, list[str]] = {"ports": [], "ranges": [], "whole": []}
+    wanted: dict[str, list[str]] = {"ports": [], "ranges": [], "whole": []}
     for service in plan.services:
         name = label(service.key)
         slots = slots_of(service, size)
@@ -214,12 +214,14 @@ def ruleset(
                 table = Table(old.name, slots)
             else:
                 table = Table(f"maglev_{name}_{generation}", slots)
-                fills += _fill_scripts(table.name, slots)
+                fills.append(table)
             after[service.key] = table
         chains[f"service_{name}"] = _service_chain(service, table)
         for which, key in _selectors(service):
-            entries[which].append(f"{key} : goto service_{name}")
-    lines = _frame([which for which, items in entries.items() if items])
+            wanted[which].append(f"{key} : goto service_{name}")
+    after_entries = {which: tuple(items) for which, items in wanted.items()}
+    same = after_entries == entries
+    lines = [] if same else _frame([which for which, items in wanted.items() if items])
     sessions = {each.name: each for service in plan.services if (each := _session(service)) is not None}
     lines += [each.declaration() for each in sessions.values()]
     lines += [f"add chain ip balancer {name}" for name in chains]
@@ -228,16 +230,16 @@ def ruleset(
     lines += [f"add rule ip balancer {name} {line}" for name, content in chains.items() for line in content]
     lines += [
         f"add element ip balancer {which} {{ {', '.join(items)} }}"
-        for which, items in entries.items()
-        if items
+        for which, items in wanted.items()
+        if items and not same
     ]
     objects = frozenset(
         [f"chain {name}" for name in ("arrive", *chains)]
-        + [f"map {name}" for name in (*entries, *sessions, *(table.name for table in after.values()))]
+        + [f"map {name}" for name in (*wanted, *sessions, *(table.name for table in after.values()))]
     )
     # chains first: they refer to maps
     lines += [f"delete {each.replace(' ', ' ip balancer ')}" for each in sorted(present - objects)]
-    return Ruleset(tuple(fills), "\n".join(lines) + "\n", after, objects)
+    return Ruleset(tuple(fills), "\n".join(lines) + "\n", after, after_entries, objects)
 
 
 def _frame(needed: list[str]) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import socket
 import subprocess
 import sys
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
@@ -131,6 +133,11 @@ class Worker:
     async def nft(self, script: str) -> None:
         """Load an nft script, as one transaction."""
         await self.call({"do": "nft", "script": script})
+
+    async def fill(self, declaration: str, table: str, name: str, marks: Sequence[int]) -> None:
+        """Make a map by an nft script, and give it the entries 0: marks[0], 1: marks[1], ..."""
+        packed = base64.b64encode(array("I", marks).tobytes()).decode()
+        await self.call({"do": "fill", "script": declaration, "table": table, "map": name, "marks": packed})
 
     async def nft_objects(self, table: str) -> frozenset[str]:
         """Return what a table consists of: "chain NAME", "set NAME", "map NAME"."""

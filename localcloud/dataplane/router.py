@@ -27,7 +27,7 @@ from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.network import NetworkPlan, Subnetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from localcloud.dataplane.helpers import Worker
 
@@ -69,6 +69,7 @@ class Router:
         self._subnetworks: dict[str, Subnetwork] = {}
         self._neighbours: dict[str, str] = {}  # address -> bridge
         self._tables: dict[str, balancer.Table] = {}
+        self._entries: Mapping[str, tuple[str, ...]] | None = None
         self._marks: set[int] | None = None
         self._objects: dict[str, frozenset[str]] = {}  # what nftables has, by table, once it is known
 
@@ -162,10 +163,16 @@ class Router:
         await self._worker.ip(_mark_lines(wanted - present, present))
         self._marks = present | wanted
         rules = balancer.ruleset(
-            plan, self._tables, next(self._names), await self._present("balancer"), size=self._table_size
+            plan,
+            self._tables,
+            next(self._names),
+            await self._present("balancer"),
+            entries=self._entries,
+            size=self._table_size,
         )
+        self._entries = None  # unknown again if one of the scripts fails
         await self._load("balancer", rules)
-        self._tables = dict(rules.tables)
+        self._tables, self._entries = dict(rules.tables), rules.entries
         await self._worker.ip(_unmark_lines(present - wanted, self._marks))
         self._marks = wanted
         self._balancer = plan
@@ -177,8 +184,12 @@ class Router:
 
     async def _load(self, table: str, rules: firewall.Ruleset | balancer.Ruleset) -> None:
         self._objects.pop(table, None)  # unknown again if one of the scripts fails
-        for script in (*rules.fills, rules.switch):
-            await self._worker.nft(script)
+        for fill in rules.fills:
+            if isinstance(fill, balancer.Table):
+                await self._worker.fill(fill.declaration(), "balancer", fill.name, fill.marks())
+            else:
+                await self._worker.nft(fill)
+        await self._worker.nft(rules.switch)
         self._objects[table] = rules.objects
 
     async def _present_marks(self) -> set[int]:

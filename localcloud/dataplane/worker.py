@@ -5,6 +5,7 @@ Requests are answered in turn; a failed one is answered with {"error": words}. I
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import selectors
@@ -12,9 +13,10 @@ import signal
 import socket
 import sys
 import traceback
+from array import array
 from typing import TYPE_CHECKING, Any
 
-from localcloud.dataplane import machine, wire
+from localcloud.dataplane import machine, netlink, wire
 from localcloud.dataplane.kernel import KernelRefusedError, ip_batch, load_rules, run_tool, settings
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ def _nft(message: wire.Message, _: list[int]) -> Answer:
     return {}, []
 
 
+def _fill(message: wire.Message, _: list[int]) -> Answer:
+    load_rules(message["script"])
+    netlink.fill(message["table"], message["map"], array("I", base64.b64decode(message["marks"])))
+    return {}, []
+
+
 def _nft_show(message: wire.Message, _: list[int]) -> Answer:
     output = run_tool(["nft", "--terse", "--json", *message["arguments"]])
     return {"result": json.loads(output)["nftables"]}, []
@@ -57,6 +65,7 @@ HANDLERS: dict[str, Callable[[Any, list[int]], Answer]] = {
     "ip": _ip,
     "ip_show": _ip_show,
     "nft": _nft,
+    "fill": _fill,
     "nft_show": _nft_show,
     "settings": _settings,
     "spawn": machine.spawn,

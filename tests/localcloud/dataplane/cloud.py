@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from localcloud.clock import RealClock
+from localcloud.dataplane import maglev
 from localcloud.dataplane.namespaces import namespace_inode, start_time
 from localcloud.dataplane.world import World
 from localcloud.home import Home
@@ -265,10 +266,12 @@ class Client:
 
 
 @asynccontextmanager
-async def running_cloud(speed: float = CLOUD_SPEED) -> AsyncIterator[Cloud]:
+async def running_cloud(
+    speed: float = CLOUD_SPEED, *, table_size: int = maglev.DEFAULT_SIZE
+) -> AsyncIterator[Cloud]:
     """Open a world in a folder of its own; stop it and remove the folder at the end."""
     folder = Path(tempfile.mkdtemp(prefix="localcloud-dataplane-"))
-    world = await World.open(Home(folder), RealClock(speed))
+    world = await World.open(Home(folder), RealClock(speed), table_size=table_size)
     cloud = Cloud(world)
     try:
         yield cloud

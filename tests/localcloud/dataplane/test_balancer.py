@@ -36,13 +36,13 @@ def _chain(rules: balancer.Ruleset, key: str = "rule") -> list[str]:
     return [line.removeprefix(prefix) for line in rules.switch.splitlines() if line.startswith(prefix)]
 
 
-def test_a_new_table_is_filled_in_parts_before_anything_refers_to_it() -> None:
+def test_a_new_table_is_filled_before_anything_refers_to_it() -> None:
     rules = balancer.ruleset(_plan(_service(20)), {}, "g1")
     (table,) = rules.tables.values()
-    filled = [int(slot) for script in rules.fills for slot in re.findall(r"(\d+) : 0x", script)]
-    assert filled == list(range(len(table.slots)))
-    assert all(len(re.findall(" : 0x", script)) <= balancer.CHUNK for script in rules.fills)
-    assert not any("rule" in script.split("{")[0] for script in rules.fills)
+    assert rules.fills == (table,)
+    assert table.marks() == [mark_of(address) for address in table.slots]
+    assert f"add map ip balancer {table.name} " in table.declaration()
+    assert "rule" not in table.declaration()
     assert f"mod {len(table.slots)} " in rules.switch
     assert f"map @{table.name}" in rules.switch
 
