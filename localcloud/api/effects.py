@@ -29,7 +29,7 @@ class NoEffect:
 
 _NO_IPV6 = "instances and balancers here have IPv4 only, so nothing is reached by IPv6"
 _NO_LOGS = "nothing writes such logs"
-_NO_STATE = "an instance that is recreated starts anew, with nothing preserved"
+_NO_STATE = "an instance that is recreated starts with a new disk"
 _NO_HARDWARE = "instances are sandboxes on this machine's own processor"
 _TEMPLATE = (
     NoEffect("properties.networkInterfaces[].ipv6AccessConfigs", _NO_IPV6),
@@ -43,16 +43,8 @@ _TEMPLATE = (
     NoEffect("properties.resourcePolicies", "there are no snapshots, schedules or placement here"),
 )
 _GROUP = (
-    NoEffect("statefulPolicy", _NO_STATE),
-    NoEffect(
-        "instanceFlexibilityPolicy",
-        "every instance gets its template's machine type: there is no capacity to choose by",
-    ),
-    NoEffect(
-        "distributionPolicy.targetShape",
-        "instances are spread evenly: zones here are never short",
-        ("EVEN", "ANY"),
-    ),
+    NoEffect("statefulPolicy.preservedState.disks", _NO_STATE),
+    NoEffect("statefulPolicy.preservedState.externalIPs", "instances here have no external addresses"),
     NoEffect("standbyPolicy", "instances are neither suspended nor stopped for later"),
     NoEffect("targetStoppedSize", "no instance is kept stopped", (0,)),
     NoEffect("targetSuspendedSize", "no instance is kept suspended", (0,)),
@@ -60,10 +52,6 @@ _GROUP = (
     NoEffect("resourcePolicies", "there are no workload policies"),
 )
 _AUTOSCALER = (
-    NoEffect(
-        "autoscalingPolicy.customMetricUtilizations",
-        "nothing measures it, so it never asks for an instance: the local cloud keeps no time series",
-    ),
     NoEffect(
         "autoscalingPolicy.loadBalancingUtilization", "a passthrough balancer has no utilisation to scale by"
     ),

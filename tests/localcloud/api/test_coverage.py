@@ -90,17 +90,17 @@ def test_a_dual_stack_network_has_ranges_for_documentation_and_says_so(api: Api)
 def test_another_change_beside_it_does_not_tell_again(api: Api) -> None:
     build(api)
     wanted = resources.autoscaler()
-    metric = {"metric": "m", "singleInstanceAssignment": 10}
-    wanted["autoscalingPolicy"]["customMetricUtilizations"] = [metric]
+    signal = {"utilizationTarget": 0.7}
+    wanted["autoscalingPolicy"]["loadBalancingUtilization"] = signal
     api.post(region_path("autoscalers"), wanted)
-    field = "autoscalingPolicy.customMetricUtilizations"
+    field = "autoscalingPolicy.loadBalancingUtilization"
     assert [found for _, found in told(api) if found == field] == [field]
     api.call(
         "PATCH", region_path("autoscalers") + "?autoscaler=web", {"autoscalingPolicy": {"minNumReplicas": 1}}
     )
     assert [found for _, found in told(api) if found == field] == [field]
-    metric["singleInstanceAssignment"] = 20
-    change = {"autoscalingPolicy": {"customMetricUtilizations": [metric]}}
+    signal["utilizationTarget"] = 0.6
+    change = {"autoscalingPolicy": {"loadBalancingUtilization": signal}}
     api.call("PATCH", region_path("autoscalers") + "?autoscaler=web", change)
     assert [found for _, found in told(api) if found == field] == [field, field]
 
