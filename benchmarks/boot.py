@@ -7,6 +7,7 @@ measured is the whole of it: disk, network namespace, sandbox, init, metadata se
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import shutil
 import subprocess
 import tempfile
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 20
 TARGET = 150.0  # ms, median
-_SUBNETWORK = Subnetwork(
-    key="projects/local/regions/r/subnetworks/s", network="n", cidr="10.0.0.0/24", gateway="10.0.0.1"
+SUBNETWORK = Subnetwork(
+    key="projects/local/regions/r/subnetworks/s", network="n", cidr="10.0.0.0/20", gateway="10.0.0.1"
 )
 _ZONE = "projects/local/zones/europe-west1-b"
 _BARE = [
@@ -90,12 +91,12 @@ async def _boots() -> tuple[list[float], list[float]]:
     world = await World.open(home, clock)
     boots, stops = [], []
     try:
-        await world.apply_network(NetworkPlan(subnetworks=(_SUBNETWORK,)))
+        await world.apply_network(NetworkPlan(subnetworks=(SUBNETWORK,)))
         machines = Sandboxes(
-            home, store, clock, world, Identities(store, clock, "the-benchmarks-token"), _nothing
+            home, store, clock, world, Identities(store, clock, "the-benchmarks-token"), nothing
         )
         for number in range(ROUNDS):
-            spec = _define(store, number)
+            spec = define(store, number)
             begin = time.perf_counter()
             await machines.start(spec)
             boots.append((await _first_line(home.instance(spec.id) / "serial.log") - begin) * 1000)
@@ -110,16 +111,18 @@ async def _boots() -> tuple[list[float], list[float]]:
 
 
 async def _first_line(serial: Path) -> float:
-    while not _has_begun(serial):  # noqa: ASYNC110 - the guest writes a file and tells nobody
+    while not has_begun(serial):  # noqa: ASYNC110 - the guest writes a file and tells nobody
         await asyncio.sleep(0.0005)
     return time.perf_counter()
 
 
-def _has_begun(serial: Path) -> bool:
+def has_begun(serial: Path) -> bool:
+    """Whether the script's first line is on the serial port."""
     return b"startup-script: first" in serial.read_bytes()
 
 
-def _define(store: Store, number: int) -> MachineSpec:
+def define(store: Store, number: int) -> MachineSpec:
+    """Put an instance with a script of one line into the store; return its machine."""
     name = f"boot-{number}"
     document = {
         "id": str(1000 + number),
@@ -133,7 +136,10 @@ def _define(store: Store, number: int) -> MachineSpec:
     with store.transaction() as change:
         change.put(key, document)
     interface = NetworkInterface(
-        instance=name, network="n", subnetwork=_SUBNETWORK.key, address=f"10.0.0.{number + 2}"
+        instance=name,
+        network="n",
+        subnetwork=SUBNETWORK.key,
+        address=str(ipaddress.ip_address("10.0.0.2") + number),
     )
     return MachineSpec(
         key=key,
@@ -141,14 +147,14 @@ def _define(store: Store, number: int) -> MachineSpec:
         id=document["id"] if isinstance(document["id"], str) else "",
         zone="europe-west1-b",
         interface=interface,
-        gateway=_SUBNETWORK.gateway,
+        gateway=SUBNETWORK.gateway,
         forwarded_addresses=(),
         memory_mib=1024,
         vcpus=1.0,
     )
 
 
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """Stand where the API is in a cloud; these scripts do not call it."""
     del scope, receive
     await send({"type": "http.response.start", "status": 404, "headers": []})

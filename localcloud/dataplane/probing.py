@@ -32,6 +32,7 @@ class Probing:
         self._specs: dict[str, ProbeSpec] = {}
         self._report: Callable[[ProbeResult], None] = lambda _: None
         self._channel: wire.Channel | None = None
+        self.pid: int | None = None  # the prober's, in the world's numbering
         self._listener: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
 
@@ -49,7 +50,7 @@ class Probing:
                 await self._tell(changed, removed)
 
     async def _start(self) -> None:
-        _, channel = await self._agent.fork("prober")
+        self.pid, channel = await self._agent.fork("prober")
         self._channel = channel
         await channel.send(
             {"cloud": self._clock.now(), "monotonic": time.monotonic(), "speed": self._clock.speed}

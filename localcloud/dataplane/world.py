@@ -87,6 +87,11 @@ class World:
         return self._holder.pid
 
     @property
+    def prober_pid(self) -> int | None:
+        """The process that sends the probes, in the world's numbering; None before the first was asked for."""
+        return self._probing.pid
+
+    @property
     def machine_user(self) -> int | None:
         """See `MachineHost.machine_user`."""
         return machine_user.of_world(self._holder.pid)
