@@ -270,7 +270,8 @@ class _Rollout:
             version = (self._target(member) if member in self._outdated else None) or member.version
             level = self._level(member, version, group.minimal_action)
             substitute = (level == "REPLACE" and not group.recreate) or member is self._misplaced
-            if substitute:
+            # One too many of a wanted version, where no version lacks any: nothing that is done to it would make it wanted.
+            if substitute or (member in self._outdated and self._target(member) is None):
                 replaced.append(member)
                 continue
             if level == "REFRESH":

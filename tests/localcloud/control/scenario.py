@@ -57,6 +57,7 @@ class Watch:
     broken: list[str] = field(default_factory=list)
     available_before: set[str] = field(default_factory=set)
     health_before: dict[str, str] = field(default_factory=dict)
+    asked_for: set[str] = field(default_factory=set)  # updated now because somebody said so: no limit holds
 
     def __call__(self, _keys: frozenset[str], events: tuple[Event, ...]) -> None:
         document = self.cloud.store.get("compute/" + GROUP)
@@ -72,6 +73,9 @@ class Watch:
             if member.available(checked=True, now=now, ready_after=0) and self._untouched(member)
         }
         by_update = [event.subject for event in events if event.data.get("reason") in _BY_UPDATE]
+        if self.asked_for.intersection(by_update):
+            self.asked_for -= {*by_update}
+            by_update = []
         if any(name in self.available_before for name in by_update) and len(available) < size - unavailable:
             self.broken.append(
                 f"{by_update} taken out by an update: {len(available)} of {size} left, {unavailable} may be missing"

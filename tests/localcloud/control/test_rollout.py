@@ -1,0 +1,55 @@
+"""What an update decides, where stories would take long to lead there."""
+
+from __future__ import annotations
+
+from localcloud.control.actions import Delete
+from localcloud.control.group import Group, WantedVersion
+from localcloud.control.member import Member, Version
+from localcloud.control.rollout import decide
+
+ZONES = ("europe-west1-b", "europe-west1-c", "europe-west1-d")
+STABLE = Version(name="stable", template="projects/p/global/instanceTemplates/t0")
+CANARY = Version(name="canary", template="projects/p/global/instanceTemplates/t1")
+
+
+def _member(name: str, zone: str, version: Version, action: str, status: str) -> Member:
+    return Member(
+        name=name,
+        zone=zone,
+        instance=f"compute/projects/p/zones/{zone}/instances/{name}",
+        action=action,
+        version=version,
+        created_at=0.0,
+        instance_status=status,
+        running_at=1.0,
+        health="HEALTHY",
+        ever_healthy=action == "NONE",
+        healthy_at=2.0,
+    )
+
+
+def test_one_too_many_of_a_version_is_removed_not_restarted_for_ever() -> None:
+    group = Group(
+        key="compute/projects/p/regions/europe-west1/instanceGroupManagers/web",
+        name="web",
+        base_name="web",
+        zones=ZONES,
+        regional=True,
+        size=2,
+        versions=(WantedVersion(version=STABLE), WantedVersion(version=CANARY, fixed=1)),
+        proactive=True,
+        minimal_action="RESTART",
+        surge=3,
+        unavailable=0,
+        check="projects/p/global/healthChecks/heal",
+    )
+    members = [
+        _member("old", ZONES[1], STABLE, "RESTARTING", "PROVISIONING"),  # its zone is out
+        _member("new", ZONES[2], CANARY, "NONE", "RUNNING"),
+        _member("more", ZONES[0], CANARY, "RESTARTING", "STOPPING"),
+    ]
+    decided = decide(group, members, set(), now=1000.0, needs=lambda _old, _new: "REPLACE")
+    assert [(type(action), action.name) for action in decided.actions if isinstance(action, Delete)] == [
+        (Delete, "more")
+    ]
+    assert len(decided.actions) == 1
