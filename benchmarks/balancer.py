@@ -1,201 +1,170 @@
-"""What the load balancer costs: the same traffic through it, past it, and through HAProxy in TCP mode, in the same namespaces."""
+"""What the load balancer costs: the same traffic through it, past it, and through other balancers, in the same namespaces."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
 import statistics
-import subprocess
+import sys
 import tempfile
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from benchmarks.balancer_world import BACKENDS, KINDS, BenchWorld
 from benchmarks.section import BenchmarkSection, Row
-from localcloud.clock import RealClock
 from localcloud.dataplane import maglev
-from localcloud.dataplane.world import World
-from localcloud.home import Home
-from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
-from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
-from localcloud.plans.world import Command, Spawned
 
-ROUNDS = 5
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROUNDS, FEW_ROUNDS = 5, 3
 SECONDS = 2.0
-BACKENDS = 3
-ADDRESS = "127.99.98.1"
-PORTS = {"connections": 9000, "bytes": 9001}
-PROXY_PORTS = {"connections": 7000, "bytes": 7001}
-GENERATOR = (Path(__file__).parent / "load_generator.py").read_text(encoding="utf-8")
-SUBNETWORK = Subnetwork(key="bench", network="bench", cidr="10.200.0.0/24", gateway="10.200.0.1")
+SIZES = (251, 65_521)  # beside the default
+MANY = 100  # forwarding rules, and as many firewall rules
+CHANGES = 5
+PROXIES = ("HAProxy", "nginx")
 
 METHOD = f"""
 One client machine and {BACKENDS} backend machines in a subnetwork of a world of its own (`benchmarks/load_generator.py` on the system's
 Python in all of them), with a firewall rule in force. {ROUNDS} rounds; in each, one after the other, {SECONDS:g} s each: *direct* (to
 the backends' own addresses in turn, through the same router and firewall), *balancer* (to the forwarding rule's address; Maglev table
-of {maglev.DEFAULT_SIZE} slots), and *HAProxy* in TCP mode (in the router's namespace, one thread per core, round robin over the same
-backends). Connections: 16 lanes, each connects, waits for one byte and resets. Throughput: 6 streams. Ratios are medians of the
-rounds' own ratios."""
-
-PROXY = """
-global
-    maxconn 8000
-defaults
-    mode tcp
-    timeout connect 5s
-    timeout client 30s
-    timeout server 30s
-"""
+of {maglev.DEFAULT_SIZE} slots), and the others, in the router's namespace over the same backends: *HAProxy* in TCP mode and *nginx*'s
+stream module (Debian's), one thread or process per core, and *IPVS*. Connections: 16 lanes, each connects, waits for one byte and resets.
+Throughput: 6 streams. Ratios are medians of the rounds' own ratios. CPU is the whole machine's (`/proc/stat`) per gigabit or
+connection; a balancer's own is the excess over the direct way. The balancer is measured again with tables of {SIZES[0]} and {SIZES[1]}
+slots, and with {MANY} forwarding rules and {MANY} firewall rules ({FEW_ROUNDS} rounds each). A change of backends is in force when
+`apply_balancer` returns; with "half", half of the backends leave or come, which makes another table."""
 
 
-class Bench:
-    """A world with a client, backends and a proxy."""
+@dataclass
+class Figures:
+    """What was measured: by kind of traffic and way, one value per round of each field."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self._world = world
-        self._folder = folder
-        self._machines: dict[str, Spawned] = {}
-        names = ["client", *(f"backend{number}" for number in range(BACKENDS))]
-        self._interfaces = {
-            name: NetworkInterface(
-                instance=name, network="bench", subnetwork="bench", address=f"10.200.0.{index + 2}"
-            )
-            for index, name in enumerate(names)
-        }
+    results: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)
 
-    async def prepare(self) -> None:
-        """Start everything."""
-        allow = FirewallRule(
-            name="allow",
-            network="bench",
-            protocols=(("tcp", ("9000-9001",)),),
-            source_ranges=("10.0.0.0/8", "198.18.0.0/16"),
-        )
-        await self._world.apply_network(
-            NetworkPlan(
-                subnetworks=(SUBNETWORK,), interfaces=tuple(self._interfaces.values()), firewall=(allow,)
-            )
-        )
-        backends = [interface for name, interface in self._interfaces.items() if name != "client"]
-        for interface in backends:
-            await self._run(interface, "serve", wait=1)
-            await self._world.set_local_addresses(self._machines[interface.instance].pid, (ADDRESS,))
-        service = VirtualService(
-            key="bench",
-            backend_service="bench",
-            address=ADDRESS,
-            protocol="TCP",
-            ports=((9000, 9001),),
-            backends=tuple(
-                Backend(instance=each.instance, address=each.address, eligible=True) for each in backends
-            ),
-        )
-        await self._world.apply_balancer(BalancerPlan(services=(service,)))
-        self._start_proxy([each.address for each in backends])
+    def add(self, kind: str, way: str, result: dict[str, float]) -> None:
+        """Keep one measurement."""
+        self.results.setdefault(kind, {}).setdefault(way, []).append(result)
 
-    async def _run(self, interface: NetworkInterface, *arguments: str, wait: int = 1 << 16) -> bytes:
-        """Run the generator in a machine with descriptor 3 as its output; return the first `wait` bytes of it."""
-        told, told_there = os.pipe()
-        argv = ("/usr/bin/python3", "-c", GENERATOR, *arguments)
-        command = Command(argv=argv, env={"PATH": "/usr/bin:/bin"}, fds={1: told_there, 2: 2, 3: told_there})
-        self._machines[interface.instance] = await self._world.spawn(
-            interface, SUBNETWORK.gateway, 24, command, []
-        )
-        os.close(told_there)
-        with os.fdopen(told, "rb") as stream:
-            return await asyncio.to_thread(stream.read, wait)
+    def ratio(self, kind: str, what: str, over: str, way: str = "balancer") -> float:
+        """Return the median of the rounds' own ratios."""
+        pairs = zip(self.results[kind][way], self.results[kind][over], strict=True)
+        return statistics.median(ours[what] / theirs[what] for ours, theirs in pairs)
 
-    def _in_router(self, *command: str) -> list[str]:
-        return [
-            "nsenter",
-            "-t",
-            str(self._world.holder_pid),
-            "-U",
-            "-n",
-            "-p",
-            "--preserve-credentials",
-            *command,
+    def excess(self, kind: str, way: str) -> float:
+        """Return the median CPU time that a way costs beyond the direct one, per unit of work."""
+        pairs = zip(self.results[kind][way], self.results[kind]["direct"], strict=True)
+        return statistics.median(one["cpu"] - direct["cpu"] for one, direct in pairs)
+
+
+async def _rounds(world: BenchWorld, ways: Sequence[str], rounds: int) -> Figures:
+    figures = Figures()
+    for _ in range(rounds):
+        for kind in KINDS:
+            for way in ways:
+                figures.add(kind, way, await world.measure(kind, way, SECONDS))
+    return figures
+
+
+async def _compare(folder: Path) -> tuple[Figures, dict[str, str]]:
+    async with BenchWorld.running(folder, maglev.DEFAULT_SIZE) as world:
+        absent = world.start_rivals()
+        return await _rounds(world, world.ways(), ROUNDS), absent
+
+
+async def _variant(folder: Path, size: int, rules: int) -> Figures:
+    async with BenchWorld.running(folder, size, rules=rules) as world:
+        return await _rounds(world, ("direct", "balancer"), FEW_ROUNDS)
+
+
+async def _changes(folder: Path, size: int) -> dict[str, list[float]]:
+    """Return how long it takes until changes of backends are in force, in milliseconds: of one of twenty, and of half of them."""
+    found: dict[str, list[float]] = {"one": [], "half": []}
+    async with BenchWorld.running(folder, size) as world:
+        await world.balance(range(20))
+        for _ in range(CHANGES):
+            for what, backends in (
+                ("one", range(19)),
+                ("one", range(20)),
+                ("half", range(10)),
+                ("half", range(20)),
+            ):
+                started = time.perf_counter()
+                await world.balance(backends)
+                found[what].append((time.perf_counter() - started) * 1e3)
+    return found
+
+
+def _rows(figures: Figures) -> list[Row]:
+    """Return what is compared with the direct way and with the rivals that were there."""
+    rows = [
+        Row.ratio("throughput, balancer / direct", figures.ratio("bytes", "gbits", "direct"), at_least=0.97),
+        Row.ratio(
+            "connections, balancer / direct", figures.ratio("connections", "rate", "direct"), at_least=0.97
+        ),
+        Row.ratio(
+            "p99 of connecting, balancer / direct",
+            figures.ratio("connections", "p99", "direct"),
+            at_most=1.05,
+        ),
+    ]
+    ways = [way for way in figures.results["bytes"] if way not in {"direct", "balancer"}]
+    for way in ways:
+        rows += [
+            Row.ratio(f"throughput, balancer / {way}", figures.ratio("bytes", "gbits", way)),
+            Row.ratio(f"connections, balancer / {way}", figures.ratio("connections", "rate", way)),
+            Row.ratio(f"p99 of connecting, balancer / {way}", figures.ratio("connections", "p99", way)),
         ]
-
-    def _start_proxy(self, backends: list[str]) -> None:
-        config = PROXY
-        for kind, port in PROXY_PORTS.items():
-            config += f"listen {kind}\n    bind {SUBNETWORK.gateway}:{port}\n    balance roundrobin\n"
-            config += "".join(f"    server b{n} {each}:{PORTS[kind]}\n" for n, each in enumerate(backends))
-        file = self._folder / "haproxy.cfg"
-        file.write_text(config, encoding="utf-8")
-        # the router itself accepts nothing; this world is the benchmark's own
-        rule = "insert rule ip firewall input tcp dport { 7000, 7001 } accept"
-        subprocess.run(self._in_router("nft", rule), check=True)
-        # it returns when it listens, and ends with the world
-        subprocess.run(self._in_router("haproxy", "-D", "-q", "-f", str(file)), check=True)
-
-    async def measure(self, kind: str, way: str) -> dict[str, float]:
-        """Send traffic of one kind one way; return what the generator says."""
-        address, port = {
-            "direct": (
-                ",".join(each.address for name, each in self._interfaces.items() if name != "client"),
-                PORTS[kind],
-            ),
-            "balancer": (ADDRESS, PORTS[kind]),
-            "haproxy": (SUBNETWORK.gateway, PROXY_PORTS[kind]),
-        }[way]
-        client = self._interfaces["client"]
-        output = await self._run(client, kind, address, str(port), str(SECONDS))
-        await self._world.remove("client", self._machines["client"].pid)
-        result: dict[str, float] = json.loads(output)
-        return result
-
-
-Figures = dict[str, dict[str, list[dict[str, float]]]]
-
-
-async def _measure(folder: Path) -> Figures:
-    world = await World.open(Home(folder), RealClock())
-    bench = Bench(world, folder)
-    try:
-        await bench.prepare()
-        figures: Figures = {kind: {"direct": [], "balancer": [], "haproxy": []} for kind in PORTS}
-        for _ in range(ROUNDS):
-            for kind, ways in figures.items():
-                for way, results in ways.items():
-                    results.append(await bench.measure(kind, way))
-        return figures
-    finally:
-        await world.stop()
-
-
-def _ratio(figures: Figures, kind: str, field: str, over: str) -> float:
-    pairs = zip(figures[kind]["balancer"], figures[kind][over], strict=True)
-    return statistics.median(ours[field] / theirs[field] for ours, theirs in pairs)
+    proxies = [way for way in ways if way in PROXIES]
+    for kind, what in (("bytes", "throughput"), ("connections", "connections")):
+        if proxies:
+            best = min(figures.excess(kind, way) for way in proxies)
+            rows.append(
+                Row.ratio(
+                    f"own CPU for {what}, balancer / best proxy",
+                    figures.excess(kind, "balancer") / best,
+                    at_most=0.2,
+                )
+            )
+    for way in ("direct", "balancer", *ways):
+        bytes_, connections = figures.results["bytes"][way], figures.results["connections"][way]
+        rows += [
+            Row.median(f"throughput, {way}", [each["gbits"] for each in bytes_], "Gbit/s"),
+            Row.median(f"connections, {way}", [each["rate"] for each in connections], "/s"),
+            Row.median(f"p99 of connecting, {way}", [each["p99"] for each in connections], "ms"),
+            Row.median(f"CPU per Gbit, {way}", [each["cpu"] * 1e3 for each in bytes_], "ms"),
+            Row.median(f"CPU per connection, {way}", [each["cpu"] * 1e6 for each in connections], "us"),
+        ]
+    return rows
 
 
 def run() -> BenchmarkSection:
     """Measure and return ratios first, then what they are made of."""
-    folder = Path(tempfile.mkdtemp(prefix="localcloud-bench-"))
-    try:
-        figures = asyncio.run(_measure(folder))
-    finally:
-        shutil.rmtree(folder)
-    rows = [
-        Row.ratio("throughput, balancer / direct", _ratio(figures, "bytes", "gbits", "direct"), at_least=0.9),
-        Row.ratio(
-            "throughput, balancer / HAProxy", _ratio(figures, "bytes", "gbits", "haproxy"), at_least=1.5
-        ),
-        Row.ratio(
-            "connections, balancer / direct", _ratio(figures, "connections", "rate", "direct"), at_least=0.9
-        ),
-        Row.ratio(
-            "connections, balancer / HAProxy", _ratio(figures, "connections", "rate", "haproxy"), at_least=1.5
-        ),
-        Row.ratio("p99 of connecting, balancer / direct", _ratio(figures, "connections", "p99", "direct")),
-        Row.ratio("p99 of connecting, balancer / HAProxy", _ratio(figures, "connections", "p99", "haproxy")),
-    ]
-    for way in ("direct", "balancer", "haproxy"):
-        results = figures["connections"][way]
-        rows.append(
-            Row.median(f"throughput, {way}", [each["gbits"] for each in figures["bytes"][way]], "Gbit/s")
-        )
-        rows.append(Row.median(f"connections, {way}", [each["rate"] for each in results], "/s"))
-        rows.append(Row.median(f"p99 of connecting, {way}", [each["p99"] for each in results], "ms"))
-    return BenchmarkSection("Load balancer", METHOD, rows)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="localcloud-bench-") as folder:
+        figures, absent = asyncio.run(_compare(Path(folder)))
+    for name, why in absent.items():
+        print(f"  NOT MEASURED: {name}: {why}", file=sys.stderr)
+    rows += _rows(figures)
+    variants = [(f"{size} slots", size, 0) for size in SIZES]
+    for name, size, rules in [*variants, (f"{MANY} rules of each kind", maglev.DEFAULT_SIZE, MANY)]:
+        with tempfile.TemporaryDirectory(prefix="localcloud-bench-") as folder:
+            figures = asyncio.run(_variant(Path(folder), size, rules))
+        for kind, what, words in (("bytes", "gbits", "throughput"), ("connections", "rate", "connections")):
+            rows.append(
+                Row.ratio(
+                    f"{words}, balancer / direct, {name}", figures.ratio(kind, what, "direct"), at_least=0.97
+                )
+            )
+    for size, at_most in ((maglev.DEFAULT_SIZE, 100.0), (maglev.MAX_SIZE, 300.0)):
+        with tempfile.TemporaryDirectory(prefix="localcloud-bench-") as folder:
+            changes = asyncio.run(_changes(Path(folder), size))
+        rows += [
+            Row.median(
+                f"change of {what} of 20 backends in force, {size} slots", values, "ms", at_most=at_most
+            )
+            for what, values in changes.items()
+        ]
+    missing = "".join(f" Not measured: {name} ({why})." for name, why in absent.items())
+    return BenchmarkSection("Load balancer", METHOD + missing, rows)

@@ -258,9 +258,9 @@ def _frame(needed: list[str]) -> list[str]:
         "flush chain ip balancer arrive",
         *(f"flush map ip balancer {which}" for which in find),
         f"add rule ip balancer arrive ip daddr != {FORWARDED} accept",
-        'add rule ip balancer arrive iifname "lo" accept',
+        'add rule ip balancer arrive iif "lo" accept',
+        *(f"add rule ip balancer arrive {find[which]}" for which in needed),
         # an ICMP error about a connection goes where the connection goes
         "add rule ip balancer arrive ip protocol icmp ct state related ct mark != 0 meta mark set ct mark accept",
-        *(f"add rule ip balancer arrive {find[which]}" for which in needed),
         "add rule ip balancer arrive counter drop",
     ]
