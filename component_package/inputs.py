@@ -106,8 +106,10 @@ class ServiceIdentityInputs(TypedDict):
 
 
 class Vpc(TypedDict):
-    """One of these. {cidr/nat/flow_logs}: A VPC of this stack's own. {network/subnetwork}: A network and subnetwork that somebody else keeps."""
+    """One of these. {existing_network/cidr/nat/flow_logs}: A subnetwork of this stack's own, in a VPC of its own unless said. {network/subnetwork}: A network and subnetwork that somebody else keeps."""
 
+    existing_network: NotRequired[pulumi.Input[str]]
+    """Id of a network to make the subnetwork in (`projects/P/global/networks/N`)."""
     cidr: NotRequired[str]
     """The subnetwork's range; at most /29, as the API has it."""
     nat: NotRequired[bool]
@@ -229,6 +231,8 @@ class FirewallPolicy(TypedDict):
     """From where SSH is let in; `35.235.240.0/20` is Google's Identity-Aware Proxy, which needs no address on instances."""
     logging: NotRequired[bool]
     """Log every connection the rules let through."""
+    managed: NotRequired[bool]
+    """Make firewall rules; false where the network's keeper lets probers and clients in, as with a shared VPC."""
 
 
 class FixedNames(TypedDict):

@@ -27,14 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NewVpc:
-    """A VPC of this stack's own.
+    """A subnetwork of this stack's own, in a VPC of its own unless said.
 
     Attributes:
+        existing_network: id of a network to make the subnetwork in ("projects/P/global/networks/N").
         cidr: the subnetwork's range; at most /29, as the API has it.
         nat: let instances without an address reach the internet (Google's services they reach without).
         flow_logs: log a sample of the subnetwork's connections.
     """
 
+    existing_network: pulumi.Input[str] | None = None
     cidr: str = "10.128.0.0/20"
     nat: bool = False
     flow_logs: bool = True
@@ -69,14 +71,22 @@ class FirewallPolicy:
             be written.
         ssh_ranges: from where SSH is let in; "35.235.240.0/20" is Google's Identity-Aware Proxy, which needs no address on instances.
         logging: log every connection the rules let through.
+        managed: make firewall rules; false where the network's keeper lets probers and clients in, as with a shared VPC.
     """
 
     client_ranges: tuple[str, ...] = ()
     ssh_ranges: tuple[str, ...] = ()
     logging: bool = False
+    managed: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what is no range, and SSH from everywhere."""
+        """Refuse what is no range, SSH from everywhere, and ranges for rules that are not made."""
+        for key in ("client_ranges", "ssh_ranges", "logging"):
+            if not self.managed and getattr(self, key):
+                raise InvalidArgumentError(
+                    key, getattr(self, key), "no firewall rule is made that could have it (managed is false)",
+                    "leave it out and have the network's keeper see to it, or remove managed: false",
+                )  # fmt: skip
         for key in ("client_ranges", "ssh_ranges"):
             for text in getattr(self, key):
                 _network(key, text)
@@ -155,19 +165,22 @@ class Network(pulumi.ComponentResource):
         else:
             ipv6 = any(frontend.ip_version == "IPV6" for frontend in args.frontends)
             self._make_vpc(name, args, args.vpc, ipv6=ipv6)
-        self.firewalls = self._make_firewalls(name, args)
+        self.firewalls = self._make_firewalls(name, args) if args.firewall.managed else ()
         self.register_outputs({"network": self.network, "subnetwork": self.subnetwork})
 
     def _make_vpc(self, name: str, args: NetworkArgs, vpc: NewVpc, *, ipv6: bool) -> None:
         region, names = args.region, args.names
         opts = pulumi.ResourceOptions(parent=self)
-        network = gcp.compute.Network(
-            f"{name}-network", name=names.network or name, auto_create_subnetworks=False, opts=opts
-        )
+        if vpc.existing_network is not None:
+            self.network = pulumi.Output.from_input(vpc.existing_network)
+        else:
+            self.network = gcp.compute.Network(
+                f"{name}-network", name=names.network or name, auto_create_subnetworks=False, opts=opts
+            ).id
         subnetwork = gcp.compute.Subnetwork(
             f"{name}-subnetwork",
             name=names.subnetwork or name,
-            network=network.id,
+            network=self.network,
             region=region,
             ip_cidr_range=vpc.cidr,
             # Instances have no address of their own; this is how they reach Cloud Storage for their start-up script.
@@ -185,7 +198,7 @@ class Network(pulumi.ComponentResource):
         )
         if vpc.nat:
             router = gcp.compute.Router(
-                f"{name}-router", name=names.router or name, network=network.id, region=region, opts=opts
+                f"{name}-router", name=names.router or name, network=self.network, region=region, opts=opts
             )
             gcp.compute.RouterNat(
                 f"{name}-nat",
@@ -197,7 +210,7 @@ class Network(pulumi.ComponentResource):
                 log_config={"enable": True, "filter": "ERRORS_ONLY"},
                 opts=opts,
             )
-        self.network, self.subnetwork = network.id, subnetwork.id
+        self.subnetwork = subnetwork.id
 
     def _make_firewalls(self, name: str, args: NetworkArgs) -> tuple[gcp.compute.Firewall, ...]:
         probed = {args.health_checks.autohealing.port, args.health_checks.balancer.port}

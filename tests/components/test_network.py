@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from components.frontend import Frontend
 from components.health_check_pair import HealthCheckPair
 from components.health_probe import BALANCER_DEFAULT
-from components.network import FirewallPolicy
+from components.invalid_argument import InvalidArgumentError
+from components.network import ExistingVpc, FirewallPolicy, NewVpc
 from tests.components.parts import (
     make_network,
 )
@@ -46,6 +49,21 @@ def test_ranges_of_the_two_families_are_in_rules_of_their_own() -> None:
 def test_clients_of_a_family_that_no_frontend_has_get_no_rule() -> None:
     made = make_network(frontends=(Frontend(ip_version="IPV6"),))
     assert {rule.name for rule in made.of("Firewall")} == {"web-probes", "web-probes-v6"}
+
+
+def test_a_subnetwork_can_be_made_in_a_network_that_somebody_else_keeps() -> None:
+    made = make_network(vpc=NewVpc(existing_network="their-network", nat=True))
+    assert made.of("Network") == []
+    for resource in (made.one("Subnetwork"), made.one("Router"), *made.of("Firewall")):
+        assert resource.inputs["network"] == "their-network"
+
+
+def test_the_keeper_of_a_shared_network_keeps_its_firewall() -> None:
+    theirs = ExistingVpc(network="their-network", subnetwork="their-subnetwork")
+    made = make_network(vpc=theirs, firewall=FirewallPolicy(managed=False))
+    assert [item for item in made.resources if item.custom] == []
+    with pytest.raises(InvalidArgumentError, match=r"client_ranges = .*managed is false"):
+        FirewallPolicy(managed=False, client_ranges=("203.0.113.0/24",))
 
 
 def test_nobody_is_let_in_who_was_not_named() -> None:
