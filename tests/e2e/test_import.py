@@ -181,9 +181,7 @@ def steps(deployment: Deployment) -> dict[str, tuple[str, set[str]]]:
 
 def test_a_group_made_by_hand_is_imported_and_nothing_is_replaced(deploy: Deploy) -> None:
     deployment = deploy("import", speed=10)
-    deployment.make("engine")
-    deployment.localcloud("start", "--speed", "10")
-    deployment._exports = None  # the cloud has been born since
+    deployment.start_cloud()
     made = make_everything(ByHand(deployment))
     before = {item["name"]: item["id"] for item in deployment.wait_until_healthy(3)}
     describe(deployment, made)
