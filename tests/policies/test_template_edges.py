@@ -124,3 +124,18 @@ def test_the_members_of_a_policy_document_are_looked_at() -> None:
     member = "serviceAccount:1-compute@developer.gserviceaccount.com"
     stack = sound().add(policy_document(f'{{"bindings": [{{"role": "roles/x", "members": ["{member}"]}}]}}'))
     assert f"for the default account {member}" in analyze(stack.resources).message("IAM02")
+
+
+def test_a_role_is_judged_before_its_members_are_known() -> None:
+    owner = sound().add(project_binding("log", "roles/owner", UNKNOWN))
+    assert outcome(owner, "IAM01", "log") is VIOLATED
+    token_creator = sound().add(project_binding("log", "roles/iam.serviceAccountTokenCreator", UNKNOWN))
+    assert outcome(token_creator, "IAM02", "log") is VIOLATED
+
+
+def test_a_buckets_binding_is_judged_by_its_role() -> None:
+    kind = "gcp:storage/bucketIAMMember:BucketIAMMember"
+    member = Declared(kind, "read", {"bucket": "b", "role": "roles/viewer", "member": "user:a@example.com"})
+    assert outcome(sound().add(member), "IAM01", "read") is VIOLATED
+    member.inputs["role"] = "roles/storage.objectViewer"
+    assert outcome(sound().add(member), "IAM01", "read") is PASSED
