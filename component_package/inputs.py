@@ -404,7 +404,7 @@ class GroupShape(TypedDict):
     base_instance_name: NotRequired[str]
     """What instances are called before their random four characters; the service's name unless said."""
     wait_for_instances: NotRequired[bool]
-    """Have a deployment wait until an update has reached every instance, and fail when it does not. Without it the deployment fails at its very end: the old template cannot be deleted while instances made from it still run."""
+    """Have a deployment wait until the instances of a new group are well, and until an update has reached every instance, and fail when that does not happen. Without it a group that is replaced takes its traffic along before it can answer, and an update fails at its very end: the old template cannot be deleted while instances made from it still run."""
     instance_metadata: NotRequired[dict[str, str]]
     """Metadata laid over the template's, without a new template."""
     instance_labels: NotRequired[dict[str, str]]

@@ -29,8 +29,9 @@ class GroupShape:
         target_size: how many instances, for a group without an autoscaler; a stack that has a mig-nlb:autoscaler section may not say it.
         named_ports: names for ports, for the tools that go by them.
         base_instance_name: what instances are called before their random four characters; the service's name unless said.
-        wait_for_instances: have a deployment wait until an update has reached every instance, and fail when it does not. Without
-            it the deployment fails at its very end: the old template cannot be deleted while instances made from it still run.
+        wait_for_instances: have a deployment wait until the instances of a new group are well, and until an update has reached every
+            instance, and fail when that does not happen. Without it a group that is replaced takes its traffic along before it can
+            answer, and an update fails at its very end: the old template cannot be deleted while instances made from it still run.
         instance_metadata: metadata laid over the template's, without a new template.
         instance_labels: labels likewise.
 
