@@ -10,6 +10,7 @@ ROUTER_TRANSIT = "192.0.2.1"
 INTERNET_TRANSIT = "192.0.2.2"
 TRANSIT_PREFIX = 30
 INTERNET_LINK = "internet"
+NOWHERE_LINK = "nowhere"  # where packets to addresses outside go: as far as the firewall, where they are counted and dropped
 TRANSIT_MTU = 1460
 
 # clients on this machine appear under these (the range for benchmarks between networks)

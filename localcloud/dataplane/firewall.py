@@ -12,7 +12,15 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane.addresses import FORWARDED, INTERNET_LINK, bridge_name, label, mark_of
+from localcloud.dataplane.addresses import (
+    CLIENTS,
+    FORWARDED,
+    INTERNET_LINK,
+    NOWHERE_LINK,
+    bridge_name,
+    label,
+    mark_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +37,10 @@ _PROTOCOLS = {
     "ipip": "4",
 }
 _WITH_PORTS = frozenset({"tcp", "udp", "sctp"})
+COUNTERS = (
+    "astray",
+    "outside",
+)  # packets to addresses that are nowhere in this cloud, dropped; packets that would have left it
 CHUNK = 4000  # elements one transaction takes in an unprivileged namespace, with room to spare
 
 
@@ -190,7 +202,9 @@ def _forward_chain(plan: NetworkPlan, generation: str) -> list[str]:
     lines += [
         f"oifname {_braces(_bridges(plan, network))} goto ingress_{label(network)}" for network in networks
     ]
-    lines += [f'oifname "{INTERNET_LINK}" accept']
+    # nothing but clients of this machine is behind this link, and nothing at all behind the other
+    lines.append(f'oifname "{INTERNET_LINK}" ip daddr != {CLIENTS} counter name outside drop')
+    lines += [f'oifname "{INTERNET_LINK}" accept', f'oifname "{NOWHERE_LINK}" counter name astray drop']
     return lines
 
 
@@ -236,7 +250,7 @@ def ruleset(plan: NetworkPlan, generation: str, present: frozenset[str] = frozen
         ),
     }
     declared, filled = _fill(plan, generation, sets)
-    lines = ["add table ip firewall"]
+    lines = ["add table ip firewall", *(f"add counter ip firewall {name}" for name in COUNTERS)]
     lines += [f"add chain ip firewall {name} {{ {hook} }}" for name, (hook, _) in bases.items()]
     lines += [f"add chain ip firewall {name}" for name in chains]
     lines += [f"flush chain ip firewall {name}" for name in [*bases, *chains]]

@@ -149,6 +149,14 @@ class Worker:
             if kind in item and item[kind]["table"] == table
         )
 
+    async def nft_counters(self, table: str) -> dict[str, int]:
+        """Return the packets that the named counters of one of the router's IPv4 tables have seen."""
+        answer, _ = await self.call(
+            {"do": "nft_show", "arguments": ["list", "counters", "table", "ip", table]}
+        )
+        found = (item["counter"] for item in answer["result"] if "counter" in item)
+        return {counter["name"]: int(counter["packets"]) for counter in found}
+
     async def nft_tables(self, family: str) -> frozenset[str]:
         """Return the names of the router's tables of a family."""
         answer, _ = await self.call({"do": "nft_show", "arguments": ["list", "tables", family]})

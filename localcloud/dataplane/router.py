@@ -14,6 +14,7 @@ from localcloud.dataplane.addresses import (
     INTERNET_LINK,
     INTERNET_TRANSIT,
     LOOPBACK,
+    NOWHERE_LINK,
     PROBER_RANGES,
     ROUTER_TRANSIT,
     TRANSIT_MTU,
@@ -82,7 +83,11 @@ class Router:
                 [
                     *LOOPBACK_LINES,
                     *(f"route add local {each} dev lo" for each in PROBER_RANGES),
-                    "route add blackhole default",  # nothing leaves this machine
+                    # nothing leaves this machine
+                    f"link add {NOWHERE_LINK} type veth peer name nobody",
+                    f"link set {NOWHERE_LINK} up",
+                    "link set nobody up",
+                    f"route add default dev {NOWHERE_LINK}",
                     f"rule add fwmark 0/0xffffffff lookup main preference {_UNMARKED}",
                     f"rule add lookup main preference {_REST}",
                 ]
@@ -176,6 +181,10 @@ class Router:
         await self._worker.ip(_unmark_lines(present - wanted, self._marks))
         self._marks = wanted
         self._balancer = plan
+
+    async def counted(self) -> dict[str, int]:
+        """Return how many packets the named counters of the firewall have seen."""
+        return await self._worker.nft_counters("firewall")
 
     async def _present(self, table: str) -> frozenset[str]:
         if table not in self._objects:

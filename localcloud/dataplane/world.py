@@ -100,6 +100,10 @@ class World:
         """Return what cannot be as planned, by forwarding rule (ports this user may not listen on, all-ports rules) or fault."""
         return {**self._doorkeeper.problems, **self._faulting.problems}
 
+    async def border(self) -> dict[str, int]:
+        """Return what was kept in: packets to addresses outside, dropped ("astray"), and such that got past that ("outside": 0)."""
+        return await self._router.counted()
+
     async def close(self) -> None:
         """Leave the world as it is, for the next `open`. Probing ceases until then."""
         self._probing.close()
