@@ -40,7 +40,7 @@ LOCAL = ("gcloud auth ", "gcloud itself")
 
 def given_by_bootstrap() -> list[str]:
     """Return what a dry run prints."""
-    command = [ROOT / "scripts" / "bootstrap", *BOOTSTRAP, "--dry-run"]
+    command = [str(ROOT / "scripts" / "bootstrap"), *BOOTSTRAP, "--dry-run"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [line for line in printed.splitlines() if line.startswith("gcloud ")]
 
