@@ -70,8 +70,10 @@ class FaultKeeper:
                     due.append(noticed)
             elif not down and ("lostAt" in record or document["status"] == "REPAIRING"):
                 self._restore(key, document, record, now)
-            elif not down and document["status"] == "PROVISIONING":
-                self._returned(key, "")
+            elif not down and document["status"] in {"PROVISIONING", "STAGING"}:
+                self._returned(
+                    key, ""
+                )  # one whose start failed is STAGING, and was not tried again meanwhile
         return due
 
     def in_force(self, names: frozenset[str]) -> None:

@@ -118,3 +118,19 @@ def test_without_automatic_restart_an_instance_is_stopped_and_its_group_repairs_
             assert _in_zone(cloud)["id"] != victim["id"]
 
     asyncio.run(story())
+
+
+def test_an_instance_whose_start_failed_just_before_is_started_when_the_zone_is_back() -> None:
+    async def story() -> None:
+        cloud = standard()
+        cloud.machines.start_failures = 3
+        async with cloud.running():
+            await cloud.advance(1)
+            assert {event.subject for event in cloud.events("machine.failed")} == set(cloud.instances())
+            _begin(cloud, seconds=60)
+            await cloud.advance(59)
+            assert _in_zone(cloud)["status"] == "STAGING"
+            await cloud.advance(30)
+            assert _in_zone(cloud)["status"] == "RUNNING"
+
+    asyncio.run(story())
