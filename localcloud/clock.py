@@ -86,9 +86,10 @@ class VirtualClock:
         end = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
             when, _, future = heapq.heappop(self._sleepers)
+            if future.done():
+                continue  # it was woken by something else
             self._now = max(self._now, when)
-            if not future.done():
-                future.set_result(None)
+            future.set_result(None)
             for _ in range(10):  # let the woken task run up to its next wait
                 await asyncio.sleep(0)
         self._now = end

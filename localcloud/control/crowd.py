@@ -1,4 +1,4 @@
-"""Those of a group's instances that nothing has to be done for: they are only counted. Pure.
+"""Those of a group's instances that nothing has to be done for now: they are only counted. Pure.
 
 A decision looks closely at the others, so that it costs what has changed, not what there is. Where it needs to choose among all (which of
 them to remove, say), it asks for everyone.
@@ -23,35 +23,42 @@ class EveryoneNeeded(Exception):  # noqa: N818 - a question, not an error
 
 @dataclass
 class Crowd:
-    """How many instances are served, up to date and left alone: in all, by zone and by version."""
+    """How many instances are left alone: in all, of them available, by zone, by version and by current action."""
 
     total: int = 0
+    available: int = 0
     zones: Counter[str] = field(default_factory=Counter)
     versions: Counter[Version] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
 
-    def add(self, seen: Seen) -> None:
-        """Count one more."""
-        self.total += 1
-        self.zones[seen.member.zone] += 1
-        self.versions[seen.member.version] += 1
-
-    def remove(self, seen: Seen) -> None:
-        """Count one less."""
-        self.total -= 1
-        self.zones[seen.member.zone] -= 1
-        self.versions[seen.member.version] -= 1
+    def add(self, seen: Seen, count: int = 1) -> None:
+        """Count one more; -1: one less."""
+        member = seen.member
+        self.total += count
+        self.available += count if member.action == "NONE" else 0
+        self.zones[member.zone] += count
+        self.versions[member.version] += count
+        self.actions[member.action] += count
 
 
 def quiet(group: Group, seen: Seen, now: float) -> bool:
-    """Say whether an instance belongs to the crowd: available, at a wanted version and configuration, with nothing asked of it."""
+    """Say whether an instance belongs to the crowd: as it should be and available, or on its way to that and waiting for its machine."""
     member = seen.member
-    return (
-        member.action == "NONE"
-        and not member.requested
-        and member.retry_at <= now
-        and seen.status == "RUNNING"
-        and seen.id == member.instance_id
-        and member.config == group.config_of(member.name)
-        and any(each.version == member.version for each in group.versions)
-        and member.available(checked=bool(group.check), now=now, ready_after=group.ready_after)
-    )
+    if (
+        member.requested
+        or member.retry_at > now
+        or not seen.id
+        or seen.id != member.instance_id
+        or member.config != group.config_of(member.name)
+        or not any(each.version == member.version for each in group.versions)
+    ):
+        return False
+    if member.action == "NONE":
+        return seen.status == "RUNNING" and member.available(
+            checked=bool(group.check), now=now, ready_after=group.ready_after
+        )
+    if member.repairs or member.name in group.states:
+        return False
+    if member.action == "VERIFYING":
+        return seen.status == "RUNNING" and bool(group.check) and member.health == "UNKNOWN"
+    return member.action in {"CREATING", "RECREATING"} and seen.status in {"PROVISIONING", "STAGING"}

@@ -12,18 +12,20 @@ from localcloud.store import Document, Event, Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from localcloud.control.crowd import Crowd
     from localcloud.control.execution import Look
 
 
-def write(store: Store, look: Look, document: Document, decision: mig.Decision, *, crowd: int) -> None:
-    """Write the group's status if it differs. `crowd`: how many instances were not looked at, because nothing is to be done for them."""
+def write(store: Store, look: Look, document: Document, decision: mig.Decision, *, crowd: Crowd) -> None:
+    """Write the group's status if it differs. `crowd`: the instances that were not looked at."""
     group, members = look.group, list(look.members.values())
     doing = any(not isinstance(action, Settle | Forget) for action in decision.actions)
     stable = (
         not group.deleting
         and not doing
         and not decision.pending
-        and len(members) + crowd == group.size
+        and len(members) + crowd.total == group.size
+        and crowd.total == crowd.actions["NONE"]
         and all(member.action == "NONE" for member in members)
     )
     before: Mapping[str, Any] = document.get("status") or {}
@@ -40,7 +42,7 @@ def write(store: Store, look: Look, document: Document, decision: mig.Decision, 
     status.pop("autoscaler", None)
     if autoscaler := autoscaler_of(store, group.key):
         status["autoscaler"] = url(autoscaler)
-    actions = mig.current_actions(members, crowd)
+    actions = mig.current_actions(members, crowd.actions)
     updated = {**document, "status": status, "currentActions": actions}
     if updated != document:
         look.change.put("compute/" + group.key, updated)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from localcloud.control import faults, group_status, managed, mig, stateful, template
 from localcloud.control import group as groups
 from localcloud.control.addresses import AddressBook
-from localcloud.control.crowd import EveryoneNeeded
+from localcloud.control.crowd import Crowd, EveryoneNeeded
 from localcloud.control.execution import Execution, Look
 from localcloud.control.links import last
 from localcloud.control.roster import Roster
@@ -75,10 +75,11 @@ class GroupController:
                 self._remove_records(change, name)
             del self._rosters[name]
             return None
+        crowd = roster.crowd
         try:
-            decision = mig.decide(group, seen, now, self._needs, roster.crowd)
+            decision = mig.decide(group, seen, now, self._needs, crowd)
         except EveryoneNeeded:
-            seen = roster.everyone()
+            seen, crowd = roster.everyone(), Crowd()
             decision = mig.decide(group, seen, now, self._needs)
         self.weight = len(seen)
         self._book.begin()
@@ -97,7 +98,7 @@ class GroupController:
                 self._dissolved(change, name)
             elif document is not None:
                 stateful.note_configs(self._store, look)
-                group_status.write(self._store, look, document, decision, crowd=len(roster.seen) - len(seen))
+                group_status.write(self._store, look, document, decision, crowd=crowd)
         times = [member.retry_at for member in look.members.values() if member.retry_at > now]
         if decision.look_again is not None:
             times.append(decision.look_again)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from localcloud.control.alarm import Alarm
 from localcloud.control.autoscalers import AutoscalerController
 from localcloud.control.groups import GroupController
 from localcloud.control.inventory import Inventory
@@ -52,6 +53,7 @@ class Controllers:
         self._store, self._clock = store, clock
         self._queue = WorkQueue()
         self._woken = asyncio.Event()
+        self._alarm = Alarm(clock, self._woken)
         self._seen = 0  # how many of the store's commits were told
         self._telling = isinstance(machines, TellingMachines)
         self._groups = GroupController(store, clock, rng)
@@ -110,6 +112,7 @@ class Controllers:
                 await self._wait()
         finally:
             unwatch()
+            self._alarm.stop()
             await self._planning.stop()
             await self._faults.settle()
             await self._keeper.settle()
@@ -119,18 +122,8 @@ class Controllers:
         if not self._queue.idle:
             await asyncio.sleep(0)
             return
-        due = self._queue.next_time()
-        waiting = asyncio.ensure_future(self._woken.wait())
-        timers = (
-            []
-            if due is None
-            else [asyncio.ensure_future(self._clock.sleep(max(0.0, due - self._clock.now())))]
-        )
-        try:
-            await asyncio.wait([waiting, *timers], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (waiting, *timers):
-                task.cancel()
+        self._alarm.set(self._queue.next_time())
+        await self._woken.wait()
 
     def _look_at_everything(self) -> None:
         self._seen = self._store.revision

@@ -22,7 +22,7 @@ from localcloud.plans.machine import Machines, MachineSpec, MachineView
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from localcloud.plans.network import NetworkInterface
 
@@ -43,6 +43,7 @@ class MachineKeeper:
         self._interfaces: Mapping[str, NetworkInterface] = {}
         self._waiting: set[str] = set()
         self._first_look = True
+        self._swept: tuple[Sequence[str], Mapping[str, MachineView]] | None = None
         self._forwarded: dict[str, tuple[str, ...]] = {}  # by instance key, as it should be
         self._ended: dict[
             str, str
@@ -108,21 +109,28 @@ class MachineKeeper:
 
     def sweep(self) -> None:
         """Look at all machines: notice those that exited or are gone, remove those that nobody owns."""
-        views = self._machines.observe()
-        owned = set()
+        views, records = self._machines.observe(), self._store.keys(PREFIX)
+        if (records, views) == self._swept:
+            return  # the same machines in the same states, and the same owners, as when all was well
+        owned, well = set(), True
         for record_key, record in self._store.scan(PREFIX):
             numeric_id = record_key.removeprefix(PREFIX)
             document = self._store.get(record["instance"])
             if document is not None and str(document["id"]) == numeric_id:
                 owned.add(numeric_id)
-                self._notice(numeric_id, views.get(numeric_id))
+                view = views.get(numeric_id)
+                if view is None or view.state != "running":
+                    well = False
+                    self._notice(numeric_id, view)
             elif numeric_id not in self._tasks:
                 with self._store.transaction() as change:
                     change.delete(record_key)
         for numeric_id in views:
             if numeric_id not in owned and numeric_id not in self._tasks:
+                well = False
                 self._begin("", numeric_id, partial(self._discard, numeric_id))
         self._first_look = False
+        self._swept = (records, dict(views)) if well and len(owned) == len(records) else None
 
     def _notice(self, numeric_id: str, view: MachineView | None) -> None:
         record = self._store.get(PREFIX + numeric_id)

@@ -102,10 +102,9 @@ def decide(
     )
 
 
-def current_actions(members: Sequence[Member], crowd: int = 0) -> Mapping[str, int]:
-    """Count the group's instances by current action, with Google's names and zeros included; of the crowd nothing is asked."""
-    counts = dict.fromkeys(_ACTION_NAMES.values(), 0)
-    counts["none"] = crowd
+def current_actions(members: Sequence[Member], crowd: Mapping[str, int]) -> Mapping[str, int]:
+    """Count the group's instances by current action, with Google's names and zeros included; `crowd` counts those not listed."""
+    counts = {name: crowd.get(action, 0) for action, name in _ACTION_NAMES.items()}
     for member in members:
         counts[_ACTION_NAMES[member.action]] += 1
     return counts

@@ -261,7 +261,7 @@ class _Rollout:
     def _update(self, members: Sequence[Member]) -> None:
         """Move a proactive update on within surge and unavailability."""
         group = self._group
-        budget = sum(1 for member in self._live if self._available(member)) + self._crowd.total
+        budget = sum(1 for member in self._live if self._available(member)) + self._crowd.available
         budget -= group.size - group.unavailable
         replaced = []
         for member in members:

@@ -66,7 +66,7 @@ class Roster:
     def _look_at(self, name: str) -> None:
         if name in self._quiet:
             self._quiet.discard(name)
-            self.crowd.remove(self.seen[name])
+            self.crowd.add(self.seen[name], -1)
         self._others.pop(name, None)
         self.seen.pop(name, None)
         stored = self.stored(name)

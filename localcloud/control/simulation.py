@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Literal
 
+from localcloud.control.alarm import Alarm
 from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.machine import MachineSpec, MachineView
 from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _SOURCES = {"autohealing": "130.211.0.1", "balancer": "209.85.152.1"}
 # Health checks have thresholds of at most 10: after more equal successes another one changes nothing, and needs not be sent.
 _ENOUGH = 12
-_TICK = 0.125
+_TICK = 0.25
 
 
 @dataclass
@@ -226,6 +227,7 @@ class SimulatedFabric:
         self._queue: list[tuple[float, int, str, ProbeResult | None]] = []
         self._order = itertools.count()
         self._woken = asyncio.Event()
+        self._alarm = Alarm(clock, self._woken)
         machines.changed = self._wake
 
     async def run(self) -> None:
@@ -233,6 +235,7 @@ class SimulatedFabric:
         try:
             await self._probe()
         finally:
+            self._alarm.stop()
             self._report, self._specs = lambda _: None, frozenset()
             for kept in (
                 self.probes,
@@ -254,15 +257,8 @@ class SimulatedFabric:
                     self._send(identifier, when, now)
                 elif identifier in self.probes:
                     self._deliver(result)
-            woken = asyncio.ensure_future(self._woken.wait())
-            timers = (
-                [asyncio.ensure_future(self._clock.sleep(self._queue[0][0] - now))] if self._queue else []
-            )
-            try:
-                await asyncio.wait([woken, *timers], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (woken, *timers):
-                    task.cancel()
+            self._alarm.set(self._queue[0][0] if self._queue else None)
+            await self._woken.wait()
 
     async def apply_network(self, plan: NetworkPlan) -> None:
         """Put this network in force."""

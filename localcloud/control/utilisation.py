@@ -15,6 +15,8 @@ from localcloud.control.machine_types import allotment
 from localcloud.control.template import metadata_value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from localcloud.clock import Clock
     from localcloud.plans.machine import Machines, MachineView
     from localcloud.store import Store
@@ -32,6 +34,7 @@ class Utilisation:
         self._idle: dict[
             str, float
         ] = {}  # CPU seconds of machines that used none for a whole window, by numeric id
+        self._views: Mapping[str, MachineView] = {}  # as sampled last
         self._sampled_at = 0.0
         self._known: dict[str, tuple[float, str]] = {}  # vCPUs allotted and the group's record, by numeric id
         self._writing: set[str] = set()
@@ -42,6 +45,10 @@ class Utilisation:
         What goes on using none costs no more than the comparison.
         """
         views, idle = self._machines.observe(), self._idle
+        if len(idle) == len(views) and views == self._views:
+            self._sampled_at = self._clock.now()
+            return
+        self._views = dict(views)
         for numeric_id in self._known.keys() - views.keys():
             self._forget(numeric_id)
         records: dict[str, float | None] = {}
