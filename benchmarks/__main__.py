@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from benchmarks.section import BenchmarkSection
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_BENCHMARKS = {"__main__", "document", "section", "load_generator", "lanes", "emulators", "rivals", "balancer_world"}
+NOT_BENCHMARKS = {
+    "__main__",
+    "document",
+    "section",
+    "load_generator",
+    "lanes",
+    "emulators",
+    "simulators",
+    "rivals",
+    "balancer_world",
+}
 
 
 def available() -> list[str]:

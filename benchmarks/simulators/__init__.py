@@ -1,0 +1,1 @@
+"""What the simulation of a group is measured against."""
