@@ -107,6 +107,10 @@ EXPLAINED: Final = {
     "def _grants(binding: Resource, /, with_members: bool) -> list[Grant]:": "who calls it names what it gives",
     "service.type >= REGION_BACKEND_SERVICE": "only two types come here, and the other sorts before it",
     "if unavailable is None or unavailable != 0:": "the API takes none below nought",
+    'return rule.props.text("direction", "INGRESS") >= "INGRESS" and not rule.props.flag(': (
+        "of the two directions it is the later"
+    ),
+    "if email == UNKNOWN and rule_sources and rule_sources <= template_sources:": "there is one such value",
     "if surge <= 0:": "it is the greater of two numbers, each nought if unset, and the API takes none below",
     "if resource.type >= SUBNETWORK:": "of the types that come here none sorts after it",
     'and service.props.text("loadBalancingScheme", "INTERNAL") <= "EXTERNAL"': "no scheme sorts before it",

@@ -159,6 +159,13 @@ def test_a_size_to_begin_with_is_told_with_the_first_autoscaler() -> None:
     assert message == "group 'mig': begins with 3; from then on its size is autoscaler 'as''s business alone"
 
 
+def test_a_size_that_is_not_written_is_the_first_autoscalers_business() -> None:
+    stack = sound().add(autoscaler("as2", "mig"))
+    assert analyze(stack.resources).told("MIG02") == [
+        "group 'mig': its size is autoscaler 'as''s business alone"
+    ]
+
+
 def test_the_first_autoscaler_whose_group_is_not_known_gives_the_reason() -> None:
     stack = broken(unlink("as", "target")).add(autoscaler("as2", "mig"))
     unlink("as2", "target")(stack)
