@@ -5,6 +5,7 @@ Mocks validate nothing, so assertions are made on the recorded inputs afterwards
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -180,6 +181,7 @@ def record(program: Callable[[], object], *, known: bool = True) -> Recording:
     Raises:
         Exception: what the program raised.
     """
+    _have_an_event_loop()
     recording = Recording()
     cloud = _Cloud(known=known)
     logger = logging.getLogger("tests.program")
@@ -198,6 +200,14 @@ def record(program: Callable[[], object], *, known: bool = True) -> Recording:
 
     pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]  # Pulumi's own
     return recording
+
+
+def _have_an_event_loop() -> None:
+    """Pulumi's runtime takes the thread's loop for granted; tests that ran one of their own leave none behind."""
+    try:
+        asyncio.get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 def _without_contents(inputs: Mapping[str, Any]) -> dict[str, Any]:
