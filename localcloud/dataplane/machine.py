@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 children: set[int] = set()  # machines this process started and has to reap
 
 _BACKLOG = 1024
+_NAMES = 53  # name servers are asked by datagram
 
 
 class MachineError(RuntimeError):
@@ -51,11 +52,13 @@ def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
     ip_batch(f"address replace {address}/32 dev lo" for address in foreign)
     made = []
     for address, port in asked:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        datagrams = port == _NAMES
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address, port))
-            listener.listen(_BACKLOG)
+            if not datagrams:
+                listener.listen(_BACKLOG)
         except OSError as error:
             msg = f"cannot listen on {address}:{port} in the machine: {error.strerror}"
             raise MachineError(msg) from error

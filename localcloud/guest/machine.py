@@ -12,6 +12,7 @@ from localcloud.guest.disk import GOOGLE_ADDRESS, METADATA_ADDRESS
 from localcloud.guest.init import wire
 from localcloud.guest.listener import App, Listener
 from localcloud.guest.metadata import MetadataServer
+from localcloud.guest.resolver import PORT, Resolver
 from localcloud.plans.machine import MachineView
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from localcloud.guest.metadata_source import MetadataSource
     from localcloud.guest.record import Record
 
-LISTENERS = ((METADATA_ADDRESS, 80), (GOOGLE_ADDRESS, 443), (GOOGLE_ADDRESS, 80))
+LISTENERS = ((METADATA_ADDRESS, 80), (GOOGLE_ADDRESS, 443), (GOOGLE_ADDRESS, 80), (METADATA_ADDRESS, PORT))
 LIFECYCLE = "lifecycle"
 _LIFECYCLE_TAIL = 64  # bytes that are looked at; the guest writes the file
 
@@ -36,7 +37,7 @@ class Machine:
         self.booted = False
         self.ended = asyncio.Event()
         self.thaw: asyncio.Task[None] | None = None
-        self._listeners: list[Listener] = []
+        self._listeners: list[Listener | Resolver] = []
         self._handle = -1
         self._told: Callable[[], None] | None = None
         self._silencing: asyncio.Future[None] | None = None
@@ -44,10 +45,12 @@ class Machine:
     async def serve(self, sockets: tuple[socket.socket, ...], google_api: App, tls: ssl.SSLContext) -> None:
         """Answer on sockets made in the instance's network namespace, in the order of `LISTENERS`."""
         metadata, google = Listener(MetadataServer(self.source)), Listener(google_api)
-        self._listeners = [metadata, google]
+        resolver = Resolver(self.source.names())
+        self._listeners = [metadata, google, resolver]
         await metadata.serve(sockets[0])
         await google.serve(sockets[1], tls)
         await google.serve(sockets[2])
+        await resolver.serve(sockets[3])
 
     def watch(self, told: Callable[[], None]) -> None:
         """Notice the end of the init from now on, and call `told` when it comes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.guest import metadata_tree
+from localcloud.guest.resolver import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +43,10 @@ class MetadataSource:
         self._project_number = project_number
         self._listeners: list[Callable[[], None]] = []
         self.forwarded: tuple[str, ...] = spec.forwarded_addresses
+
+    def names(self) -> Names:
+        """Return the names that the instance can look up."""
+        return Names(self._store, self._spec)
 
     def tree(self) -> metadata_tree.Tree:
         """Return the whole tree; empty for an instance that is no longer in the store."""

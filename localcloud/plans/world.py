@@ -55,8 +55,8 @@ class MachineHost(Protocol):
     ) -> Spawned:
         """Make the namespace (lo up, eth0 up, default route), listen in it, then execute the command in it.
 
-        Listeners are (address, port) pairs; addresses that are not the machine's own are put on its lo. The command is left no power
-        over its link, and outlives the caller.
+        Listeners are (address, port) pairs, for TCP but for port 53, a name server's; addresses that are not the machine's own are
+        put on its lo. The command is left no power over its link, and outlives the caller.
         """
         ...
 
