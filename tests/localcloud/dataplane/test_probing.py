@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from localcloud.dataplane.addresses import PROBER_SOURCES
+from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.world import Command
 from tests.localcloud.dataplane.cloud import NETWORK, OPEN, PYTHON, SUBNETWORK, running_cloud
 
@@ -45,7 +46,9 @@ def test_an_instance_behind_no_balancer_is_probed_though_its_neighbour_is_behind
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await cloud.start("a", "b")
-            await cloud.balance("a")
+            service = cloud.service("a")
+            behind = tuple(backend for backend in service.backends if backend.instance == "a")
+            await cloud.world.apply_balancer(BalancerPlan(services=(replace(service, backends=behind),)))
             probe = cloud.probe("autohealing", "b")
             await cloud.watch(probe)
             await cloud.outcome(probe, "success")
