@@ -14,6 +14,7 @@ from localcloud.api.compute.listing import aggregated
 from localcloud.api.compute.references import find, resolve_all, user_of
 from localcloud.api.compute.stored_list import StoredList
 from localcloud.api.compute.versions import for_version
+from localcloud.api.effective import tell_unheeded
 from localcloud.api.effects import tell
 from localcloud.api.links import link
 
@@ -115,7 +116,9 @@ class CollectionMethods:
         relname, old = self._existing(call)
         self._check_fingerprint(call, old)
         document = apply(dict(old))  # shares its parts with the store's until `pruned` has copied them
-        document["name"] = call.body.get("name", old["name"])
+        document["name"] = (
+            call.body.get("name") or old["name"]
+        )  # null takes nothing away: every resource has a name
         draft = self._draft(call, relname, pruned(document), old)
         resolve_all(draft)
         self.collection.complete(draft)
@@ -233,6 +236,7 @@ def stamp(draft: Draft) -> None:
         draft.document["fingerprint"] = fingerprint(content)
 
 
+_WRITES = frozenset({"insert", "patch", "update"})  # requests whose bodies are resources
 _LABELLED = frozenset({"addresses", "forwardingRules"})
 
 
@@ -250,6 +254,10 @@ def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) 
         if kind != "delete":
             tell(
                 call.cloud, tx, draft.collection.schema, draft.relname, document=draft.document, old=draft.old
+            )
+        if kind in _WRITES:
+            tell_unheeded(
+                call.cloud, tx, draft.collection.schema, draft.relname, body=call.body, old=draft.old
             )
         return call.cloud.operations.begin(
             tx,

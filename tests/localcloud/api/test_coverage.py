@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.api.coverage import PAGE, render
+from localcloud.api.app import handlers
+from localcloud.api.coverage import DRIVEN, PAGE, render
+from localcloud.api.effective import EFFECTIVE, unheeded
+from localcloud.api.effective import told as told_fields
 from localcloud.api.effects import NO_EFFECT
 from localcloud.discovery.document import load
 from localcloud.discovery.generate import KEPT
@@ -35,6 +39,59 @@ def test_every_field_without_effect_is_a_field_of_googles(schema: str) -> None:
             node = api.schema(node["$ref"]) if "$ref" in node else node
 
 
+@pytest.mark.parametrize("schema", sorted(EFFECTIVE))
+def test_every_field_that_acts_is_a_field_of_googles(schema: str) -> None:
+    api = load("compute.beta")
+    for path in EFFECTIVE[schema]:
+        node: JsonValue = api.schema(schema)
+        for name in path.split("."):
+            node = node.get("items") or node.get("additionalProperties") or node
+            node = api.schema(node["$ref"]) if "$ref" in node else node
+            assert name in node["properties"], path
+            node = node["properties"][name]
+
+
+def test_a_method_that_no_test_drives_is_one_that_is_refused() -> None:
+    driven = {method for methods in json.loads(DRIVEN.read_text()).values() for method in methods}
+    served = {method for name in KEPT for method in load(name).methods} & handlers().keys()
+    always_refused = {
+        *(f"iam.projects.serviceAccounts.keys.{verb}" for verb in ("create", "upload", "get", "delete", "disable", "enable")),
+        "serviceusage.services.disable",
+    }  # fmt: skip
+    assert served - driven == always_refused
+
+
+def test_no_field_of_a_request_is_passed_over() -> None:
+    rule = {
+        "name": "r",
+        "sourceIpRanges": ["10.0.0.0/8"],
+        "ports": ["80"],
+        "allPorts": False,
+        "isMirroringCollector": False,
+    }
+    assert unheeded("ForwardingRule", rule) == ["sourceIpRanges"]
+    nats = [
+        {"name": "n", "tcpEstablishedIdleTimeoutSec": 30, "logConfig": {"enable": True}, "type": "PUBLIC"}
+    ]
+    wanted = ["nats.logConfig", "nats.tcpEstablishedIdleTimeoutSec"]
+    assert unheeded("Router", {"nats": nats, "bgp": {"asn": 64512}}) == ["bgp", *wanted]
+    everything = told_fields("Router", load("compute.beta"))
+    assert {"bgp", *wanted} <= set(everything)
+    selections = {"any": {"machineTypes": ["e2-small"], "minCpuPlatform": "x"}}
+    assert unheeded(
+        "InstanceGroupManager", {"instanceFlexibilityPolicy": {"instanceSelections": selections}}
+    ) == ["instanceFlexibilityPolicy.instanceSelections.minCpuPlatform"]
+
+
+def test_what_nothing_acts_on_is_told_with_the_change(api: Api) -> None:
+    build(api)
+    before = len(told(api))
+    api.call("PATCH", region_path("backendServices/web"), {"timeoutSec": 31})
+    assert told(api)[before:] == [(f"projects/p/regions/{REGION}/backendServices/web", "timeoutSec")]
+    api.call("PATCH", region_path("backendServices/web"), {"timeoutSec": 31})
+    assert len(told(api)) == before + 1
+
+
 def told(api: Api) -> list[tuple[str, str]]:
     return [
         (event.data["resource"], event.data["field"])
@@ -50,7 +107,7 @@ def test_what_has_no_effect_is_told_once_when_it_is_set(api: Api) -> None:
     api.call("PATCH", region_path("backendServices/web"), service)
     name = f"projects/p/regions/{REGION}/backendServices/web"
     assert told(api)[before:] == [(name, "logConfig.enable")]
-    api.call("PATCH", region_path("backendServices/web"), {"timeoutSec": 31})
+    api.call("PATCH", region_path("backendServices/web"), {"description": "changed"})
     assert len(told(api)) == before + 1
     api.call("PATCH", region_path("backendServices/web"), {"logConfig": {"enable": False}})
     assert len(told(api)) == before + 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.localcloud import driven
 from tests.localcloud.api.client import PROJECT, Api, global_path, region_path
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _requests(program: str, *steps: str) -> Iterator[dict[str, Any]]:
 
 
 def _play(api: Api, program: str, *steps: str) -> _Replay:
+    api.client = driven.RECORDED
     replay = _Replay(api, program)
     for request in _requests(program, *steps):
         replay.play(request)

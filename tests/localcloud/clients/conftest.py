@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.localcloud import driven
 from tests.localcloud.clients import gcloud
 from tests.localcloud.clients.gcloud import Gcloud
 from tests.localcloud.clients.google_python import GooglePython, Process, process
@@ -55,6 +57,14 @@ def client(request: pytest.FixtureRequest, cloud: LocalCloud, tmp_path: Path) ->
             case _:
                 made = stack.enter_context(closing(PulumiPlugin(cloud)))
         yield made
+    note(name, cloud)
+
+
+def note(name: str, cloud: LocalCloud) -> None:
+    """Note what a client has driven; fail if the coverage page does not say so."""
+    driven.note(name, cloud.driven)
+    unsaid = sorted(cloud.driven - driven.known(name))
+    assert not unsaid or os.environ.get("UPDATE_COVERAGE"), f"{name} drives {unsaid}; {driven.HOW}"
 
 
 MISSING = "gcloud is not on this machine: install the Google Cloud CLI to have its scenarios run"

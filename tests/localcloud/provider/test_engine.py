@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.localcloud import driven
 from tests.localcloud.provider.local_cloud import TOKEN, LocalCloud, local_cloud
 from tests.toolchain.conftest import hosted_engine, project
 from tests.toolchain.project import Project
@@ -46,6 +47,7 @@ _ROOT = Path(__file__).parents[3]
 def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
     with local_cloud(tmp_path / "objects") as running:
         yield running
+        driven.note("gcp plugin", running.driven)
 
 
 @pytest.fixture
