@@ -18,7 +18,8 @@ from benchmarks.section import BenchmarkSection, Row
 from localcloud.clock import VirtualClock
 from localcloud.control.links import url
 from localcloud.control.loop import Controllers
-from localcloud.control.simulation import SimulatedFabric, SimulatedMachines
+from localcloud.control.simulated_machines import SimulatedMachines
+from localcloud.control.simulation import SimulatedFabric
 from localcloud.store import Store
 from toolchain.cache import Cache
 from toolchain.progress import Progress

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from localcloud.clock import Clock, rfc3339
 from localcloud.control import faults, network, serving
 from localcloud.control.errors import record_error
 from localcloud.control.intents import PREFIX, intend, intent_of
 from localcloud.control.links import last, relname
-from localcloud.control.machine_types import allotment
+from localcloud.control.machine_operations import MachineOperations
 from localcloud.control.member import Member
 from localcloud.control.template import metadata_value
-from localcloud.plans.machine import Machines, MachineSpec, MachineView
-from localcloud.store import Document, Event, Store, Transaction
+from localcloud.store import Document, Event, Store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from localcloud.clock import Clock
+    from localcloud.plans.machine import Machines, MachineView
     from localcloud.plans.network import NetworkInterface
-
-# How long a guest may take to shut down before it is cut off, in cloud seconds.
-_GRACE, _SPOT_GRACE = 120.0, 30.0
-_STARTS_AT_ONCE = 8
 
 
 class MachineKeeper:
@@ -37,18 +33,16 @@ class MachineKeeper:
     def __init__(self, store: Store, clock: Clock, machines: Machines, wake: Callable[[str], None]) -> None:
         """`wake(instance key)` asks for another reconciliation, when an operation has ended."""
         self._store, self._clock, self._machines, self._wake = store, clock, machines, wake
+        self._operations = MachineOperations(store, clock, machines)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._failures: dict[str, tuple[int, float]] = {}
         self._interfaces: Mapping[str, NetworkInterface] = {}
         self._waiting: set[str] = set()
         self._first_look = True
         self._swept: tuple[Sequence[str], Mapping[str, MachineView]] | None = None
-        self._forwarded: dict[str, tuple[str, ...]] = {}  # by instance key, as it should be
         self._ended: dict[
             str, str
         ] = {}  # machines that were seen "exited" or "missing", and not yet acted on
-        self._told: dict[str, tuple[str, ...]] = {}  # by numeric id, as the machine was last told
 
     def network_applied(self, interfaces: Mapping[str, NetworkInterface]) -> None:
         """Learn that these interfaces' (by instance key) networks and firewall rules are in force; what waited for that goes on."""
@@ -67,9 +61,9 @@ class MachineKeeper:
         """Learn which forwarding rules' addresses these instances (by key) answer to from now on; they are told."""
         for key, answered in addresses.items():
             if answered:
-                self._forwarded[key] = answered
+                self._operations.forwarded[key] = answered
             else:
-                self._forwarded.pop(key, None)
+                self._operations.forwarded.pop(key, None)
             self._wake(key)
 
     def reconcile(self, key: str) -> float | None:
@@ -91,13 +85,19 @@ class MachineKeeper:
             case "delete":
                 return self._delete(key, document, numeric_id, intent)
             case "stop":
-                self._begin(key, numeric_id, lambda: self._stop(key, document, numeric_id, then="TERMINATED"))
+                self._begin(
+                    key,
+                    numeric_id,
+                    lambda: self._operations.stop(key, document, numeric_id, then="TERMINATED"),
+                )
             case "restart":
                 self._begin(
-                    key, numeric_id, lambda: self._stop(key, document, numeric_id, then="PROVISIONING")
+                    key,
+                    numeric_id,
+                    lambda: self._operations.stop(key, document, numeric_id, then="PROVISIONING"),
                 )
             case "reset":
-                self._begin(key, numeric_id, lambda: self._reset(key, numeric_id))
+                self._begin(key, numeric_id, lambda: self._operations.reset(key, numeric_id))
             case other:
                 msg = f"{PREFIX}{numeric_id}: intent {other!r} is not run, delete, stop, restart or reset"
                 raise ValueError(msg)
@@ -128,7 +128,7 @@ class MachineKeeper:
         for numeric_id in views:
             if numeric_id not in owned and numeric_id not in self._tasks:
                 well = False
-                self._begin("", numeric_id, partial(self._discard, numeric_id))
+                self._begin("", numeric_id, partial(self._operations.discard, numeric_id))
         self._first_look = False
         self._swept = (records, dict(views)) if well and len(owned) == len(records) else None
 
@@ -163,8 +163,10 @@ class MachineKeeper:
             if ended == "exited":
                 del self._ended[numeric_id]
                 self._exited(key, document)
-            elif not ended and self._told.get(numeric_id) != self._forwarded.get(key, ()):
-                self._begin(key, numeric_id, lambda: self._forward(key, numeric_id))
+            elif not ended and self._operations.told.get(numeric_id) != self._operations.forwarded.get(
+                key, ()
+            ):
+                self._begin(key, numeric_id, lambda: self._operations.forward(key, numeric_id))
             if ended != "missing":
                 return None
         if status not in {"PROVISIONING", "STAGING", "RUNNING"}:
@@ -174,7 +176,7 @@ class MachineKeeper:
         if network.interface(document) != self._interfaces.get(key):
             self._waiting.add(key)
             return None
-        spec = self._spec(key, document)
+        spec = self._operations.spec(key, document)
         self._ended.pop(numeric_id, None)
         with self._store.transaction() as change:
             record = {**intent_of(self._store, numeric_id), "instance": key, "runningAt": 0.0}
@@ -183,20 +185,20 @@ class MachineKeeper:
             if status != "STAGING":
                 change.put(key, {**document, "status": "STAGING"})
             if status == "RUNNING":
-                self._tell(
+                self._operations.tell(
                     change,
                     "instance.restarted",
                     document,
                     "its machine is gone (the host went down?); started again",
                     {},
                 )
-        self._begin(key, numeric_id, lambda: self._start(key, spec))
+        self._begin(key, numeric_id, lambda: self._operations.start(key, spec))
         return None
 
     def _exited(self, key: str, document: Document) -> None:
         with self._store.transaction() as change:
             intend(self._store, change, key, "stop", now=self._clock.now())
-            self._tell(change, "instance.exited", document, "the guest powered itself off", {})
+            self._operations.tell(change, "instance.exited", document, "the guest powered itself off", {})
 
     def _delete(self, key: str, document: Document, numeric_id: str, intent: Document) -> float | None:
         if intent.get("drain") and document["status"] == "RUNNING":
@@ -207,27 +209,8 @@ class MachineKeeper:
         if document["status"] != "STOPPING":
             with self._store.transaction() as change:
                 change.put(key, {**document, "status": "STOPPING"})
-        self._begin(key, numeric_id, lambda: self._remove(key, document, numeric_id))
+        self._begin(key, numeric_id, lambda: self._operations.remove(key, document, numeric_id))
         return None
-
-    def _spec(self, key: str, document: Document) -> MachineSpec:
-        place = network.interface(document)
-        subnetwork = self._store.get("compute/" + place.subnetwork)
-        if subnetwork is None:
-            msg = f"instance {document['name']}: its subnetwork {place.subnetwork} does not exist any more"
-            raise ValueError(msg)
-        allotted = allotment(last(document["machineType"]))
-        return MachineSpec(
-            key=key,
-            name=document["name"],
-            id=str(document["id"]),
-            zone=last(document["zone"]),
-            interface=place,
-            gateway=subnetwork.get("gatewayAddress") or network.gateway(subnetwork["ipCidrRange"]),
-            forwarded_addresses=self._forwarded.get(key, ()),
-            memory_mib=allotted.memory_mib,
-            vcpus=allotted.vcpus,
-        )
 
     def _begin(self, key: str, numeric_id: str, work: Callable[[], Awaitable[None]]) -> None:
         self._tasks[numeric_id] = asyncio.ensure_future(self._attempt(key, numeric_id, work))
@@ -256,7 +239,7 @@ class MachineKeeper:
                     Event(self._clock.now(), "machine.failed", last(key), message, {"retry_in": wait})
                 )
                 return
-            self._tell(
+            self._operations.tell(
                 change,
                 "machine.failed",
                 document,
@@ -277,100 +260,3 @@ class MachineKeeper:
                     Member.parse({**record, "lastAttempt": attempt}),
                     self._clock.now(),
                 )
-
-    async def _start(self, key: str, spec: MachineSpec) -> None:
-        began = self._clock.now()
-        async with self._starting:
-            await self._machines.start(spec)
-        self._told[spec.id] = spec.forwarded_addresses
-        now = self._clock.now()
-        document = self._store.get(key)
-        if document is None or str(document["id"]) != spec.id:
-            return  # deleted meanwhile; the sweep removes the machine
-        with self._store.transaction() as change:
-            change.put(
-                PREFIX + spec.id, {**intent_of(self._store, spec.id), "instance": key, "runningAt": now}
-            )
-            if document["status"] == "STAGING":
-                change.put(key, {**document, "status": "RUNNING", "lastStartTimestamp": rfc3339(now)})
-                self._tell(
-                    change,
-                    "instance.running",
-                    document,
-                    f"its machine runs after {now - began:.1f} s",
-                    {"took": now - began},
-                )
-
-    async def _stop(self, key: str, document: Document, numeric_id: str, *, then: str) -> None:
-        await self._machines.stop(numeric_id, grace=_grace(document))
-        now = self._clock.now()
-        current = self._store.get(key)
-        if (
-            current is None
-            or str(current["id"]) != numeric_id
-            or intent_of(self._store, numeric_id)["intent"] == "delete"
-        ):
-            return
-        with self._store.transaction() as change:
-            change.put(key, {**current, "status": then, "lastStopTimestamp": rfc3339(now)})
-            change.put(
-                PREFIX + numeric_id,
-                {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": 0.0},
-            )
-            self._tell(change, "instance.stopped", current, f"stopped; {then}", {"status": then})
-
-    async def _reset(self, key: str, numeric_id: str) -> None:
-        """A hard reset: no shutdown, the same disk; the API shows RUNNING throughout."""
-        await self._machines.stop(numeric_id, grace=0.0)
-        document = self._store.get(key)
-        if document is None:
-            return
-        await self._machines.start(self._spec(key, document))
-        now = self._clock.now()
-        with self._store.transaction() as change:
-            change.put(
-                PREFIX + numeric_id,
-                {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": now},
-            )
-            self._tell(change, "instance.reset", document, "reset", {})
-
-    async def _remove(self, key: str, document: Document, numeric_id: str) -> None:
-        began = self._clock.now()
-        await self._machines.stop(numeric_id, grace=_grace(document))
-        now = self._clock.now()
-        with self._store.transaction() as change:
-            current = self._store.get(key)
-            if current is not None and str(current["id"]) == numeric_id:
-                change.delete(key)
-            change.delete(PREFIX + numeric_id)
-            self._tell(
-                change,
-                "instance.deleted",
-                document,
-                f"gone after {now - began:.1f} s of shutting down",
-                {"took": now - began},
-            )
-        self._told.pop(numeric_id, None)
-        await self._machines.forget(numeric_id)
-
-    async def _discard(self, numeric_id: str) -> None:
-        await self._machines.stop(numeric_id, grace=0.0)
-        await self._machines.forget(numeric_id)
-
-    async def _forward(self, key: str, numeric_id: str) -> None:
-        addresses = self._forwarded.get(key, ())
-        await self._machines.forwarded(numeric_id, addresses)
-        self._told[numeric_id] = addresses
-
-    def _tell(
-        self, change: Transaction, kind: str, document: Document, message: str, data: Mapping[str, Any]
-    ) -> None:
-        name = document["name"]
-        fields = {"instance": name, "id": str(document["id"]), "zone": last(document["zone"]), **data}
-        change.event(Event(self._clock.now(), kind, name, message, fields))
-
-
-def _grace(document: Document) -> float:
-    scheduling = document.get("scheduling") or {}
-    spot = scheduling.get("preemptible") or scheduling.get("provisioningModel") == "SPOT"
-    return _SPOT_GRACE if spot else _GRACE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +9,8 @@ from localcloud.control import shape
 from localcloud.control.actions import Action, Create, Delete, Recreate, Refresh, Restart
 from localcloud.control.crowd import Crowd, EveryoneNeeded
 from localcloud.control.group import DISRUPTION, Group
-from localcloud.control.health import condemned
 from localcloud.control.member import Member, Version
+from localcloud.control.victims import victims
 
 Needs = Callable[[Version, Version], str]
 
@@ -41,41 +40,6 @@ def decide(
     Raises EveryoneNeeded where the crowd has to be looked at too.
     """
     return _Rollout(group, members, busy, now=now, needs=needs, crowd=crowd or Crowd()).decide()
-
-
-def victims(
-    members: Sequence[Member],
-    count: int,
-    outdated: set[str],
-    crowd: Sequence[Member] = (),
-    *,
-    even: bool = True,
-) -> list[Member]:
-    """Choose what to remove when shrinking: keep zones even; within a zone first what runs not, is sick, is old; then the youngest.
-
-    `crowd`: all instances of the group, where only some of them may be chosen; zones are kept even among
-    all. Not `even`: zones do not matter.
-    """
-    left = list(members)
-    per_zone = Counter(member.zone for member in crowd or members)
-    chosen: list[Member] = []
-    for _ in range(min(count, len(left))):
-        victim = max(
-            left,
-            key=lambda member: (
-                per_zone[member.zone] if even else 0,
-                member.instance_status != "RUNNING",
-                condemned(member.health),
-                member.name in outdated,
-                member.action != "NONE",
-                member.created_at,
-                member.name,
-            ),
-        )
-        left.remove(victim)
-        per_zone[victim.zone] -= 1
-        chosen.append(victim)
-    return chosen
 
 
 class _Rollout:

@@ -12,7 +12,8 @@ from localcloud.clock import VirtualClock
 from localcloud.control.links import url
 from localcloud.control.loop import Controllers
 from localcloud.control.member import Member
-from localcloud.control.simulation import Guest, SimulatedFabric, SimulatedMachines
+from localcloud.control.simulated_machines import Guest, SimulatedMachines
+from localcloud.control.simulation import SimulatedFabric
 from localcloud.store import Event, Store
 
 if TYPE_CHECKING:

@@ -43,7 +43,9 @@ def cost(size: int, crashed: int) -> int:
 def test_a_repair_costs_the_same_in_a_large_group_as_in_a_small_one() -> None:
     small, large = cost(40, 3), cost(160, 3)
     assert small > 0
-    assert large < 1.25 * small  # four times as many instances; the safety net looks at each of them once in ten minutes
+    assert (
+        large < 1.25 * small
+    )  # four times as many instances; the safety net looks at each of them once in ten minutes
 
 
 def test_repairs_cost_in_proportion_to_their_number() -> None:

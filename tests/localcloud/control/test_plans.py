@@ -13,7 +13,7 @@ from localcloud.control.addresses import AddressBook, SubnetworkFullError
 from localcloud.control.group import calculated, parse
 from localcloud.control.links import relname, url
 from localcloud.control.machine_types import Allotment, allotment
-from localcloud.control.simulation import admits
+from localcloud.control.simulated_firewall import admits
 from localcloud.control.template import disruption
 from localcloud.store import Store
 from tests.localcloud.control.cloud import GROUP, HEALING, Cloud, check, group, network, standard

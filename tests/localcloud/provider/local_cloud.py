@@ -16,7 +16,8 @@ from localcloud.api.app import create_app
 from localcloud.api.settings import ApiSettings
 from localcloud.clock import RealClock
 from localcloud.control.loop import Controllers
-from localcloud.control.simulation import SimulatedFabric, SimulatedMachines
+from localcloud.control.simulated_machines import SimulatedMachines
+from localcloud.control.simulation import SimulatedFabric
 from localcloud.discovery.invalid import InvalidRequestError
 from localcloud.identity import Identities
 from localcloud.store import Store

@@ -1,0 +1,157 @@
+"""What is done to one machine at a time, and the instance's document at the end of it. Nothing here decides or tries again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from localcloud.clock import Clock, rfc3339
+from localcloud.control import network
+from localcloud.control.intents import PREFIX, intent_of
+from localcloud.control.links import last
+from localcloud.control.machine_types import allotment
+from localcloud.plans.machine import Machines, MachineSpec
+from localcloud.store import Document, Event, Store, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# How long a guest may take to shut down before it is cut off, in cloud seconds.
+_GRACE, _SPOT_GRACE = 120.0, 30.0
+_STARTS_AT_ONCE = 8
+
+
+class MachineOperations:
+    """Starts, stops and removes machines.
+
+    `forwarded`: forwarding rules' addresses by instance key, as they should be; `told`: by numeric id, as the machine was last told.
+    """
+
+    def __init__(self, store: Store, clock: Clock, machines: Machines) -> None:
+        self._store, self._clock, self._machines = store, clock, machines
+        self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
+        self.forwarded: dict[str, tuple[str, ...]] = {}
+        self.told: dict[str, tuple[str, ...]] = {}
+
+    def spec(self, key: str, document: Document) -> MachineSpec:
+        """Return the machine that an instance is to have."""
+        place = network.interface(document)
+        subnetwork = self._store.get("compute/" + place.subnetwork)
+        if subnetwork is None:
+            msg = f"instance {document['name']}: its subnetwork {place.subnetwork} does not exist any more"
+            raise ValueError(msg)
+        allotted = allotment(last(document["machineType"]))
+        return MachineSpec(
+            key=key,
+            name=document["name"],
+            id=str(document["id"]),
+            zone=last(document["zone"]),
+            interface=place,
+            gateway=subnetwork.get("gatewayAddress") or network.gateway(subnetwork["ipCidrRange"]),
+            forwarded_addresses=self.forwarded.get(key, ()),
+            memory_mib=allotted.memory_mib,
+            vcpus=allotted.vcpus,
+        )
+
+    async def start(self, key: str, spec: MachineSpec) -> None:
+        """Boot; at its end the instance is RUNNING."""
+        began = self._clock.now()
+        async with self._starting:
+            await self._machines.start(spec)
+        self.told[spec.id] = spec.forwarded_addresses
+        now = self._clock.now()
+        document = self._store.get(key)
+        if document is None or str(document["id"]) != spec.id:
+            return  # deleted meanwhile; the sweep removes the machine
+        with self._store.transaction() as change:
+            change.put(
+                PREFIX + spec.id, {**intent_of(self._store, spec.id), "instance": key, "runningAt": now}
+            )
+            if document["status"] == "STAGING":
+                change.put(key, {**document, "status": "RUNNING", "lastStartTimestamp": rfc3339(now)})
+                self.tell(
+                    change,
+                    "instance.running",
+                    document,
+                    f"its machine runs after {now - began:.1f} s",
+                    {"took": now - began},
+                )
+
+    async def stop(self, key: str, document: Document, numeric_id: str, *, then: str) -> None:
+        """Shut down; at its end the instance is as `then` says."""
+        await self._machines.stop(numeric_id, grace=_grace(document))
+        now = self._clock.now()
+        current = self._store.get(key)
+        if (
+            current is None
+            or str(current["id"]) != numeric_id
+            or intent_of(self._store, numeric_id)["intent"] == "delete"
+        ):
+            return
+        with self._store.transaction() as change:
+            change.put(key, {**current, "status": then, "lastStopTimestamp": rfc3339(now)})
+            change.put(
+                PREFIX + numeric_id,
+                {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": 0.0},
+            )
+            self.tell(change, "instance.stopped", current, f"stopped; {then}", {"status": then})
+
+    async def reset(self, key: str, numeric_id: str) -> None:
+        """A hard reset: no shutdown, the same disk; the API shows RUNNING throughout."""
+        await self._machines.stop(numeric_id, grace=0.0)
+        document = self._store.get(key)
+        if document is None:
+            return
+        await self._machines.start(self.spec(key, document))
+        now = self._clock.now()
+        with self._store.transaction() as change:
+            change.put(
+                PREFIX + numeric_id,
+                {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": now},
+            )
+            self.tell(change, "instance.reset", document, "reset", {})
+
+    async def remove(self, key: str, document: Document, numeric_id: str) -> None:
+        """Shut down; at its end the instance is no more."""
+        began = self._clock.now()
+        await self._machines.stop(numeric_id, grace=_grace(document))
+        now = self._clock.now()
+        with self._store.transaction() as change:
+            current = self._store.get(key)
+            if current is not None and str(current["id"]) == numeric_id:
+                change.delete(key)
+            change.delete(PREFIX + numeric_id)
+            self.tell(
+                change,
+                "instance.deleted",
+                document,
+                f"gone after {now - began:.1f} s of shutting down",
+                {"took": now - began},
+            )
+        self.told.pop(numeric_id, None)
+        await self._machines.forget(numeric_id)
+
+    async def discard(self, numeric_id: str) -> None:
+        """Remove a machine that nobody owns."""
+        await self._machines.stop(numeric_id, grace=0.0)
+        await self._machines.forget(numeric_id)
+
+    async def forward(self, key: str, numeric_id: str) -> None:
+        """Tell a machine the addresses that it answers to."""
+        addresses = self.forwarded.get(key, ())
+        await self._machines.forwarded(numeric_id, addresses)
+        self.told[numeric_id] = addresses
+
+    def tell(
+        self, change: Transaction, kind: str, document: Document, message: str, data: Mapping[str, Any]
+    ) -> None:
+        """Add to the story of an instance."""
+        name = document["name"]
+        fields = {"instance": name, "id": str(document["id"]), "zone": last(document["zone"]), **data}
+        change.event(Event(self._clock.now(), kind, name, message, fields))
+
+
+def _grace(document: Document) -> float:
+    scheduling = document.get("scheduling") or {}
+    spot = scheduling.get("preemptible") or scheduling.get("provisioningModel") == "SPOT"
+    return _SPOT_GRACE if spot else _GRACE
