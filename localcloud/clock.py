@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import math
 import time
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Protocol
+
+from localcloud.timestamp import rfc3339
+
+__all__ = ["Clock", "RealClock", "VirtualClock", "rfc3339"]
 
 
 class Clock(Protocol):
@@ -93,18 +94,3 @@ class VirtualClock:
             for _ in range(10):  # let the woken task run up to its next wait
                 await asyncio.sleep(0)
         self._now = end
-
-
-def rfc3339(seconds: float) -> str:
-    """Render a cloud time as Google's APIs do, with milliseconds: ``2026-11-23T04:15:45.123+00:00``."""
-    whole = math.floor(seconds)
-    microseconds = round((seconds - whole) * 1e6)
-    if microseconds == 1_000_000:
-        whole, microseconds = whole + 1, 0
-    return f"{_second(whole)}.{microseconds // 1000:03}+00:00"
-
-
-@lru_cache(64)
-def _second(seconds: int) -> str:
-    """Many timestamps are made in one second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

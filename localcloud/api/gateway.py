@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote
 
@@ -67,13 +67,6 @@ class Gateway:
     def __init__(self, cloud: Cloud, handlers: Mapping[str, Handler]) -> None:
         self._cloud = cloud
         self._handlers = handlers
-        self._routers = {
-            prefix: Router(
-                [method for name in names for method in load(name).methods.values()],
-                verbs=names[0] not in ("compute.v1", "compute.beta", "storage.v1"),
-            )
-            for prefix, names in _MOUNTS.items()
-        }
         # Clients ask for the same few paths again and again: what those mean does not change in a cloud's life.
         self._known_path = lru_cache(_PATHS_KEPT)(self._path)
 
@@ -155,7 +148,7 @@ class Gateway:
             http = "POST"  # the chunks of a resumable upload, and its end
         if http == "HEAD":
             http = "GET"
-        match = self._routers[prefix].match(http, segments)
+        match = _router(prefix).match(http, segments)
         if match is None or (prefix == _UPLOAD and match.method.id != "storage.objects.insert"):
             raise errors.unknown_url(scope["path"])
         return match
@@ -214,6 +207,14 @@ class Gateway:
             return plain_object(self._cloud, self._principal(headers), headers, location)
         except ApiError as error:
             return storage_errors.xml(error)
+
+
+@cache
+def _router(prefix: tuple[str, ...]) -> Router:
+    """Return what finds the methods under a prefix, made when first asked for: a cloud that starts need not read all documents."""
+    names = _MOUNTS[prefix]
+    methods = [method for name in names for method in load(name).methods.values()]
+    return Router(methods, verbs=names[0] not in ("compute.v1", "compute.beta", "storage.v1"))
 
 
 def _raw_path(scope: Scope) -> str:

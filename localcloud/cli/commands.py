@@ -7,19 +7,20 @@ import os
 import select
 import shlex
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localcloud.cli import render
 from localcloud.cli.client import Client, CloudError
 from localcloud.daemon import launch
 from localcloud.daemon.config import CloudConfig
-from localcloud.daemon.teardown import tear_down
-from localcloud.guest.session import GuestSession
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from localcloud.guest.session import GuestSession
     from localcloud.home import Home
 
 
@@ -48,6 +49,8 @@ def stop(home: Home, given: argparse.Namespace) -> int:
         Client.connect(home).call("POST", "/stop")
         select.select([gone], [], [])
         os.close(gone)
+    from localcloud.daemon.teardown import tear_down  # noqa: PLC0415 - half of what the other commands need to start
+
     tear_down(home)
     _show(
         given,
@@ -78,11 +81,11 @@ def ssh(home: Home, given: argparse.Namespace) -> int:
     if instance["status"] != "RUNNING":
         msg = f"instance {instance['name']} is {instance['status']}: wait until it is RUNNING (localcloud events --follow)"
         raise CloudError(msg)
-    session = GuestSession(home.instance(instance["id"]))
     argv = given.argv or ["/bin/bash", "-l"]
-    if not given.json:
-        return session.attach(argv, tty=sys.stdin.isatty() and sys.stdout.isatty())
-    done = session.run(argv)
+    with _session(home, instance) as session:
+        if not given.json:
+            return session.attach(argv, tty=sys.stdin.isatty() and sys.stdout.isatty())
+        done = session.run(argv)
     print(
         json.dumps(
             {
@@ -95,10 +98,21 @@ def ssh(home: Home, given: argparse.Namespace) -> int:
     return done.exit_status
 
 
+@contextmanager
+def _session(home: Home, instance: Mapping[str, Any]) -> Iterator[GuestSession]:
+    from localcloud.guest.session import GuestSession, SessionError  # noqa: PLC0415 - only two commands need it, `start` does not
+
+    try:
+        yield GuestSession(home.instance(instance["id"]))
+    except SessionError as error:
+        raise CloudError(str(error)) from error
+
+
 def logs(home: Home, given: argparse.Namespace) -> int:
     """Print the serial port's output, control characters made harmless."""
     instance = _instance(home, given.instance)
-    contents = GuestSession(home.instance(instance["id"])).serial_output().decode(errors="replace")
+    with _session(home, instance) as session:
+        contents = session.serial_output().decode(errors="replace")
     _show(given, {"instance": instance["name"], "contents": contents}, harmless(contents))
     return 0
 

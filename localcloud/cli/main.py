@@ -7,9 +7,8 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from localcloud.cli import commands, faults
+from localcloud.cli import commands, faults, internet
 from localcloud.cli.client import CloudError
-from localcloud.guest.session import SessionError
 from localcloud.home import Home
 
 Command = Callable[[Home, argparse.Namespace], int]
@@ -64,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     hang.add_argument(
         "--seconds", type=float, required=True, metavar="N", help="for how long, in cloud seconds"
     )
+    client = add(
+        "client",
+        internet.run,
+        "run a command, or a shell, where the cloud's clients are (after --): all ports, all protocols",
+    )
+    client.add_argument("argv", nargs="*", metavar="COMMAND")
     env = add("env", commands.env, "print the variables that clients of this cloud need, for eval")
     env.add_argument("--gcloud", action="store_true", help="those of the gcloud command")
     env.add_argument(
@@ -88,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Command = given.run
     try:
         return run(Home.default(), given)
-    except (CloudError, SessionError, ValueError, OSError) as error:
+    except (CloudError, ValueError, OSError) as error:
         if given.json:
             print(json.dumps({"error": {"message": str(error)}}))
         else:

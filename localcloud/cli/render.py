@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.clock import rfc3339
+from localcloud.timestamp import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
