@@ -81,13 +81,13 @@ class Driver:
         assert "failures" not in checked, checked
         return await self.call("Create", {"urn": urn, "properties": checked["inputs"], **more})
 
-    async def update(self, resource_type: str, name: str, created: Json, inputs: Json) -> Json:
+    async def update(self, resource_type: str, name: str, created: Json, inputs: Json, **more: Value) -> Json:
         """Check and update what `create` answered; returns the new properties."""
         urn = f"urn:pulumi:dev::test::{resource_type}::{name}"
         checked = await self.call("Check", {"urn": urn, "news": inputs, "olds": {}})
         assert "failures" not in checked, checked
         known = {"urn": urn, "id": created["id"], "olds": created["properties"], "news": checked["inputs"]}
-        return await self.call("Update", known)
+        return await self.call("Update", {**known, **more})
 
 
 @asynccontextmanager

@@ -181,6 +181,38 @@ def test_a_cancelled_rollout_keeps_the_groups_new_fingerprint() -> None:
     drive(server, story)
 
 
+def test_a_size_that_the_program_ignores_is_left_to_the_autoscaler() -> None:
+    sizes: list[int] = []
+
+    def group(_: Value) -> Answer:
+        return 200, {"name": "web", "fingerprint": "AAAA", "targetSize": 7, "status": {"isStable": True}}
+
+    def resize(_: Value) -> Answer:
+        sizes.append(3)
+        return done()
+
+    server = Scripted(
+        {
+            f"POST {GROUPS}": done(),
+            f"GET {GROUPS}/web": group,
+            f"PATCH {GROUPS}/web": done(),
+            f"POST {GROUPS}/web/resize": resize,
+        }
+    )
+
+    async def story(driver: Driver) -> None:
+        inputs = {**GROUP_INPUTS, "targetSize": 3, "waitForInstances": False}
+        created = await driver.create(GROUP, "g", inputs)
+        assert created["properties"]["targetSize"] == 7
+        news = {**inputs, "versions": [{"instanceTemplate": "projects/p/global/instanceTemplates/t2"}]}
+        await driver.update(GROUP, "g", created, news, ignoreChanges=["targetSize"])
+        assert sizes == []
+        await driver.update(GROUP, "g", created, news)
+        assert sizes == [3]
+
+    drive(server, story)
+
+
 def test_a_group_waits_for_the_template_and_the_configuration_to_have_arrived_if_asked_to() -> None:
     def status(**more: Value) -> Answer:
         return 200, {"name": "web", "status": {"isStable": True, **more}}
