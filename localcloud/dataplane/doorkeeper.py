@@ -124,8 +124,9 @@ class Doorkeeper:
             what = "all ports" if not service.ports else f"{count} ports"
             self._problem(
                 service.key,
-                f"{service.key} forwards {what} of {service.protocol}: reachable from other instances, but not from this machine, where "
-                f"each port needs a listener (at most {MAX_PORTS}); give the forwarding rule its ports to reach it from here",
+                f"{service.key} forwards {what} of {service.protocol}: reachable from other instances and by localcloud client, but not "
+                f"otherwise from this machine, where each port needs a listener (at most {MAX_PORTS}); give the forwarding rule its ports "
+                "to reach it from here",
             )
             return
         for low, high in service.ports:
@@ -158,6 +159,18 @@ class Doorkeeper:
             if channel is not None:
                 channel.close()
         self._line = self._channel = None
+
+
+def client_process(home: Home) -> int:
+    """Return a process (the host's numbering) that is where clients are, in the internet namespace. Raises OSError, WorldError."""
+    with wire.connect_unix(home.run / "door.sock") as sock:
+        wire.send(sock, {})
+        assembler = wire.Assembler()
+        while (item := assembler.pop()) is None:
+            if not assembler.receive(sock):
+                msg = "the door closed the connection; try again in a moment"
+                raise WorldError(msg)
+    return int(item[0]["pid"])
 
 
 def _listeners(answer: tuple[wire.Message, list[int]]) -> set[Key]:

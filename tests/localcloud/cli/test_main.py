@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.cli import commands, main
-from localcloud.guest.session import SessionError
+from localcloud.guest.session import GuestSession, SessionError
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +32,12 @@ def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ["logs", "web-x"],
         ["kill", "web-x"],
         ["hang", "web-x", "--seconds", "3"],
+        ["client"],
+        ["fault", "list"],
+        ["fault", "clear", "--all"],
+        ["fault", "add", "partition", "--between", "all", "--and", "client"],
+        ["fault", "add", "slow", "--instance", "all", "--milliseconds", "10"],
+        ["fault", "add", "zone-outage", "--zone", "europe-west1-b"],
     ],
 )
 def test_without_a_cloud_every_command_says_how_to_start_one(
@@ -83,10 +89,11 @@ def test_what_stands_behind_two_dashes_is_the_instances(
 def test_an_instance_that_cannot_be_reached_is_a_message_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def ssh(_: Home, __: argparse.Namespace) -> int:
+    def serial_output(_: GuestSession) -> bytes:
         msg = "instance 7 is not running"
         raise SessionError(msg)
 
-    monkeypatch.setattr(commands, "ssh", ssh)
-    assert main.main(["ssh", "web-x"]) == 1
+    monkeypatch.setattr(commands, "_instance", lambda _home, name: {"id": "7", "name": name})
+    monkeypatch.setattr(GuestSession, "serial_output", serial_output)
+    assert main.main(["logs", "web-x"]) == 1
     assert capsys.readouterr().err == "localcloud: instance 7 is not running\n"

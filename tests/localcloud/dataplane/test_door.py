@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.dataplane.doorkeeper import client_process
 from localcloud.plans.balancer import BalancerPlan
-from tests.localcloud.dataplane.cloud import Client, running_cloud
+from tests.localcloud.dataplane.cloud import PYTHON, Client, running_cloud
 
 pytestmark = pytest.mark.kernel
 
@@ -133,6 +135,34 @@ def test_a_dead_door_is_replaced() -> None:
             assert watch is not None
             await watch
             assert (await cloud.ask())["name"] == "a"
+
+    asyncio.run(scenario())
+
+
+INSIDE = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 8080), timeout=20) as sock:
+    sock.sendall(b"hello\\n")
+    print(sock.makefile().readline())
+"""
+
+
+def test_a_client_in_the_internet_namespace_meets_the_balancer_directly_on_all_ports() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a", protocol="L3_DEFAULT", ports=())
+            with pytest.raises(ConnectionRefusedError):  # no door for all ports
+                await cloud.connect()
+            where = await asyncio.to_thread(client_process, cloud.world.home)
+            enter = ["nsenter", "--target", str(where), "--user", "--net", "--preserve-credentials", "--"]
+            process = await asyncio.create_subprocess_exec(
+                *enter, PYTHON, "-c", INSIDE, cloud.address, stdout=asyncio.subprocess.PIPE
+            )
+            printed, _ = await process.communicate()
+            facts = json.loads(printed)
+            assert facts["local"] == [cloud.address, 8080]
+            assert facts["client"][0] == "198.18.0.1"
 
     asyncio.run(scenario())
 
