@@ -72,6 +72,12 @@ def test_the_service_makes_what_the_program_makes_of_a_stacks_file(stack: str) -
     }
     assert outputs["url"] == program.exports["url"]
     assert outputs["instanceGroup"] == program.exports["instance_group"]
+    group = made.one("RegionInstanceGroupManager")
+    assert outputs["group"].startswith("RegionInstanceGroupManager/")
+    assert outputs["instanceTemplate"] == group.inputs["versions"][0]["instanceTemplate"]
+    assert outputs["autohealingCheck"] == group.inputs["autoHealingPolicies"]["healthCheck"]
+    assert outputs["balancerCheck"] == made.one("RegionBackendService").inputs["healthChecks"]
+    assert outputs["serviceAccount"] == made.one("InstanceTemplate").inputs["serviceAccount"]["email"]
     checks = outputs["healthChecks"]
     assert checks["requiredRatio"] == program.exports["health_checks"]["required_ratio"]
     assert (
@@ -88,6 +94,7 @@ def test_what_another_resource_knows_later_is_taken_and_waited_for() -> None:
     def program() -> None:
         other = pulumi.CustomResource("test:index:Other", "other", {})
         another = pulumi.CustomResource("test:index:Other", "another", {})
+        waited_for = pulumi.CustomResource("test:index:Other", "waited-for", {})
         PackageProvider().construct(
             "web",
             "mig-nlb:index:InstanceTemplate",
@@ -95,16 +102,18 @@ def test_what_another_resource_knows_later_is_taken_and_waited_for() -> None:
                 **TEMPLATE,
                 "subnetwork": other.id,
                 "startupMetadata": pulumi.Output.all(another.id).apply(lambda found: {"from": found[0]}),
-                "waitFor": [another.id, "a value of nobody's"],
+                "waitFor": [waited_for.id, "a value of nobody's"],
             },
         )
 
     template = record(program).one("InstanceTemplate")
     assert template.inputs["metadata"]["from"] == "Other/another-1a2b3c4"
     assert template.inputs["metadata"]["enable-oslogin"] == "TRUE"
-    assert template.depends_on >= {"other", "another"}
+    assert template.depends_on >= {"other", "another", "waited-for"}
     template = record(program, known=False).one("InstanceTemplate")
-    assert template.depends_on >= {"other", "another"}, "at a first preview nothing of it is known"
+    assert template.depends_on >= {"other", "another", "waited-for"}, (
+        "at a first preview nothing of it is known"
+    )
 
 
 def test_resources_among_the_outputs_are_their_ids() -> None:
@@ -124,10 +133,11 @@ def test_resources_among_the_outputs_are_their_ids() -> None:
 
 
 def test_an_id_is_called_so_that_the_engine_keeps_it() -> None:
-    _, outputs = construct(
+    made, outputs = construct(
         "Autoscaler", {"region": "europe-west1", "target": "t", "policy": {"minReplicas": 2.0}}
     )
     assert outputs == {"resourceId": "RegionAutoscaler/web", "urn": outputs["urn"]}
+    assert made.outputs["mig-nlb:index:Autoscaler"] == {"resourceId": "RegionAutoscaler/web"}
     assert outputs["urn"].endswith("mig-nlb:index:Autoscaler::web")
 
 
