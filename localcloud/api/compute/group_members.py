@@ -29,6 +29,16 @@ def is_member(draft: Draft, name: str) -> bool:
     return draft.cloud.store.get(f"control/managed/{draft.relname}/{name}") is not None
 
 
+def instance_named(draft: Draft, name: str) -> str | None:
+    """Return the relative name of an instance of this name in a zone that the group may use, abandoned ones too, or None."""
+    for zone, region in draft.cloud.settings.zones.items():
+        if draft.location in {zone, region}:
+            relname = f"projects/{draft.project}/zones/{zone}/instances/{name}"
+            if draft.cloud.store.get(f"compute/{relname}") is not None:
+                return relname
+    return None
+
+
 def member_names(draft: Draft) -> list[str]:
     """Return the names of the group's instances."""
     return [record["name"] for _, record in draft.cloud.store.scan(f"control/managed/{draft.relname}/")]

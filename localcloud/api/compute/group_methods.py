@@ -6,7 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.compute.group_members import is_member, member_names, named, refuse_deleting, rendered
+from localcloud.api.compute.group_members import (
+    instance_named,
+    is_member,
+    member_names,
+    named,
+    refuse_deleting,
+    rendered,
+)
 from localcloud.api.compute.listing import paged
 from localcloud.api.compute.methods import CollectionMethods, Collections, commit, once, stamp
 from localcloud.api.compute.per_instance_configs import add as add_config
@@ -133,6 +140,10 @@ class GroupMethods(CollectionMethods):
             if name in names or is_member(draft, name):
                 rule = f"An instance of this name is in {draft.relname} already."
                 raise errors.invalid(f"instances[{index}].name", name, rule)
+            if (other := instance_named(draft, name)) is not None:
+                raise errors.invalid(
+                    f"instances[{index}].name", name, f"There is an instance {other} already."
+                )
             if entry.get("preservedState"):
                 add_config(draft, name, entry["preservedState"], f"instances[{index}]")
             names.append(name)
