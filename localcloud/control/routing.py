@@ -54,7 +54,7 @@ class Router:
             self._resource(key, key.split("/")[-2])
 
     def _record(self, key: str) -> None:
-        _, area, rest = key.split("/", 2)
+        area, _, rest = key.removeprefix("control/").partition("/")
         match area:
             case "managed":
                 instance = self._inventory.learn(key)

@@ -215,3 +215,49 @@ def test_memory_of_recommendations_survives_a_restart() -> None:
             assert cloud.group()["targetSize"] == 1
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        ({"control/quotas": {"region": {"INSTANCES": 3}}}, ["NOT_ENOUGH_QUOTA_AVAILABLE"]),
+        (
+            {
+                "control/faults/b": {
+                    "name": "b",
+                    "kind": "zone-outage",
+                    "zone": "europe-west1-b",
+                    "until": None,
+                }
+            },
+            ["ZONE_RESOURCE_STOCKOUT"],
+        ),
+    ],
+)
+def test_what_keeps_instances_from_being_made_is_told(
+    trouble: dict[str, dict[str, Any]], expected: list[str]
+) -> None:
+    async def story() -> None:
+        cloud = standard(size=3)
+        autoscaler(cloud, minimum=3, maximum=6)
+        async with cloud.running():
+            await cloud.until_stable()
+            with cloud.store.transaction() as change:
+                for key, record in trouble.items():
+                    change.put(key, record)
+            cloud.patch(
+                AUTOSCALER,
+                autoscalingPolicy={**cloud.get(AUTOSCALER)["autoscalingPolicy"], "minNumReplicas": 5},
+            )
+            await cloud.advance(60)
+            assert cloud.group()["targetSize"] == 5
+            assert [detail["type"] for detail in cloud.get(AUTOSCALER)["statusDetails"]] == expected
+            with cloud.store.transaction() as change:
+                for key in trouble:
+                    change.delete(key)
+            await cloud.until_stable(within=1200)
+            await cloud.advance(30)
+            assert "statusDetails" not in cloud.get(AUTOSCALER)
+            assert len(cloud.instances()) == 5
+
+    asyncio.run(story())

@@ -63,11 +63,22 @@ def test_an_address_that_is_kept_is_given_to_nobody_else() -> None:
         async with cloud.running():
             await cloud.until_stable()
             before = addresses(cloud)
-            name = min(before)
-            cloud.machines.start_failures = 1
-            cloud.request("recreateInstances", GROUP, instances=[name])
+            name = next(name for name, address in before.items() if address == "10.128.0.2")
+            zone = cloud.members()[name].zone
+            with cloud.store.transaction() as change:  # so that it is gone for a while
+                change.put(
+                    "control/faults/out",
+                    {"name": "out", "kind": "zone-outage", "zone": zone, "since": 0.0, "until": None},
+                )
+            cloud.request("delete", cloud.members()[name].instance.removeprefix("compute/"))
+            await cloud.advance(30)
             cloud.patch(GROUP, targetSize=6)
-            await cloud.until_stable()
+            await cloud.advance(30)
+            assert name not in addresses(cloud)
+            assert sorted(set(addresses(cloud)) - set(before))
+            with cloud.store.transaction() as change:
+                change.delete("control/faults/out")
+            await cloud.until_stable(within=1200)
             after = addresses(cloud)
             assert after[name] == before[name]
             assert len(set(after.values())) == 6
