@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import rpc
-from localcloud.api.effects import tell
-from localcloud.api.monitoring.notification_channels import key as channel_key
+from localcloud.api.monitoring.kept import Kept
+from localcloud.api.monitoring.notification_channels import CHANNELS
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
-    from localcloud.store import Document
 
+_POLICIES = Kept(
+    collection="alertPolicies", schema="AlertPolicy", missing="Could not find AlertPolicy with name {}."
+)
 _MOST_CONDITIONS = 6
 _CHANGEABLE = frozenset(
     {
@@ -26,19 +28,6 @@ _CHANGEABLE = frozenset(
         "userLabels",
     }
 )
-
-
-def _key(call: Call, number: str) -> str:
-    return f"monitoring/projects/{rpc.project(call)}/alertPolicies/{number}"
-
-
-def _existing(call: Call) -> tuple[str, Document]:
-    number = call.path["alertPoliciesId"]
-    place = _key(call, number)
-    found = call.cloud.store.get(place) if "/" not in number else None
-    if found is None:
-        raise rpc.not_found(f"Could not find AlertPolicy with name {place.removeprefix('monitoring/')}.")
-    return place, found
 
 
 def _checked(call: Call, document: dict[str, Any]) -> None:
@@ -62,7 +51,7 @@ def _checked(call: Call, document: dict[str, Any]) -> None:
         if not condition.get("displayName"):
             raise rpc.bad_request(f"Field alert_policy.conditions[{index}].display_name must not be empty.")
     for channel in document.get("notificationChannels", []):
-        if call.cloud.store.get(channel_key(call, channel.rpartition("/")[2])) is None:
+        if call.cloud.store.get(CHANNELS.key(call, channel.rpartition("/")[2])) is None:
             raise rpc.bad_request(f"Notification channel {channel} does not exist.")
 
 
@@ -86,21 +75,11 @@ def _record(call: Call) -> dict[str, str]:
 def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
     _checked(call, document)
     document = _named(call, {**document, "mutationRecord": _record(call)})
-    with call.cloud.store.transaction() as change:
-        change.put(place, document)
-        tell(
-            call.cloud,
-            change,
-            "AlertPolicy",
-            document["name"],
-            document=document,
-            old=call.cloud.store.get(place),
-        )
-    return document
+    return _POLICIES.write(call, place, document)
 
 
 def _create(call: Call) -> Result:
-    place = _key(call, call.cloud.new_id())
+    place = _POLICIES.key(call, call.cloud.new_id())
     given = {name: value for name, value in call.body.items() if name in _CHANGEABLE}
     return _write(
         call,
@@ -114,35 +93,12 @@ def _create(call: Call) -> Result:
     )
 
 
-def _get(call: Call) -> Result:
-    return _existing(call)[1]
-
-
-def _list(call: Call) -> Result:
-    found = [document for _, document in call.cloud.store.scan(_key(call, ""))]
-    return {**rpc.page(call, found, "alertPolicies", largest=1000, size=1000), "totalSize": len(found)}
-
-
 def _patch(call: Call) -> Result:
-    place, old = _existing(call)
+    place, old = _POLICIES.existing(call)
     names = rpc.mask(call, _CHANGEABLE, otherwise=_CHANGEABLE)
     return _write(call, place, {"enabled": False, **rpc.updated(old, call.body, names)})
 
 
-def _delete(call: Call) -> Result:
-    place, _ = _existing(call)
-    with call.cloud.store.transaction() as change:
-        change.delete(place)
-    return {}
-
-
 def handlers() -> dict[str, Handler]:
     """Return the handlers by method id."""
-    prefix = "monitoring.projects.alertPolicies"
-    return {
-        f"{prefix}.create": _create,
-        f"{prefix}.get": _get,
-        f"{prefix}.list": _list,
-        f"{prefix}.patch": _patch,
-        f"{prefix}.delete": _delete,
-    }
+    return _POLICIES.handlers(create=_create, patch=_patch)

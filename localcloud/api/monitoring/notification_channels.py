@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import rpc
-from localcloud.api.effects import tell
+from localcloud.api.monitoring.kept import Kept
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
-    from localcloud.store import Document
 
+CHANNELS = Kept(
+    collection="notificationChannels",
+    schema="NotificationChannel",
+    missing="Could not find NotificationChannel with name {}.",
+)
 _CHANGEABLE = frozenset({"description", "displayName", "enabled", "labels", "type", "userLabels"})
 # The labels that each type of channel must have.
 _TYPES = {
@@ -24,22 +28,6 @@ _TYPES = {
     "google_chat": ("space",),
 }
 _SENSITIVE = ("auth_token", "password", "service_key")
-
-
-def key(call: Call, number: str) -> str:
-    """Return a channel's store key."""
-    return f"monitoring/projects/{rpc.project(call)}/notificationChannels/{number}"
-
-
-def _existing(call: Call) -> tuple[str, Document]:
-    number = call.path["notificationChannelsId"]
-    place = key(call, number)
-    found = call.cloud.store.get(place) if "/" not in number else None
-    if found is None:
-        raise rpc.not_found(
-            f"Could not find NotificationChannel with name {place.removeprefix('monitoring/')}."
-        )
-    return place, found
 
 
 def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
@@ -56,38 +44,19 @@ def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
     hidden = {name: "**" for name in _SENSITIVE if labels.get(name)}
     if hidden:
         document = {**document, "labels": {**labels, **hidden}}
-    with call.cloud.store.transaction() as change:
-        change.put(place, document)
-        tell(
-            call.cloud,
-            change,
-            "NotificationChannel",
-            document["name"],
-            document=document,
-            old=call.cloud.store.get(place),
-        )
-    return document
+    return CHANNELS.write(call, place, document)
 
 
 def _create(call: Call) -> Result:
-    place = key(call, call.cloud.new_id())
+    place = CHANNELS.key(call, call.cloud.new_id())
     given = {name: value for name, value in call.body.items() if name in _CHANGEABLE}
     name = place.removeprefix("monitoring/")
     created = {"mutateTime": call.cloud.timestamp()}
     return _write(call, place, {"name": name, "enabled": True, **given, "creationRecord": created})
 
 
-def _get(call: Call) -> Result:
-    return _existing(call)[1]
-
-
-def _list(call: Call) -> Result:
-    found = [document for _, document in call.cloud.store.scan(key(call, ""))]
-    return {**rpc.page(call, found, "notificationChannels", largest=1000, size=1000), "totalSize": len(found)}
-
-
 def _patch(call: Call) -> Result:
-    place, old = _existing(call)
+    place, old = CHANNELS.existing(call)
     names = rpc.mask(call, _CHANGEABLE, otherwise=_CHANGEABLE)
     document = {"enabled": False, **rpc.updated(old, call.body, names)}
     records = [*old.get("mutationRecords", []), {"mutateTime": call.cloud.timestamp()}]
@@ -95,7 +64,7 @@ def _patch(call: Call) -> Result:
 
 
 def _delete(call: Call) -> Result:
-    place, channel = _existing(call)
+    place, channel = CHANNELS.existing(call)
     policies = f"monitoring/projects/{rpc.project(call)}/alertPolicies/"
     users = [
         (name, policy)
@@ -117,11 +86,4 @@ def _delete(call: Call) -> Result:
 
 def handlers() -> dict[str, Handler]:
     """Return the handlers by method id."""
-    prefix = "monitoring.projects.notificationChannels"
-    return {
-        f"{prefix}.create": _create,
-        f"{prefix}.get": _get,
-        f"{prefix}.list": _list,
-        f"{prefix}.patch": _patch,
-        f"{prefix}.delete": _delete,
-    }
+    return CHANNELS.handlers(create=_create, patch=_patch, delete=_delete)
