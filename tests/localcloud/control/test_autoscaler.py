@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.control.autoscaler import Load, Policy, Recommendation, parse, recommend
+from localcloud.plans import quotas
 from tests.localcloud.control.cloud import AUTOSCALER, GROUP, Cloud, autoscaler, standard
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def test_memory_of_recommendations_survives_a_restart() -> None:
 @pytest.mark.parametrize(
     ("trouble", "expected"),
     [
-        ({"control/quotas": {"region": {"INSTANCES": 3}}}, ["NOT_ENOUGH_QUOTA_AVAILABLE"]),
+        ({quotas.KEY: {"region": {"INSTANCES": 3}}}, ["NOT_ENOUGH_QUOTA_AVAILABLE"]),
         (
             {
                 "control/faults/b": {
