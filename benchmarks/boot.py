@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from localcloud.guest.listener import Receive, Scope, Send
 
 ROUNDS = 20
-TARGET = 150.0  # ms, median
+TARGET, LATE = 150.0, 125.0  # ms: median, 95th percentile
 SUBNETWORK = Subnetwork(
     key="projects/local/regions/r/subnetworks/s", network="n", cidr="10.0.0.0/20", gateway="10.0.0.1"
 )
@@ -65,12 +65,13 @@ def run() -> BenchmarkSection:
     """Boot instances one after the other and report the medians."""
     bare = [_bare() for _ in range(ROUNDS)]
     boots, stops = asyncio.run(_boots())
+    late = sorted(boots)[int(0.95 * (len(boots) - 1))]
     return BenchmarkSection(
         title="Instance boot",
         method=f"{ROUNDS} instances, one after the other; the script's first line as it appears on the serial port.",
         rows=[
             Row.median("request to the script's first line", boots, "ms", at_most=TARGET),
-            Row("95th percentile of the same", sorted(boots)[int(0.95 * (len(boots) - 1))], "ms"),
+            Row("95th percentile of the same", late, "ms", None, f"at most {LATE:g} ms", late <= LATE),
             Row.median("bare bwrap true", bare, "ms"),
             Row.ratio("boot over bare bwrap", sorted(boots)[len(boots) // 2] / sorted(bare)[len(bare) // 2]),
             Row.median("removal without grace", stops, "ms"),

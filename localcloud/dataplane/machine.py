@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 children: set[int] = set()  # machines this process started and has to reap
 
 _BACKLOG = 1024
+_ASIDE = 31_000  # what is added to the ports of listeners on addresses that are not the machine's own; below the ports of clients
 _NAMES = 53  # name servers are asked by datagram
 
 
@@ -50,13 +51,16 @@ class MachineError(RuntimeError):
 def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
     foreign = sorted({address for address, _ in asked} - {own, "", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - "all" inside a machine
     ip_batch(f"address replace {address}/32 dev lo" for address in foreign)
+    moved = [(address, port) for address, port in asked if address in foreign]
+    if moved:
+        load_rules(_aside(moved))
     made = []
     for address, port in asked:
         datagrams = port == _NAMES
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((address, port))
+            listener.bind((address, port + _ASIDE if (address, port) in moved else port))
             if not datagrams:
                 listener.listen(_BACKLOG)
         except OSError as error:
@@ -64,6 +68,27 @@ def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
             raise MachineError(msg) from error
         made.append(listener)
     return made
+
+
+def _aside(moved: Sequence[tuple[str, int]]) -> str:
+    """Return the rules that lead to listeners on another port than they are asked for on.
+
+    Whoever listens on one address of a port keeps all others from listening on the port of every address, and a machine's own server
+    wants to do just that. The packets never leave the machine's lo, so no state is needed: one way the port is put, back it is put back.
+    """
+    rules = [
+        line
+        for address, port in moved
+        for kind in ("udp" if port == _NAMES else "tcp",)
+        for line in (
+            f"ip daddr {address} {kind} dport {port} {kind} dport set {port + _ASIDE}",
+            f"ip saddr {address} {kind} sport {port + _ASIDE} {kind} sport set {port}",
+        )
+    ]
+    chain = "\n".join(["type filter hook output priority raw;", *rules])
+    return (
+        f"table ip aside {{}}\ndelete table ip aside\ntable ip aside {{\nchain output {{\n{chain}\n}}\n}}\n"
+    )
 
 
 def _configure(address: str, gateway: str) -> None:

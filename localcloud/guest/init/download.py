@@ -81,14 +81,22 @@ def _save(data: bytes, path: str) -> None:
         file.write(data)
 
 
+def authorized(path: str, data: bytes | None = None) -> urllib.request.Request:
+    """Return a request to Cloud Storage with the token of the instance's service account; POST where there are data.
+
+    Raises:
+        MetadataError: the instance has no service account.
+    """
+    token = json.loads(metadata.get("instance/service-accounts/default/token"))["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream"}
+    return urllib.request.Request(f"https://{STORAGE}/{path}", data=data, headers=headers)
+
+
 def _object(bucket: str, name: str) -> bytes:
     """Read an object with the token of the instance's service account."""
-    token = json.loads(metadata.get("instance/service-accounts/default/token"))["access_token"]
-    request = urllib.request.Request(
-        f"https://{STORAGE}/{bucket}/{urllib.parse.quote(name)}", headers={"Authorization": f"Bearer {token}"}
-    )
+    request = authorized(f"{bucket}/{urllib.parse.quote(name)}")
     try:
-        return _open(request)
+        return open_url(request)
     except urllib.error.HTTPError as error:
         body = error.read(_BODY_LIMIT).decode("utf-8", "replace")
         msg = f'error reading object "{name}": {_words(error.code, body)}'
@@ -111,7 +119,7 @@ def _plain(url: str) -> bytes:
         msg = f'Get "{url}": unsupported protocol scheme "{scheme if "://" in url else ""}"'
         raise OSError(msg)
     try:
-        return _open(urllib.request.Request(url))  # noqa: S310 - its scheme was looked at above
+        return open_url(urllib.request.Request(url))  # noqa: S310 - its scheme was looked at above
     except urllib.error.HTTPError as error:
         msg = f'GET "{url}", bad status: {error.code} {error.reason}'
         raise OSError(msg) from None
@@ -120,7 +128,8 @@ def _plain(url: str) -> bytes:
         raise OSError(msg) from None
 
 
-def _open(request: urllib.request.Request) -> bytes:
+def open_url(request: urllib.request.Request) -> bytes:
+    """Return the answer's body. Raises OSError, as HTTPError where there is an answer."""
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context())
     )

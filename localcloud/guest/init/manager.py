@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import unitfile
+from . import policy, unitfile
 from .journal import INFO
 from .process import PATH
 from .service import Service
@@ -154,18 +154,7 @@ class Manager:
     ) -> None:
         pending = dict(jobs)
         failures: dict[str, str] = {}
-        before: dict[str, set[str]] = {name: set() for name in jobs}
-        for name, service in jobs.items():
-            before[name] |= {other for other in service.file.words("Unit", "After") if other in jobs}
-            for other in service.file.words("Unit", "Before"):
-                if other in jobs:
-                    before[other].add(name)
-            if service.kind == "target":
-                before[name] |= {
-                    other
-                    for other in self._pulled_in(service)
-                    if other in jobs and jobs[other].kind != "target"
-                }
+        before = policy.order(jobs, self._pulled_in)
 
         def launch() -> None:
             ready = [name for name in pending if not (before[name] & (set(pending) | started))]
@@ -173,7 +162,9 @@ class Manager:
                 ready = [next(iter(pending))]  # an ordering cycle: systemd too breaks it by deleting a job
                 self.say(f"{ready[0]}: Found ordering cycle, starting it now.", ready[0], priority=4)
             for name in ready:
-                service = pending.pop(name)
+                service = pending.pop(name, None)
+                if service is None:  # a start that was over at once has launched it meanwhile
+                    continue
                 started.add(name)
                 service.start(lambda failure, name=name: finished(name, failure))  # type: ignore[misc]
 

@@ -7,6 +7,9 @@ import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .service import Service
     from .unitfile import UnitFile
 
 _CLEAN_SIGNALS = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE}
@@ -73,3 +76,18 @@ def describe(status: int) -> str:
         return f"code=exited, status={code}/{_STATUS_NAMES.get(code, 'n/a')}"
     number = os.WTERMSIG(status)
     return f"code={'dumped' if os.WCOREDUMP(status) else 'killed'}, status={number}/{signal.Signals(number).name[3:]}"
+
+
+def order(jobs: dict[str, Service], pulled_in: Callable[[Service], Iterable[str]]) -> dict[str, set[str]]:
+    """Return, for each of the units that are to be started together, those that have to be up before it is begun."""
+    before: dict[str, set[str]] = {name: set() for name in jobs}
+    for name, service in jobs.items():
+        before[name] |= {other for other in service.file.words("Unit", "After") if other in jobs}
+        for other in service.file.words("Unit", "Before"):
+            if other in jobs:
+                before[other].add(name)
+        if service.kind == "target":
+            before[name] |= {
+                other for other in pulled_in(service) if other in jobs and jobs[other].kind != "target"
+            }
+    return before

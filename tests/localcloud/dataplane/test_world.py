@@ -83,7 +83,7 @@ def test_a_killed_daemon_costs_no_connection_and_its_world_is_adopted() -> None:
             await cloud.watch(probe)
             await cloud.outcome(probe, "success")
             (listener,) = await world.listen(pids[0], [("169.254.169.254", 80)])
-            assert listener.getsockname() == ("169.254.169.254", 80)
+            assert listener.getsockname()[0] == "169.254.169.254"
             listener.close()
             await world.remove("a", pids[0])
             await cloud.outcome(probe, "timeout")

@@ -168,3 +168,16 @@ async def test_reboot_runs_the_scripts_again_in_the_same_machine(cloud: Cloud) -
     boots = cloud.home.instance(spec.id) / "disk/root/boots"
     await until(lambda: boots.read_text() == "boot\nboot\n")
     assert cloud.view(spec).state == "running"
+
+
+@in_cloud
+async def test_instance_may_serve_on_the_metadata_servers_ports_itself(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    for port in (80, 443):
+        await cloud.run(spec, f"cd /etc; python3 -m http.server {port} >/var/log/{port} 2>&1 </dev/null &")
+        await cloud.said(
+            spec, f"until curl -sf http://{spec.interface.address}:{port}/hostname; do sleep 0.05; done"
+        )
+    name = "curl -s -H Metadata-Flavor:Google http://169.254.169.254/computeMetadata/v1/instance/name"
+    assert await cloud.said(spec, name) == spec.name
+    assert "200" in await cloud.said(spec, "curl -sI http://127.0.0.1:443/hostname")

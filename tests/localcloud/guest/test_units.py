@@ -192,3 +192,14 @@ async def test_journalctl_selects_by_time_count_and_boot(cloud: Cloud) -> None:
     )
     followed = "mkfifo /tmp/f; journalctl -f -t m -o cat > /tmp/f & (logger -t m one; logger -t m two) & head -n2 /tmp/f; kill %1"
     assert await cloud.said(spec, followed) == "one\ntwo\n"
+
+
+@in_cloud
+async def test_unit_that_is_skipped_keeps_no_other_from_starting(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    unit = "printf '[Unit]\\nConditionPathExists={}\\n[Service]\\nExecStart=/bin/sleep 1000\\n' > /etc/systemd/system/{}.service"
+    await cloud.said(
+        spec, f"{unit.format('/none', 'a')}; {unit.format('/etc', 'b')}; {unit.format('/etc', 'c')}"
+    )
+    said = await cloud.said(spec, "systemctl daemon-reload; systemctl start a b c; systemctl is-active a b c")
+    assert said == "inactive\nactive\nactive\n"

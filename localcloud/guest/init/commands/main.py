@@ -16,6 +16,8 @@ NAMES = (
     "poweroff",
     "reboot",
     "halt",
+    "gsutil",
+    "gcloud",
 )
 
 
@@ -50,6 +52,10 @@ def _run(name: str, words: list[str]) -> int:
         from .. import runner
 
         return runner.main(words[0] if len(words) == 1 else "")
+    if name in {"gsutil", "gcloud"}:
+        from . import storage
+
+        return storage.main(name, words)
     from . import client
 
     reboot = name == "reboot" or (name == "shutdown" and any(word in {"-r", "--reboot"} for word in words))
