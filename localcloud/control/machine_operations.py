@@ -104,11 +104,13 @@ class MachineOperations:
             return
         await self._machines.start(self.spec(key, document))
         now = self._clock.now()
+        wanted = intent_of(self._store, numeric_id)
+        if (
+            wanted["intent"] == "reset"
+        ):  # else something else has been asked for meanwhile, and is still to be done
+            wanted = {**wanted, "intent": "run", "since": now}
         with self._store.transaction() as change:
-            change.put(
-                PREFIX + numeric_id,
-                {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": now},
-            )
+            change.put(PREFIX + numeric_id, {**wanted, "runningAt": now})
             self.tell(change, "instance.reset", document, "reset", {})
 
     async def remove(self, key: str, document: Document, numeric_id: str) -> None:
