@@ -95,6 +95,22 @@ def test_the_other_systems_call_make_targets_too() -> None:
         assert called <= set(commands.COMMANDS)
 
 
+def test_gitlabs_cache_goes_by_two_files_at_most() -> None:
+    files = load(ROOT / "ci" / "gitlab.yml")["default"]["cache"]["key"]["files"]
+    assert len(files) <= 2, "GitLab takes no more"
+    assert all((ROOT / name).is_file() for name in files)
+
+
+def test_only_what_runs_on_the_local_cloud_asks_gitlabs_runner_for_namespaces() -> None:
+    gitlab = load(ROOT / "ci" / "gitlab.yml")
+    asking = {
+        name for name, job in gitlab.items() if isinstance(job, dict) and job.get("extends") == ".local"
+    }
+    assert asking == {"test", "preview"}
+    assert "make preflight" in gitlab[".local"]["before_script"]
+    assert "make preflight" not in gitlab[".tools"]["before_script"]
+
+
 def test_gitlabs_note_is_posted_by_the_default_branch_and_by_nothing_of_the_merge_request() -> None:
     gitlab = load(ROOT / "ci" / "gitlab.yml")
     (asking,) = gitlab["announce"]["rules"]
