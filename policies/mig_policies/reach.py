@@ -9,7 +9,7 @@ from mig_policies.firewall import Range, is_ingress, parse_range, priority, sour
 from mig_policies.resource import Resource
 from mig_policies.stack import Outside, Stack
 from mig_policies.tokens import FIREWALL, INSTANCE_TEMPLATES, NETWORK, SUBNETWORK
-from mig_policies.values import UNKNOWN, Undetermined
+from mig_policies.values import UNKNOWN, Plain, Undetermined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +24,8 @@ class Instances:
     network: Resource
 
 
-def instances_of(group: Resource, stack: Stack) -> Instances:
-    """Find the template and the network of a group's instances.
+def instances_of(group: Resource, stack: Stack) -> list[Instances]:
+    """Find the template and the network of a group's instances, for each of its versions.
 
     Raises:
         Undetermined: one of them is outside the stack, or cannot be told.
@@ -33,7 +33,11 @@ def instances_of(group: Resource, stack: Stack) -> Instances:
     versions = group.props.blocks("versions")
     if not versions:
         raise Undetermined(f"{group.label} names no instance template")
-    template = stack.follow(group, "versions", versions[0].raw("instanceTemplate"), INSTANCE_TEMPLATES)
+    return [_made_from(version.raw("instanceTemplate"), group, stack) for version in versions]
+
+
+def _made_from(link: Plain, group: Resource, stack: Stack) -> Instances:
+    template = stack.follow(group, "versions", link, INSTANCE_TEMPLATES)
     if isinstance(template, Outside):
         raise Undetermined(f"{group.label}: instance template {template.label} cannot be read from here")
     interfaces = template.props.blocks("networkInterfaces")

@@ -149,6 +149,12 @@ def test_accounts_that_are_not_known_yet_are_the_same_by_their_source_only() -> 
     stack = sound().without("clients").but("probes", targetServiceAccounts=[UNKNOWN])
     stack.but("tpl", serviceAccount={"email": UNKNOWN})
     assert outcome(stack, "NET01", "mig") is PASSED
+    assert (
+        outcome(stack.but("probes", targetServiceAccounts=["web@p.iam.gserviceaccount.com"]), "NET01", "mig")
+        is PASSED
+    )
+    stack["tpl"].sources = {**stack["tpl"].sources, "serviceAccount": ["sa", "net"]}
+    assert outcome(stack, "NET01", "mig") is PASSED
     unlink("probes", "targetServiceAccounts")(stack)
     assert outcome(stack, "NET01", "mig") is UNDETERMINED
 
@@ -169,12 +175,23 @@ def test_a_network_outside_the_stack_is_said_to_be(interface: dict[str, str], la
     ]
 
 
-def test_the_first_interface_and_the_first_version_are_the_balanced_ones() -> None:
-    stack = sound().add(template("tpl2")).without("clients")
-    stack.but("tpl2", networkInterfaces=[{"network": "projects/p/global/networks/x"}])
-    stack.but("mig", versions=[{"instanceTemplate": UNKNOWN}])
-    stack.but("tpl", networkInterfaces=[{"subnetwork": UNKNOWN}, {"network": "projects/p/global/networks/x"}])
+def test_the_first_interface_is_the_balanced_one() -> None:
+    elsewhere = {"network": "projects/p/global/networks/x"}
+    stack = sound().without("clients").but("tpl", networkInterfaces=[{"subnetwork": UNKNOWN}, elsewhere])
     assert outcome(stack, "NET01", "mig") is PASSED
+
+
+@pytest.mark.parametrize("order", [["tpl", "canary"], ["canary", "tpl"]])
+def test_the_instances_of_every_version_are_probed(order: list[str]) -> None:
+    stack = sound().without("clients").add(template("canary"))
+    stack.but("probes", targetServiceAccounts=None, targetTags=["web"])
+    links = [f"projects/p/global/instanceTemplates/{name}" for name in order]
+    stack["tpl"].computed["selfLink"], stack["canary"].computed["selfLink"] = (
+        f"projects/p/global/instanceTemplates/{name}" for name in ("tpl", "canary")
+    )
+    stack.but("mig", versions=[{"instanceTemplate": link} for link in links])
+    assert outcome(stack, "NET01", "mig") is PASSED
+    assert outcome(stack.but("canary", tags=["db"]), "NET01", "mig") is VIOLATED
 
 
 def test_a_template_that_cannot_be_found_leaves_it_undetermined() -> None:

@@ -55,11 +55,11 @@ def _probes_get_in(group: Resource, stack: Stack, _: Parameters) -> Iterator[Ver
     if not has_autohealing(group) and not services:
         yield not_applicable(f"{group.label} is probed by nobody")
         return
-    instances = instances_of(group, stack)
-    if has_autohealing(group):
-        yield from decide(partial(_admits_autohealing, instances, stack))
-    for service in services:
-        yield from decide(partial(_admits_balancer, service, instances, stack))
+    for instances in instances_of(group, stack):
+        if has_autohealing(group):
+            yield from decide(partial(_admits_autohealing, instances, stack))
+        for service in services:
+            yield from decide(partial(_admits_balancer, service, instances, stack))
 
 
 def _admits_autohealing(instances: Instances, stack: Stack) -> Verdict:
