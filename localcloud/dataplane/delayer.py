@@ -1,7 +1,7 @@
 """The delayer: holds packets of links that a fault makes slow. A process of the world's, there only while such a fault is.
 
-Unprivileged namespaces have no netem, so nftables hands the packets to a tap, and they are sent on from here, from the device they
-were leaving by. It outlives the daemon, which finds it again by its control socket.
+Unprivileged namespaces have no netem, so nftables sends the packets down a pair of links of their own; they are read from its other
+end here, and sent on by the device they were leaving by. It outlives the daemon, which finds it again by its control socket.
 """
 
 from __future__ import annotations
@@ -18,21 +18,26 @@ import signal
 import socket
 import struct
 import time
+from array import array
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import FORWARDED
 from localcloud.dataplane.faults import HELD
-from localcloud.dataplane.kernel import ip_batch
-from localcloud.dataplane.namespaces import CLONE_NEWNET, enter, setns
+from localcloud.dataplane.kernel import KernelRefusedError, ip_batch
+from localcloud.dataplane.namespaces import CLONE_NEWNET, setns
 
-_TUNSETIFF = 0x400454CA
-_TAP = 0x0002 | 0x1000  # IFF_TAP | IFF_NO_PI
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SIOCETHTOOL, _ETHTOOL_STXCSUM = 0x8946, 0x17
+_ALL_PROTOCOLS = 3
+_MTU = 65_535  # as lo has it
 _SO_MARK = 36
-_FRAME = 1 << 16
+_FRAME = 1 << 17
 _READS = 64
-_QUEUE = 10_000  # frames that may wait in a tap to be read
 _FORWARDED = ipaddress.IPv4Network(FORWARDED).network_address.packed[0]
 _IPV4 = b"\x08\x00"
 _REMEMBERED = 10_000
@@ -91,34 +96,43 @@ def _answer(frame: bytes, port: int) -> bool:
 
 
 class _Link:
-    """One device whose packets are held: a tap they come from, and a socket they go on by.
+    """One device whose packets are held: a pair of links they come by, and a socket they go on by.
 
     `life`: of the machine whose device it is (a pidfd, now the link's to close). Once that is over the link has to go: what is open
     here would keep the machine's namespace alive, and a dead machine's kernel answering.
     """
 
-    def __init__(self, pid: int, device: str, tap: str, life: int | None) -> None:
+    def __init__(self, pid: int, device: str, detour: str, life: int | None) -> None:
         self.pid, self.life = pid, life
-        here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if pid:
-                enter(pid, {"net": CLONE_NEWNET})
-            self.tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._detour = detour
+        with _namespace(f"/proc/{pid}/ns/net" if pid else "/proc/self/ns/net") as self._place:
             try:
-                fcntl.ioctl(self.tap, _TUNSETIFF, struct.pack("16sH22x", tap.encode(), _TAP))
-                ip_batch([f"link set {tap} txqueuelen {_QUEUE} up"])
-                self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-                self.out.setblocking(False)
-                self.out.setsockopt(socket.SOL_SOCKET, _SO_MARK, HELD)
-                self.out.bind((device, 0))
+                self._make(device)
             except BaseException:
-                os.close(self.tap)
+                os.close(self._place)
                 raise
-        finally:
-            setns(here, CLONE_NEWNET)
-            os.close(here)
         self.rules: list[_Rule] = []
         self.latest: dict[bytes, float] = {}  # by flow, when its last packet goes on: nothing overtakes
+
+    def _make(self, device: str) -> None:
+        """Make the pair of links and the sockets, here."""
+        self._unmake()
+        detour, other = self._detour, _other_end(self._detour)
+        ip_batch(
+            [
+                f"link add {detour} mtu {_MTU} type veth peer name {other} mtu {_MTU}",
+                *(f"link set {each} up" for each in (detour, other)),
+            ]
+        )
+        self.held = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # nothing until it is bound
+        self.held.setblocking(False)
+        self.held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+        self.held.bind((other, _ALL_PROTOCOLS))
+        _whole_frames(self.held, detour)
+        self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.out.setblocking(False)
+        self.out.setsockopt(socket.SOL_SOCKET, _SO_MARK, HELD)
+        self.out.bind((device, 0))
 
     def due(self, frame: bytes, now: float) -> float:
         """Return when this frame goes on."""
@@ -138,11 +152,42 @@ class _Link:
             self.out.send(frame)
 
     def close(self) -> None:
-        """Give up the tap, which ends with it, and the socket."""
-        os.close(self.tap)
+        """Give up everything; what still comes is lost."""
+        self.held.close()
         self.out.close()
+        with _namespace(f"/proc/self/fd/{self._place}"):
+            self._unmake()
+        os.close(self._place)
         if self.life is not None:
             os.close(self.life)
+
+    def _unmake(self) -> None:
+        """Remove the pair of links, ours or a predecessor's."""
+        with contextlib.suppress(KernelRefusedError):
+            ip_batch([f"link delete {self._detour}"])
+
+
+def _other_end(detour: str) -> str:
+    return "held" + detour.removeprefix("hold")
+
+
+@contextlib.contextmanager
+def _namespace(path: str) -> Iterator[int]:
+    """Be in a network namespace for as long as the block lasts; yields a descriptor of it, which is the caller's."""
+    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    there = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns(there, CLONE_NEWNET)
+        yield there
+    finally:
+        setns(here, CLONE_NEWNET)
+        os.close(here)
+
+
+def _whole_frames(sock: socket.socket, device: str) -> None:
+    """Have the kernel finish checksums and cut packets to size before they are sent by this device: nobody does it after us."""
+    value = array("I", [_ETHTOOL_STXCSUM, 0])
+    fcntl.ioctl(sock, _SIOCETHTOOL, struct.pack("16sP", device.encode(), value.buffer_info()[0]))
 
 
 class Delayer:
@@ -154,7 +199,7 @@ class Delayer:
         self._poller.register(control, select.EPOLLIN)
         self._daemons: dict[int, tuple[socket.socket, wire.Assembler]] = {}
         self._links: dict[str, _Link] = {}
-        self._by_tap: dict[int, _Link] = {}
+        self._by_held: dict[int, _Link] = {}
         self._by_life: dict[int, _Link] = {}
         self._waiting: list[tuple[float, int, _Link, bytes]] = []
         self._order = itertools.count()
@@ -165,8 +210,8 @@ class Delayer:
         while True:
             wait = max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else -1
             for descriptor, _ in self._poller.poll(wait):
-                if descriptor in self._by_tap:
-                    self._read(self._by_tap[descriptor])
+                if descriptor in self._by_held:
+                    self._read(self._by_held[descriptor])
                 elif descriptor in self._by_life:
                     self._forget(self._by_life[descriptor])
                 elif descriptor == self._control.fileno():
@@ -186,17 +231,17 @@ class Delayer:
     def _read(self, link: _Link) -> None:
         for _ in range(_READS):
             try:
-                frame = os.read(link.tap, _FRAME)
+                frame = link.held.recv(_FRAME)
             except BlockingIOError:
                 return
             except OSError:
-                self._forget(link)  # its namespace is gone, and the tap with it
+                self._forget(link)  # its namespace is gone
                 return
             heapq.heappush(self._waiting, (link.due(frame, time.monotonic()), next(self._order), link, frame))
 
     def _forget(self, link: _Link) -> None:
-        self._poller.unregister(link.tap)
-        del self._by_tap[link.tap]
+        self._poller.unregister(link.held.fileno())
+        del self._by_held[link.held.fileno()]
         if link.life is not None:
             self._poller.unregister(link.life)
             del self._by_life[link.life]
@@ -225,7 +270,7 @@ class Delayer:
                 self._change(message, life)
         except (OSError, RuntimeError) as error:
             return {"error": str(error)}
-        return {"links": sorted(self._links)}
+        return {"links": sorted(self._links), "pid": int(Path("/proc/self").readlink().name)}
 
     def _change(self, message: wire.Message, life: int | None) -> None:
         name = message["link"]
@@ -234,9 +279,9 @@ class Delayer:
             self._forget(link)
             link = None
         if link is None and message["rules"]:
-            link = _Link(message["pid"], message["device"], message["tap"], life)
-            self._links[name] = self._by_tap[link.tap] = link
-            self._poller.register(link.tap, select.EPOLLIN)
+            link = _Link(message["pid"], message["device"], message["detour"], life)
+            self._links[name] = self._by_held[link.held.fileno()] = link
+            self._poller.register(link.held.fileno(), select.EPOLLIN)
             if life is not None:
                 self._by_life[life] = link
                 self._poller.register(life, select.EPOLLIN)

@@ -28,7 +28,7 @@ class Delaying:
     """Tells the delayer which packets to hold and for how long."""
 
     def __init__(self, home: Home, agent: Agent, clock: Clock, ended: Callable[[], None]) -> None:
-        """`ended` is called when the delayer has died and everything held is lost: its taps must be asked for anew."""
+        """`ended` is called when the delayer has died and everything held is lost: what leads to it must be made anew."""
         self._file = home.run / "delayer.sock"
         self._agent, self._clock, self._ended = agent, clock, ended
         self._channel: wire.Channel | None = None
@@ -53,10 +53,7 @@ class Delaying:
             for name, rules in wanted.items():
                 await self._set(name, pid, rules)
         except (EOFError, OSError, wire.HelperError) as error:
-            msg = (
-                f"packets of {instance} cannot be held: {error}; this needs /dev/net/tun, readable and writable for everybody, and a "
-                "kernel with CONFIG_TUN (sudo modprobe tun)"
-            )
+            msg = f"packets of {instance} cannot be held: {error}; this needs a kernel with CONFIG_VETH and CONFIG_PACKET"
             raise WorldError(msg) from error
         if not self._links:
             self.close()
@@ -68,7 +65,7 @@ class Delaying:
             "link": name,
             "pid": pid if place.inside else 0,
             "device": place.device,
-            "tap": place.tap(),
+            "detour": place.detour(),
             "rules": [
                 {
                     "peers": list(ranges(fault)),

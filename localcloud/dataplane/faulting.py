@@ -82,7 +82,7 @@ class Faulting:
         self._mending = asyncio.ensure_future(self._mend())
 
     async def _mend(self) -> None:
-        """Have held again what a dead delayer held: its taps went with it."""
+        """Have held again what a dead delayer held: what led there goes nowhere."""
         async with self._turn:
             for instance, plan in self._plan.items():
                 holding = [faults.table(fault) for fault in plan if faults.held_at(fault)]

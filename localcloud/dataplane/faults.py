@@ -44,8 +44,8 @@ class Side:
     device: str
     field: Literal["saddr", "daddr"]
 
-    def tap(self) -> str:
-        """Return the name of the tap that packets to be held go to (15 characters are the kernel's limit)."""
+    def detour(self) -> str:
+        """Return the name of the link that packets to be held are sent down (15 characters are the kernel's limit)."""
         return f"hold{self.device.removeprefix('vm')}"[:15]
 
 
@@ -112,14 +112,14 @@ def _braces(numbers: frozenset[int]) -> str:
 
 
 def held_at(fault: LinkFault) -> tuple[Side, ...]:
-    """Return where a fault needs a tap: nowhere unless it holds packets."""
+    """Return where a fault has packets held: nowhere unless that is its kind."""
     if fault.kind == "loss":
         return ()
     return sides(fault)[1:] if fault.kind == "slow" else sides(fault)
 
 
 def scripts(fault: LinkFault) -> tuple[str, str]:
-    """Return what to load in the router's and in the machine's namespace; the taps of `held_at` must be there already."""
+    """Return what to load in the router's and in the machine's namespace; the links of `held_at` must be there already."""
     name = table(fault)
     found: dict[bool, list[str]] = {False: [], True: []}
     for lines in found.values():
@@ -142,7 +142,7 @@ def scripts(fault: LinkFault) -> tuple[str, str]:
             f"add chain {chain}_fate",
             *(
                 f"add rule {chain}_fate {line}"
-                for line in (_losing(fault, side) if fault.kind == "loss" else [f'fwd to "{side.tap()}"'])
+                for line in (_losing(fault, side) if fault.kind == "loss" else [f'fwd to "{side.detour()}"'])
             ),
             f"add rule {chain} meta mark {HELD:#x} accept",
             f"add rule {chain} {match} jump {side.field}_fate",

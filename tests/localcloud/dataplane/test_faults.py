@@ -6,14 +6,11 @@ import asyncio
 import itertools
 import os
 import signal
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from localcloud.clock import RealClock
-from localcloud.dataplane import faults
-from localcloud.dataplane.namespaces import namespace_inode
+from localcloud.dataplane import faults, wire
 from localcloud.dataplane.world import World
 from localcloud.plans.fault import LinkFault
 from tests.localcloud.dataplane.cloud import CLOUD_SPEED, Cloud, running_cloud
@@ -223,15 +220,17 @@ def test_a_slow_service_accepts_at_once_and_answers_200_late() -> None:
 
 
 def _delayers(cloud: Cloud) -> list[int]:
-    """Return the processes that hold a tap of this world."""
-    found = []
-    world = namespace_inode(cloud.world.holder_pid, "user")
-    for process in Path("/proc").iterdir():
-        with suppress(OSError):
-            if process.name.isdigit() and namespace_inode(process.name, "user") == world:
-                files = {each.readlink() for each in (process / "fd").iterdir()}
-                found += [int(process.name)] if Path("/dev/net/tun") in files else []
-    return found
+    """Return the process that holds packets, if there is one."""
+    try:
+        with wire.connect_unix(cloud.world.home.run / "delayer.sock") as sock:
+            wire.send(sock, {})
+            assembler = wire.Assembler()
+            while (item := assembler.pop()) is None:
+                if not assembler.receive(sock):
+                    return []
+            return [int(item[0]["pid"])]
+    except OSError:
+        return []
 
 
 def test_a_dead_delayer_is_replaced_and_none_is_left_when_nothing_is_held() -> None:
