@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,28 +14,27 @@ from localcloud.plans.probe import ProbeResult
 from localcloud.plans.world import Command
 from tests.localcloud.dataplane.cloud import PYTHON, SUBNETWORK, running_cloud
 from tests.localcloud.loop import plot
-from tests.localcloud.loop.theory import CASES, Count, Losses
+from tests.localcloud.loop.theory import CASES, Count, Lasting, Losses
+
+if TYPE_CHECKING:
+    from localcloud.plans.probe import Outcome
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 CLOSE = 0.05
 REMOVALS = 4000  # of each case: their mean's standard error is 1.6 %
 
 
-def mean(lasted: list[int]) -> float:
-    return sum(lasted) / len(lasted)
-
-
 @pytest.mark.parametrize("losses", CASES[:6], ids=lambda losses: losses.name)
 def test_verdicts_on_drawn_losses_agree_with_the_closed_form(losses: Losses) -> None:
     rng = random.Random(7)  # noqa: S311 - repeatable, not secret
-    count, failed, at = Count(losses), False, 0.0
-    found: dict[Losses, list[int]] = {losses: []}
-    while len(found[losses]) < REMOVALS // 2:
+    found = Lasting()
+    count, failed, at = Count(losses, found), False, 0.0
+    while found.removals < REMOVALS // 2:
         failed = rng.random() < (losses.q if failed else losses.a)
         at += 1
-        outcome = "failure" if failed else "success"
-        count.take(ProbeResult(id="p", sent_at=at, ended_at=at, outcome=outcome, detail=""), found)  # type: ignore[arg-type]
-    assert mean(found[losses]) == pytest.approx(losses.expected, rel=CLOSE)
+        outcome: Outcome = "failure" if failed else "success"
+        count.take(ProbeResult(id="p", sent_at=at, ended_at=at, outcome=outcome, detail=""))
+    assert found.mean == pytest.approx(losses.expected, rel=CLOSE)
 
 
 def test_the_closed_form_for_bursts_contains_the_one_for_independent_losses() -> None:
@@ -48,8 +48,8 @@ def test_the_closed_form_for_bursts_contains_the_one_for_independent_losses() ->
 
 # Answers every path from a lot of its own; says nothing else.
 _CHANCE = """
-import os, random, selectors, socket, sys
-cases = [tuple(map(float, word.split(","))) for word in sys.argv[1:]]
+import os, random, socket, sys
+a, q = map(float, sys.argv[1:])
 lots = {}
 listener = socket.create_server(("", 8080), backlog=1024)
 os.write(3, b"r")
@@ -58,9 +58,7 @@ while True:
     try:
         peer.settimeout(2)
         path = peer.recv(4096).split()[1].decode()
-        case, _, number = path[1:].partition("/")
         rng, failed = lots.get(path) or (random.Random(path), False)
-        a, q = cases[int(case)]
         failed = rng.random() < (q if failed else a)
         lots[path] = rng, failed
         peer.sendall(b"HTTP/1.1 503 Lost\\r\\n\\r\\n" if failed else b"HTTP/1.1 200 OK\\r\\n\\r\\n")
@@ -70,40 +68,34 @@ while True:
 """
 
 
-async def live(
-    cases: tuple[Losses, ...], removals: int, *, endpoints: int, speed: float
-) -> dict[Losses, list[int]]:
-    """Count removals as the real prober sees them, with this many endpoints per case probed every cloud second."""
+async def live(losses: Losses, removals: int, *, endpoints: int, speed: float) -> Lasting:
+    """Count removals as the real prober sees them, with this many endpoints probed every cloud second."""
     async with running_cloud(speed) as cloud:
         interface = cloud.interface("a")
         await cloud.apply_network()
         told, told_there = os.pipe()
-        words = [f"{losses.a},{losses.q}" for losses in cases]
+        words = (str(losses.a), str(losses.q))
         command = Command(argv=(PYTHON, "-ISEc", _CHANCE, *words), fds={3: told_there})
         await cloud.world.spawn(interface, SUBNETWORK.gateway, 20, command, [])
         os.close(told_there)
         assert await asyncio.to_thread(os.read, told, 1) == b"r"
         os.close(told)
-        counts = {
-            f"{case}/{number}": Count(losses)
-            for case, losses in enumerate(cases)
-            for number in range(endpoints)
-        }
+        found = Lasting()
+        counts = {str(number): Count(losses, found) for number in range(endpoints)}
         probes = [cloud.probe("autohealing", "a", id=name, path=f"/{name}", timeout=1.0) for name in counts]
         await cloud.watch(*probes)
-        found: dict[Losses, list[int]] = {losses: [] for losses in cases}
-        while any(len(lasted) < removals for lasted in found.values()):
+        while found.removals < removals:
             result = await cloud.results.get()
             # a timeout is this machine's lateness, not the lot's: such a probe did not take place
             if result.outcome != "timeout":
-                counts[result.id].take(result, found)
+                counts[result.id].take(result)
         return found
 
 
 @pytest.mark.kernel
 def test_the_real_prober_brings_removals() -> None:
-    found = asyncio.run(live(CASES[:1], 40, endpoints=20, speed=10))
-    assert mean(found[CASES[0]]) == pytest.approx(CASES[0].expected, rel=0.8)
+    found = asyncio.run(live(CASES[0], 40, endpoints=20, speed=10))
+    assert found.mean == pytest.approx(CASES[0].expected, rel=0.8)
 
 
 @pytest.mark.kernel
@@ -111,8 +103,8 @@ def test_the_real_prober_brings_removals() -> None:
 def test_false_removals_through_the_real_prober_agree_with_the_closed_forms() -> None:
     points = []
     for losses in CASES:
-        found = asyncio.run(live((losses,), REMOVALS, endpoints=100, speed=20))
-        points.append((losses.name, losses.expected, mean(found[losses])))
+        found = asyncio.run(live(losses, REMOVALS, endpoints=100, speed=20))
+        points.append((losses.name, losses.expected, found.mean))
     title = f"Probes until a false removal: measured over predicted, {REMOVALS} removals each, grey is 5 %"
     (DOCS / "false-removals.svg").write_text(plot.against_theory(points, title), encoding="utf-8")
     for name, expected, measured in points:

@@ -45,21 +45,34 @@ CASES = (
 
 
 @dataclass
+class Lasting:
+    """What was seen of one case: probes of endpoints that stood, and removals.
+
+    Their ratio is what an endpoint lasts on average. The mean of those spells alone that have ended would be too small: the longest are
+    still under way when one stops counting.
+    """
+
+    probes: int = 0
+    removals: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Probes until a removal."""
+        return self.probes / self.removals
+
+
+@dataclass
 class Count:
     """One endpoint's removals, as the verdicts' own state machine decides them; it returns with its first success."""
 
     losses: Losses
+    total: Lasting
     endpoint: Endpoint = field(default_factory=Endpoint)
-    _probes: int | None = None  # since the success that it returned with
 
-    def take(self, result: ProbeResult, lasted: dict[Losses, list[int]]) -> None:
-        """Judge one more probe; a removal's number of probes goes into `lasted`."""
+    def take(self, result: ProbeResult) -> None:
+        """Judge one more probe."""
         before = self.endpoint
         self.endpoint = judge(before, result, Thresholds(healthy=1, unhealthy=self.losses.k))
-        if self._probes is not None:
-            self._probes += 1
-        if condemned(self.endpoint.state) and self._probes is not None:
-            lasted[self.losses].append(self._probes)
-            self._probes = None
-        elif healthy(self.endpoint.state) and not healthy(before.state):
-            self._probes = 0
+        if healthy(before.state):
+            self.total.probes += 1
+            self.total.removals += condemned(self.endpoint.state)
