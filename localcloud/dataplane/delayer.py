@@ -9,22 +9,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import heapq
-import ipaddress
 import itertools
 import os
-import random
 import select
 import signal
 import socket
 import struct
 import time
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import wire
-from localcloud.dataplane.addresses import FORWARDED
+from localcloud.dataplane.delay_rule import Rule
 from localcloud.dataplane.faults import HELD
 from localcloud.dataplane.kernel import KernelRefusedError, ip_batch
 from localcloud.dataplane.namespaces import CLONE_NEWNET, setns
@@ -38,61 +35,8 @@ _MTU = 65_535  # as lo has it
 _SO_MARK = 36
 _FRAME = 1 << 17
 _READS = 64
-_FORWARDED = ipaddress.IPv4Network(FORWARDED).network_address.packed[0]
 _IPV4 = b"\x08\x00"
 _REMEMBERED = 10_000
-
-
-@dataclass
-class _Rule:
-    """What befalls packets of these peers. Times are real seconds; `at` is where a packet has the peer's address (offset in bytes)."""
-
-    networks: list[tuple[int, int]]
-    at: int
-    delay: float
-    jitter: float
-    rng: random.Random
-    forwarded: bool
-    slow: bool
-    port: int
-
-    @classmethod
-    def parse(cls, fields: dict[str, Any]) -> _Rule:
-        networks = [ipaddress.IPv4Network(each) for each in fields["peers"]]
-        return cls(
-            networks=[(int(each.netmask), int(each.network_address)) for each in networks],
-            at=26 if fields["field"] == "saddr" else 30,
-            delay=fields["delay"],
-            jitter=fields["jitter"],
-            rng=random.Random(fields["seed"]),  # noqa: S311 - to be repeatable is its purpose
-            forwarded=fields["forwarded"],
-            slow=fields["slow"],
-            port=fields["port"],
-        )
-
-    def holds(self, frame: bytes) -> bool:
-        """Return whether this frame is one that has to wait."""
-        (address,) = struct.unpack_from("!I", frame, self.at)
-        if not any(address & mask == network for mask, network in self.networks):
-            return False
-        # the other address is a forwarding rule's
-        if self.forwarded and frame[56 - self.at] != _FORWARDED:
-            return False
-        return not self.slow or _answer(frame, self.port)
-
-    def time(self) -> float:
-        """Return how long the next one waits."""
-        return max(0.0, self.delay + self.rng.uniform(-self.jitter, self.jitter))
-
-
-def _answer(frame: bytes, port: int) -> bool:
-    """Return whether a frame carries bytes of a TCP service, not only the connection's own business."""
-    header = 14 + (frame[14] & 15) * 4
-    if frame[23] != socket.IPPROTO_TCP or len(frame) < header + 20:
-        return False
-    (source,) = struct.unpack_from("!H", frame, header)
-    (total,) = struct.unpack_from("!H", frame, 16)
-    return port in {0, source} and total > header - 14 + (frame[header + 12] >> 4) * 4
 
 
 class _Link:
@@ -111,7 +55,7 @@ class _Link:
             except BaseException:
                 os.close(self._place)
                 raise
-        self.rules: list[_Rule] = []
+        self.rules: list[Rule] = []
         self.latest: dict[bytes, float] = {}  # by flow, when its last packet goes on: nothing overtakes
 
     def _make(self, device: str) -> None:
@@ -288,7 +232,7 @@ class Delayer:
         elif life is not None:
             os.close(life)
         if link is not None:
-            link.rules = [_Rule.parse(each) for each in message["rules"]]
+            link.rules = [Rule.parse(each) for each in message["rules"]]
 
 
 def serve(connection: socket.socket) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import resource
 import select
 import signal
@@ -28,16 +27,14 @@ from localcloud.dataplane.addresses import (
     TRANSIT_PREFIX,
     client_address,
 )
+from localcloud.dataplane.inner_socket import Key, connect
 from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES, ip_batch, settings
 from localcloud.dataplane.namespaces import CLONE_NEWNET, drop_capabilities, unshare
 from localcloud.dataplane.relay import RESET_ON_CLOSE, Relay
 
-Key = tuple[str, str, int]  # "TCP" or "UDP", address, port
-
 UDP_IDLE = 60.0  # seconds, as the balancer's own tracking of such flows
 _ACCEPTS = 64
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-_IP_BIND_ADDRESS_NO_PORT = 24
 _PAUSE = 0.1
 
 
@@ -166,7 +163,7 @@ class Door:
                 continue  # that connection is gone already
             outer.setblocking(False)
             try:
-                inner = _connect(client, key)
+                inner = connect(client, key)
             except OSError as error:
                 outer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 outer.close()
@@ -221,7 +218,7 @@ class Door:
 
     def _begin_flow(self, key: Key, client: tuple[str, int]) -> _Flow | None:
         try:
-            inner = _connect(client, key)
+            inner = connect(client, key)
         except OSError:
             return None
         flow = _Flow(self._listeners[key], client, inner, time.monotonic())
@@ -252,38 +249,6 @@ class Door:
         self._swept_at = now
         for name in [name for name, flow in self._flows.items() if now - flow.used_at > UDP_IDLE]:
             self._end_flow(name)
-
-
-def _connect(client: tuple[str, int], key: Key) -> socket.socket:
-    """Begin a connection from the client's address in the cloud, with its own source port where that is free."""
-    kind, address, port = key
-    source = client_address(client[0])
-    inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "TCP" else socket.SOCK_DGRAM)
-    inner.setblocking(False)
-    try:
-        inner.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if kind == "TCP":
-            inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            inner.bind((source, client[1]))
-            result = inner.connect_ex((address, port))
-        except OSError:
-            result = errno.EADDRINUSE
-        if result in {errno.EADDRINUSE, errno.EADDRNOTAVAIL}:
-            # the same client port spoke to the same rule a moment ago and that connection is not forgotten yet
-            inner.close()
-            inner = socket.socket(socket.AF_INET, inner.type)
-            inner.setblocking(False)
-            inner.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            inner.bind((source, 0))
-            result = inner.connect_ex((address, port))
-    except OSError:
-        inner.close()
-        raise
-    if result not in {0, errno.EINPROGRESS}:
-        inner.close()
-        raise OSError(result, os.strerror(result))
-    return inner
 
 
 def serve(connection: socket.socket) -> None:

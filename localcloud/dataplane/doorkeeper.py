@@ -14,8 +14,8 @@ from localcloud.plans.balancer import BalancerPlan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from localcloud.dataplane.door import Key
     from localcloud.dataplane.helpers import Agent
+    from localcloud.dataplane.inner_socket import Key
     from localcloud.dataplane.router import Router
     from localcloud.home import Home
     from localcloud.plans.balancer import VirtualService

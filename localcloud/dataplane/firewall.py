@@ -8,7 +8,6 @@ balancer or the prober has set to the instance's address, because its destinatio
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,22 +20,13 @@ from localcloud.dataplane.addresses import (
     label,
     mark_of,
 )
+from localcloud.dataplane.firewall_match import collapsed, protocol_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan
 
-_PROTOCOLS = {
-    "tcp": "tcp",
-    "udp": "udp",
-    "icmp": "icmp",
-    "esp": "esp",
-    "ah": "ah",
-    "sctp": "sctp",
-    "ipip": "4",
-}
-_WITH_PORTS = frozenset({"tcp", "udp", "sctp"})
 COUNTERS = (
     "astray",
     "outside",
@@ -98,46 +88,12 @@ def _targets(
     )
 
 
-def _protocol_matches(rule: FirewallRule) -> list[str]:
-    matches = []
-    for protocol, ports in rule.protocols or (("all", ()),):
-        name = protocol.lower()
-        if name == "all":
-            matches.append("")
-            continue
-        known = _PROTOCOLS.get(name, name)
-        if known == name and name not in _PROTOCOLS and not name.isdigit():
-            msg = (
-                f"firewall rule {rule.name}: protocol {protocol!r} is not one of {', '.join(sorted(_PROTOCOLS))}, all or an IP "
-                "protocol number; correct allowed[].IPProtocol or denied[].IPProtocol"
-            )
-            raise ValueError(msg)
-        if ports and name in _WITH_PORTS:
-            matches.append(f"{name} dport {{ {', '.join(ports)} }}")
-        else:
-            matches.append(f"ip protocol {known}")
-    return matches
-
-
-def _collapsed(ranges: Iterable[str]) -> str | None:
-    """Return nft's set of these IPv4 ranges without overlaps; "" if they are everything; None if there are none."""
-    networks = [ipaddress.ip_network(each, strict=False) for each in ranges]
-    four = list(
-        ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv4Network))
-    )
-    if not four:
-        return None
-    if four[0].prefixlen == 0:
-        return ""
-    return "{ " + ", ".join(str(each) for each in four) + " }"
-
-
 def _source_matches(rule: FirewallRule, interfaces: Sequence[NetworkInterface], sets: _Sets) -> list[str]:
     """Return the alternatives of where an ingress rule's packets come from; "" means anywhere, no alternatives nowhere."""
     tagged = bool(rule.source_tags or rule.source_service_accounts)
     alternatives = []
     if rule.source_ranges or not tagged:
-        ranges = _collapsed(rule.source_ranges or ("0.0.0.0/0",))
+        ranges = collapsed(rule.source_ranges or ("0.0.0.0/0",))
         if ranges is not None:
             alternatives.append(f"ip saddr {ranges}" if ranges else "")
     if tagged:
@@ -152,7 +108,7 @@ def _source_matches(rule: FirewallRule, interfaces: Sequence[NetworkInterface], 
 
 
 def _destination_matches(rule: FirewallRule) -> list[str]:
-    ranges = _collapsed(rule.destination_ranges or ("0.0.0.0/0",))
+    ranges = collapsed(rule.destination_ranges or ("0.0.0.0/0",))
     if ranges is None:
         return []
     return [f"ip daddr {ranges}" if ranges else ""]
@@ -174,7 +130,7 @@ def _rule_lines(rule: FirewallRule, interfaces: Sequence[NetworkInterface], sets
     return [
         " ".join(filter(None, (target, peer, protocol, "counter", verdict)))
         for peer in peers
-        for protocol in _protocol_matches(rule)
+        for protocol in protocol_matches(rule)
     ]
 
 
