@@ -3,7 +3,7 @@
     UPDATE_COVERAGE=1 python -m pytest -q tests/localcloud/api tests/localcloud/clients tests/localcloud/provider/test_engine.py
     python -m localcloud.api.coverage
 
-writes what these tests had answered; a client that the machine has not keeps what was measured elsewhere.
+adds what these tests had answered; empty the file (`{}`) before, to forget what is driven no more.
 """
 
 from __future__ import annotations
@@ -42,5 +42,5 @@ def write() -> None:
     if not os.environ.get("UPDATE_COVERAGE"):
         return
     kept = json.loads(DRIVEN.read_text(encoding="utf-8")) if DRIVEN.exists() else {}
-    kept |= {client: sorted(methods) for client, methods in _MEASURED.items()}
+    kept |= {client: sorted(methods | set(kept.get(client, ()))) for client, methods in _MEASURED.items()}
     DRIVEN.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n", encoding="utf-8")

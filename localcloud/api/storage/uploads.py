@@ -94,20 +94,22 @@ def _parts(content_type: str, raw: bytes) -> tuple[bytes, str, bytes]:
     if not content_type.lower().startswith("multipart/") or found is None:
         raise errors.invalid("Multipart uploads need a Content-Type of multipart/related with a boundary.")
     mark = b"--" + (found[1] or found[2] or "").strip("'").encode()
-    pieces = (b"\r\n" + raw).split(b"\r\n" + mark)
+    # gcloud ends its lines as Unix does; the first boundary tells.
+    newline = b"\n" if mark + b"\n" in raw and mark + b"\r\n" not in raw else b"\r\n"
+    pieces = (newline + raw).split(newline + mark)
     if len(pieces) != 4 or not pieces[3].startswith(b"--"):
         raise errors.invalid("Multipart body must have exactly two parts: metadata and content.")
-    _, metadata = _headers(pieces[1])
-    headers, content = _headers(pieces[2])
+    _, metadata = _headers(pieces[1], newline)
+    headers, content = _headers(pieces[2], newline)
     return metadata, headers.get("content-type", ""), content
 
 
-def _headers(piece: bytes) -> tuple[dict[str, str], bytes]:
-    head, found, body = piece.partition(b"\r\n\r\n")
+def _headers(piece: bytes, newline: bytes) -> tuple[dict[str, str], bytes]:
+    head, found, body = piece.partition(newline * 2)
     if not found:
         raise errors.invalid("A part of the multipart body has no headers.")
     headers = {}
-    for line in head.decode("latin-1").split("\r\n"):
+    for line in head.decode("latin-1").split(newline.decode()):
         name, colon, value = line.partition(":")
         if colon:
             headers[name.strip().lower()] = value.strip()

@@ -186,3 +186,23 @@ def test_names_cannot_reach_out_of_the_folder(bucket: Api) -> None:
     assert bucket.raw("POST", path, content=b"x").status_code == 200
     assert list(bucket.folder.rglob("*escaped*")) == []
     assert bucket.raw("GET", f"{BUCKET}/o/..%2F..%2F..%2Fescaped?alt=media").content == b"x"
+
+
+def test_a_multipart_body_may_have_unix_lines(api: Api) -> None:
+    api.post("/storage/v1/b?project=p", {"name": "p-b"})
+    lines = [
+        "--==1==",
+        "Content-Type: application/json",
+        "MIME-Version: 1.0",
+        "",
+        '{"name": "n"}',
+        "--==1==",
+        "Content-Type: text/plain",
+        "",
+        "one\r\n\r\ntwo\n",
+        "--==1==--",
+    ]
+    kind = {"content-type": "multipart/related; boundary='==1=='"}
+    path = "/upload/storage/v1/b/p-b/o?uploadType=multipart"
+    api.raw("POST", path, content="\n".join(lines).encode(), headers=kind).raise_for_status()
+    assert api.raw("GET", "/storage/v1/b/p-b/o/n?alt=media").content == b"one\r\n\r\ntwo\n"

@@ -31,7 +31,7 @@ def main() -> None:
         try:
             gcloud_main.CreateCLI([]).Execute(json.loads(line))  # anew: it remembers flags
         except SystemExit as ending:
-            status = ending.code if isinstance(ending.code, int) else 1
+            status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
         print(json.dumps([status, out.getvalue(), err.getvalue()]), file=answers, flush=True)
 
 
