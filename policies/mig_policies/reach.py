@@ -101,9 +101,8 @@ def _blocked(wanted: Range, allows: list[tuple[int, Range]], denies: list[tuple[
 
 
 def _applies(rule: Resource, instances: Instances, stack: Stack) -> bool:
-    network = stack.follow(rule, "network", rule.props.raw("network"), {NETWORK})
-    if network != instances.network:
-        return False
+    # The rules looked at are those of the network, and those of which this call says why they may be.
+    stack.follow(rule, "network", rule.props.raw("network"), {NETWORK})
     tags = rule.props.texts("targetTags")
     if tags:
         return bool(set(tags) & set(instances.template.props.texts("tags")))

@@ -111,7 +111,6 @@ EXPLAINED: Final = {
         "of the two directions it is the later"
     ),
     "if email == UNKNOWN and rule_sources and rule_sources <= template_sources:": "there is one such value",
-    "if network is not instances.network:": "both are read from the stack's one index",
     'if shape >= "EVEN" and redistribution != "PROACTIVE":': "of the two shapes that are left it is the later",
     "if surge <= 0:": "it is the greater of two numbers, each nought if unset, and the API takes none below",
     "if resource.type >= SUBNETWORK:": "of the types that come here none sorts after it",

@@ -155,8 +155,19 @@ def test_accounts_that_are_not_known_yet_are_the_same_by_their_source_only() -> 
     )
     stack["tpl"].sources = {**stack["tpl"].sources, "serviceAccount": ["sa", "net"]}
     assert outcome(stack, "NET01", "mig") is PASSED
+    stack["probes"].sources = {**stack["probes"].sources, "targetServiceAccounts": ["tpl"]}
+    assert outcome(stack, "NET01", "mig") is UNDETERMINED
     unlink("probes", "targetServiceAccounts")(stack)
     assert outcome(stack, "NET01", "mig") is UNDETERMINED
+
+
+def test_the_first_rule_that_cannot_be_read_is_the_reason_given() -> None:
+    stack = sound().without("clients").without("probes")
+    stack.add(firewall("a", ["x"], ["8080"])).add(firewall("b", ["y"], ["8080"]))
+    assert (
+        analyze(stack.resources).told("NET01")
+        == ["group 'mig': whether tcp:8080 is open to the probers hangs on: 'x' is no address range"] * 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,6 +189,9 @@ def test_a_network_outside_the_stack_is_said_to_be(interface: dict[str, str], la
 def test_the_first_interface_is_the_balanced_one() -> None:
     elsewhere = {"network": "projects/p/global/networks/x"}
     stack = sound().without("clients").but("tpl", networkInterfaces=[{"subnetwork": UNKNOWN}, elsewhere])
+    assert outcome(stack, "NET01", "mig") is PASSED
+    stack.but("tpl", networkInterfaces=[{"network": UNKNOWN}, elsewhere])
+    stack["tpl"].sources = {**stack["tpl"].sources, "networkInterfaces": ["net"]}
     assert outcome(stack, "NET01", "mig") is PASSED
 
 
