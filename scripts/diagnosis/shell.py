@@ -20,22 +20,28 @@ _LOCALCLOUD = Path(__file__).resolve().parents[2] / "localcloud" / "bin" / "loca
 
 
 def open_shell(api: GoogleApi, group_link: str, name: str, *, rerun: bool, tunnel: bool) -> int:
-    """Show the journal of the start-up script, with `rerun` run it again, and offer a shell where there is a terminal.
+    """Show the journal of the start-up script, run the script again, and offer a shell.
 
-    Returns the exit status of the last of the two commands.
+    The script changes the instance, so it is run again with `rerun`, or when somebody at the terminal says so.
+
+    Returns the exit status of the last of the two commands that ran.
 
     Raises:
         CannotLookError: the group has no such instance, or a command cannot be run.
     """
     link = _find(api, group_link, name)
-    status = 0
-    for command in (JOURNAL, RERUN) if rerun else (JOURNAL,):
+    attended = sys.stdin.isatty() and sys.stdout.isatty()
+
+    def shown(command: tuple[str, ...]) -> int:
         print(f"$ {shlex.join(command)}", flush=True)
-        status = _run(access(api, link, command, tunnel=tunnel))
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        answer = input(f"Open a shell on {name}? [Y/n] ")
-        if answer.strip().lower() in {"", "y", "yes"}:
-            _run(access(api, link, (), tunnel=tunnel))
+        return _run(access(api, link, command, tunnel=tunnel))
+
+    status = shown(JOURNAL)
+    question = f"Run the start-up script again ({shlex.join(RERUN)})? [y/N] "
+    if rerun or (attended and input(question).strip().lower() in {"y", "yes"}):
+        status = shown(RERUN)
+    if attended and input(f"Open a shell on {name}? [Y/n] ").strip().lower() in {"", "y", "yes"}:
+        _run(access(api, link, (), tunnel=tunnel))
     return status
 
 
