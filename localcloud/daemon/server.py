@@ -41,6 +41,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         http="httptools",
         ws="none",
         lifespan="off",
+        proxy_headers=False,  # there is no proxy before it
         timeout_graceful_shutdown=1,
     )
     server = _Server(config)
