@@ -24,7 +24,7 @@ POLICIES = (
     policy(0, 3),
     policy(3, 3),
     policy(0, 3, replacementMethod="RECREATE"),
-    policy(3, 0, minimalAction="RESTART"),
+    policy(0, 3, minimalAction="RESTART"),  # what is restarted in place makes no use of a surge
     policy(3, 0, type="OPPORTUNISTIC"),
 )
 # How long until whatever was asked for and whatever befell is over: repairs one after another, each after its initial delay.
