@@ -112,6 +112,9 @@ EXPLAINED: Final = {
     ),
     "if email == UNKNOWN and rule_sources and rule_sources <= template_sources:": "there is one such value",
     'if shape >= "EVEN" and redistribution != "PROACTIVE":': "of the two shapes that are left it is the later",
+    """", ".join(str(first) if first >= last else f"{first}-{last}" for first, last in self.ranges)""": (
+        "no range ends before it begins"
+    ),
     "if surge <= 0:": "it is the greater of two numbers, each nought if unset, and the API takes none below",
     "if resource.type >= SUBNETWORK:": "of the types that come here none sorts after it",
     'and service.props.text("loadBalancingScheme", "INTERNAL") <= "EXTERNAL"': "no scheme sorts before it",

@@ -39,6 +39,7 @@ def test_a_difference_is_what_is_in_one_only(
     left = port_set(one) - port_set(other)
     assert plain(list(left.ranges)) == plain(one) - plain(other)
     assert left == port_set(list(left.ranges)), "disjoint, ascending, as few as can be"
+    assert all(first <= last for first, last in left.ranges)
 
 
 @pytest.mark.parametrize(

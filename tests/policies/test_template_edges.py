@@ -23,6 +23,10 @@ def test_an_address_that_the_balancer_demands_is_told() -> None:
     assert "an IPv6 address, as its balancer's IPv6 address demands, and no other" in message
 
 
+def test_no_address_at_all_is_told_as_that() -> None:
+    assert analyze(sound().resources).told("TPL01") == ["instance template 'tpl': no public address"]
+
+
 def test_the_interface_with_an_address_is_named() -> None:
     stack = sound().but("tpl", networkInterfaces=[{"accessConfigs": []}, {"accessConfigs": [{}]}])
     assert "networkInterfaces[1].accessConfigs set" in analyze(stack.resources).message("TPL01")
