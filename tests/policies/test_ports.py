@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mig_policies.ports import ALL_PORTS, LAST_PORT, PortSet, parse_ports
 from mig_policies.values import Undetermined
@@ -23,6 +23,7 @@ def plain(ranges: list[tuple[int, int]]) -> set[int]:
 
 
 @given(SETS)
+@example([(0, 0), (2, 8), (3, 4)])  # one within another that is not the first
 def test_a_union_has_the_ports_of_each_in_the_fewest_ranges(ranges: list[tuple[int, int]]) -> None:
     ports, wanted = port_set(ranges), plain(ranges)
     assert {port for port in PORTS if port in ports} == wanted
