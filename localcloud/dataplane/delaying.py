@@ -97,7 +97,8 @@ class Delaying:
             return
         try:
             await self._find()
-        except OSError:
+        except (OSError, EOFError):  # nobody listens, or one who is just dying and took the call no more
+            self.close()
             if not start:
                 return
             _, channel = await self._agent.fork("delayer")

@@ -260,6 +260,27 @@ def test_a_dead_delayer_is_replaced_and_none_is_left_when_nothing_is_held() -> N
     asyncio.run(scenario())
 
 
+def test_a_delayer_that_dies_while_it_is_called_is_replaced() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            with wire.bind_unix(cloud.world.home.run / "delayer.sock") as dying:
+                dying.setblocking(False)
+
+                async def hang_up() -> None:
+                    connection, _ = await asyncio.get_running_loop().sock_accept(dying)
+                    connection.close()
+
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(hang_up())
+                    await cloud.break_links(_held("delay", "a", "client", delay=1.0))
+            assert len(_delayers(cloud)) == 1
+            assert (await cloud.ask())["name"] == "a"
+
+    asyncio.run(scenario())
+
+
 def test_faults_outlive_the_daemon_and_the_next_one_ends_them() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
