@@ -66,8 +66,8 @@ def test_the_outputs_say_where_the_service_answers_and_how_fast_each_check_is() 
     assert outputs["instance_group"].endswith("/instanceGroups/web-group-1a2b3c4")
     checks = outputs["health_checks"]
     assert checks["balancer"]["detection_sec"] == {"min": 4, "max": 6}
-    assert checks["autohealing"]["detection_sec"] == {"min": 25, "max": 30}
-    assert (checks["ratio"], checks["required_ratio"]) == (6.25, 3)
+    assert checks["autohealing"]["detection_sec"] == {"min": 27, "max": 30}
+    assert (checks["ratio"], checks["required_ratio"]) == (6.75, 3)
 
 
 def test_no_instance_boots_before_it_may_fetch_its_script_and_be_probed() -> None:
