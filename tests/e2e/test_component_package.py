@@ -138,8 +138,8 @@ def test_parts_and_whole_are_deployed_and_answer(caller: Caller, deployed: str) 
             assert json.load(response)["instance"].startswith(called)
     assert outputs["address"] in outputs["url"]
     checks = outputs["healthChecks"]
-    assert checks["autohealing"]["detectionSec"] == {"min": 27, "max": 30}
-    assert (checks["ratio"], checks["requiredRatio"]) == (6.75, 3)
+    assert checks["autohealing"]["detectionSec"] == {"min": 25, "max": 30}
+    assert (checks["ratio"], checks["requiredRatio"]) == (6.25, 3)
     assert "/instanceTemplates/parts-" in outputs["template"]
     again = caller.run("preview", "--stack", "test", "--expect-no-changes")
     assert "unchanged" in again

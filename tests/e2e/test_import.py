@@ -41,7 +41,7 @@ METADATA = {
     "block-project-ssh-keys": "TRUE",
 }
 BALANCER = {"checkIntervalSec": 2, "timeoutSec": 2, "healthyThreshold": 2, "unhealthyThreshold": 2}
-AUTOHEALING = {"checkIntervalSec": 5, "timeoutSec": 5, "healthyThreshold": 2, "unhealthyThreshold": 5}
+AUTOHEALING = {"checkIntervalSec": 3, "timeoutSec": 3, "healthyThreshold": 2, "unhealthyThreshold": 9}
 HTTP = {
     "type": "HTTP",
     "httpHealthCheck": {"port": 8080, "requestPath": "/healthz"},
