@@ -10,11 +10,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import foreground
+from toolchain import foreground, unstable
 from toolchain.cache import Cache
 from toolchain.checkout import Checkout
 from toolchain.progress import Progress
@@ -36,12 +36,14 @@ class Tests:
         cache: where engine and environments are.
         progress: says which part begins.
         select: more arguments for pytest, for example a marker expression; given to every part.
+        unstable: the tests that failed in the last run and passed when they were repeated; they are said last of all.
     """
 
     checkout: Checkout
     cache: Cache
     progress: Progress
     select: tuple[str, ...] = ()
+    unstable: list[str] = field(default_factory=list)
 
     def unit(self) -> int:
         """Run everything but the policy pack's and the end-to-end tests."""
@@ -63,12 +65,15 @@ class Tests:
     def all(self) -> int:
         """Run every part, also after one failed, and return the exit status."""
         failed = []
+        self.unstable.clear()
         for part in (self.unit, self.policies, self.e2e):
             self.progress.say(f"\n== {part.__name__} tests")
             if part() != 0:
                 failed.append(part.__name__)
         if failed:
             self.progress.say(f"\nFailed: {', '.join(failed)}")
+        if self.unstable:
+            self.progress.say(unstable.summary(self.unstable))
         return 1 if failed else 0
 
     def _pytest(
@@ -81,8 +86,16 @@ class Tests:
         user: tuple[str, ...] = (),
     ) -> int:
         root = root or self.checkout.root
-        command = [*user, str(python), "-m", "pytest", "-q", folder, *arguments, *self.select]
-        status = foreground.run(command, env={**os.environ, **(env or {})}, cwd=root, interactive=False)
+        environment = {**os.environ, **(env or {})}
+
+        def run(*what: str) -> int:
+            command = [*user, str(python), "-m", "pytest", "-q", *what]
+            return foreground.run(command, env=environment, cwd=root, interactive=False)
+
+        with unstable.Record.of_a_run() as record:
+            status = run(*record.arguments, folder, *arguments, *self.select)
+            if status == unstable.TESTS_FAILED and not self.select:
+                status = record.repeat(run, self.progress, self.unstable)
         if status == _NO_TESTS_COLLECTED and self.select:
             self.progress.say(f"(the selection has no tests in {folder})")
             return 0
