@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 STABILISATION = 600  # cloud seconds: Google's ten minutes
+LARGEST = 10  # the local stack's maximum
 
 
 def test_the_group_grows_by_the_formula_and_shrinks_after_stabilisation(deploy: Deploy) -> None:
@@ -62,7 +63,8 @@ def test_the_group_grows_by_the_formula_and_shrinks_after_stabilisation(deploy: 
     growth = [event for event in resized if event["data"]["to"] > event["data"]["from"]]
     for event in growth:
         data = event["data"]
-        wanted = math.ceil(data["measured"] * data["utilisation"] / 0.6 - 1e-9)
+        # On a machine that has much else to do, what instances cost beside their load can take the group as far as it may grow.
+        wanted = min(math.ceil(data["measured"] * data["utilisation"] / 0.6 - 1e-9), LARGEST)
         assert data["to"] == data["recommended"] == wanted, data["reason"]
     last_growth = max(event["at"] for event in growth)
     assert shrunk["at"] - last_growth >= STABILISATION
