@@ -75,19 +75,14 @@ def words(folder: Path) -> str:
     return f"; the sandbox said: {said}" if said else ""
 
 
-def init_of(outer: int) -> processes.ProcessId:
-    """Return the init inside a sandbox: the first descendant that is process 1 of a namespace of its own.
+def init_of(pid: int) -> processes.ProcessId:
+    """Identify the init that has answered: process 1 of a namespace of its own.
 
     Raises:
-        SessionError: it has ended.
+        SessionError: it has ended, or it was somebody else who answered.
     """
-    queue = [outer]
-    while queue:
-        pid = queue.pop(0)
-        if pid != outer and processes.inner_number(pid) == 1:
-            found = processes.ProcessId.of(pid)
-            if found is not None:
-                return found
-        queue += processes.children(pid)
-    msg = f"sandbox {outer}: its init ended"
-    raise session.SessionError(msg)
+    found = processes.ProcessId.of(pid)
+    if found is None or processes.inner_number(pid) != 1:
+        msg = f"process {pid} answered for the init, and has ended or is none"
+        raise session.SessionError(msg)
+    return found

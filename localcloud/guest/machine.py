@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +18,6 @@ from localcloud.guest.resolver import PORT, Resolver
 from localcloud.plans.machine import MachineView
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Callable
     from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 LISTENERS = ((METADATA_ADDRESS, 80), (GOOGLE_ADDRESS, 443), (GOOGLE_ADDRESS, 80), (METADATA_ADDRESS, PORT))
 LIFECYCLE = "lifecycle"
 _LIFECYCLE_TAIL = 64  # bytes that are looked at; the guest writes the file
+_CREDENTIALS = struct.Struct("iII")  # process, user, group
 
 
 class Machine:
@@ -124,24 +126,46 @@ class Machine:
             self._handle = -1
 
 
-async def converse(folder: Path, kind: bytes) -> None:
-    """Send the init one frame and wait for its READY.
+async def converse(folder: Path, kind: bytes) -> int:
+    """Send the init one frame and wait for its READY; returns the init's process number, as the kernel tells it.
+
+    Whom the kernel names cannot be mistaken or missed: a process that is looked for among others' children can be.
 
     Raises:
         SessionError: there is no init, or it went away, or answered something else.
     """
     loop = asyncio.get_running_loop()
     with session.connect(folder) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         connection.setblocking(False)
         reader = wire.FrameReader()
         try:
             await loop.sock_sendall(connection, wire.frame(kind))
-            while data := await loop.sock_recv(connection, 4096):
+            while True:
+                data, pid = await _receive(connection)
+                if not data:
+                    break
                 for answer, _ in reader.feed(data):
                     if answer == wire.READY:
-                        return
+                        return pid
         except (OSError, wire.ProtocolError) as error:
             msg = f"instance {folder.name} broke off: {error}"
             raise session.SessionError(msg) from None
     msg = f"instance {folder.name}: its init ended"
     raise session.SessionError(msg)
+
+
+async def _receive(connection: socket.socket) -> tuple[bytes, int]:
+    """Return bytes that have come, and the number of the process that sent them; no bytes: it has hung up."""
+    loop = asyncio.get_running_loop()
+    arrived = asyncio.Event()
+    loop.add_reader(connection, arrived.set)
+    try:
+        await arrived.wait()
+    finally:
+        loop.remove_reader(connection)
+    data, ancillary, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(_CREDENTIALS.size))  # what has come
+    for level, kind, payload in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+            return data, int(_CREDENTIALS.unpack(payload)[0])
+    return data, 0

@@ -94,8 +94,7 @@ class Sandboxes:
         self._take(machine)
         try:
             await machine.serve(spawned.listeners, self._google_api, self._trust.server)
-            await converse(folder, wire.HELLO)
-            init = boot.init_of(spawned.pid)
+            init = boot.init_of(await converse(folder, wire.HELLO))
         except BaseException as error:
             await self._remove(machine)
             if not isinstance(error, session.SessionError):

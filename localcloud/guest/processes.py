@@ -106,17 +106,6 @@ def cpu_seconds(tree: dict[int, Stat]) -> float:
     return sum(facts.ticks for facts in tree.values()) / _TICKS
 
 
-def children(pid: int) -> list[int]:
-    """Return a process's children."""
-    found: list[int] = []
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (task / "children").read_bytes().split())
-    except OSError:
-        return found
-    return found
-
-
 def proportional_memory(pid: int) -> int:
     """Return a process's memory in bytes, what it shares counted in parts; 0 if it has ended or is not ours to look at."""
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import select
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from localcloud.guest.processes import Snapshot
 from tests.e2e.deployment import Load
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _gone(pid: int) -> None:
 def test_the_service_lives_on_without_its_daemon_and_is_adopted_by_the_next(service: Deployment) -> None:
     before = {item["name"]: item["id"] for item in service.wait_until_healthy(3)}
     pid = service.show("status")["pid"]
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children = [child for child, facts in Snapshot().stats.items() if facts.parent == pid]
     assert children, "the gcp plugin"
     url = service.url_cached
     with Load(url, per_second=20, timeout=10) as load:
@@ -41,7 +41,7 @@ def test_the_service_lives_on_without_its_daemon_and_is_adopted_by_the_next(serv
         select.select([handle], [], [], 30)
         os.close(handle)
         for child in children:
-            _gone(int(child))
+            _gone(child)
         message = service.localcloud("status", status=1)
         assert "no local cloud runs in" in message
         assert "localcloud start" in message, "the message says what to do"
