@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localcloud.control.member import Version
+from localcloud.plans import standby
 
 
 @dataclass(frozen=True, kw_only=True)
 class Create:
-    """Add an instance with a new name."""
+    """Add an instance with a new name. `target`: what it is for, to run or to wait stopped or suspended."""
 
     zone: str
     version: Version
+    target: str = standby.RUNNING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,20 @@ class Refresh:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Bring an instance of the standby pool down: stop it, or suspend it, as it is to wait."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wake:
+    """Take an instance out of the standby pool: start it, or resume it."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settle:
     """Set the current action of an instance whose previous one is over."""
 
@@ -79,4 +95,4 @@ class Forget:
     name: str
 
 
-Action = Create | Make | Delete | Recreate | Restart | Refresh | Settle | Forget
+Action = Create | Make | Delete | Recreate | Restart | Refresh | Rest | Wake | Settle | Forget

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcloud.control.member import Version
+from localcloud.plans import standby
 
 if TYPE_CHECKING:
     from localcloud.control.group import Group
@@ -23,17 +24,23 @@ class EveryoneNeeded(Exception):  # noqa: N818 - a question, not an error
 
 @dataclass
 class Crowd:
-    """How many instances are left alone: in all, of them available, by zone, by version and by current action."""
+    """How many instances that are to run are left alone: in all, of them available, by zone, by version and by current action."""
 
     total: int = 0
     available: int = 0
     zones: Counter[str] = field(default_factory=Counter)
     versions: Counter[Version] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
+    pool: Counter[str] = field(
+        default_factory=Counter
+    )  # those at rest in the standby pool, by state; counted nowhere else
 
     def add(self, seen: Seen, count: int = 1) -> None:
         """Count one more; -1: one less."""
         member = seen.member
+        if member.waiting:
+            self.pool[member.target] += count
+            return
         self.total += count
         self.available += count if member.action == "NONE" else 0
         self.zones[member.zone] += count
@@ -53,6 +60,10 @@ def quiet(group: Group, seen: Seen, now: float) -> bool:
         or not any(each.version == member.version for each in group.versions)
     ):
         return False
+    if member.waiting:
+        return (
+            member.action == "NONE" and seen.status == standby.AT_REST[member.target] and seen.asked == "run"
+        )
     if member.action == "NONE":
         return seen.status == "RUNNING" and member.available(
             checked=bool(group.check), now=now, ready_after=group.ready_after

@@ -14,18 +14,21 @@ from localcloud.control.actions import (
     Make,
     Recreate,
     Refresh,
+    Rest,
     Restart,
     Settle,
+    Wake,
 )
 from localcloud.control.addresses import AddressBook, SubnetworkFullError
 from localcloud.control.errors import record_error
 from localcloud.control.group import Group
-from localcloud.control.intents import intend
+from localcloud.control.intents import Intent, intend
 from localcloud.control.links import last, project_of, url
 from localcloud.control.managed import members_prefix
 from localcloud.control.member import Member, Version
 from localcloud.control.repair import backoff
 from localcloud.control.roster import Roster
+from localcloud.plans import standby
 from localcloud.store import Event, Store, Transaction
 
 if TYPE_CHECKING:
@@ -91,6 +94,10 @@ class Execution:
             case Refresh(name=name, version=version):
                 self._configure(look, name, version, "REFRESHING")
                 self._tell(look, "instance.refresh", name, f"configured as {last(version.template)} says", {})
+            case Rest(name=name):
+                self._rest(look, look.member(name))
+            case Wake(name=name):
+                self._wake(look, look.member(name))
             case Settle(name=name, action=to):
                 self._settle(look, look.member(name), to)
             case Forget(name=name):
@@ -112,6 +119,7 @@ class Execution:
             version=action.version,
             created_at=look.now,
             since=look.now,
+            target=action.target,
         )
         look.members[name] = member
         self._make(look, member)
@@ -169,6 +177,7 @@ class Execution:
             instance_status=document["status"],
             config=look.group.config_of(member.name),
             preserved=stateful.preserved(look.group, document),
+            standby_at=look.now + look.group.initial_time if member.waiting else 0.0,
             retry_at=0.0,
             attempts=0,
             last_attempt={},
@@ -262,12 +271,30 @@ class Execution:
                 fields |= {"serviceAccounts": list(made_from.get("serviceAccounts") or [])}
             look.change.put(member.instance, {**document, **fields})
 
+    def _rest(self, look: Look, member: Member) -> None:
+        """Have an instance of the standby pool wait."""
+        stopped = member.target == standby.STOPPED
+        look.members[member.name] = member.acting("STOPPING" if stopped else "SUSPENDING", look.now)
+        intent: Intent = "stop" if stopped else "suspend"
+        intend(self._store, look.change, member.instance, intent, now=look.now, drain=True)
+        self._tell(look, "instance.rest", member.name, f"waits in the standby pool, {member.target}", {})
+
+    def _wake(self, look: Look, member: Member) -> None:
+        """Take an instance out of the standby pool; one that still runs, or is being brought down, is told so when it is at rest."""
+        woken = look.members[member.name] = member.woken(look.now) if member.waiting else member
+        document = self._store.get(member.instance)
+        if document is not None and document["status"] in standby.AT_REST.values():
+            look.change.put(member.instance, {**document, "status": "PROVISIONING"})
+            intend(self._store, look.change, member.instance, "run", now=look.now)
+        text = "taken from the standby pool"
+        self._tell(look, "instance.wake", member.name, text, {"action": woken.action})
+
     def _settle(self, look: Look, member: Member, to: str) -> None:
         worked = to == "NONE" and bool(look.group.check)
         look.members[member.name] = replace(
             member.acting(to, look.now), repairs=0 if worked else member.repairs
         )
-        if to == "NONE":
+        if to == "NONE" and not member.waiting:
             took = look.now - member.running_at
             why = (
                 f"autohealing check says HEALTHY {took:.0f} s after it ran"

@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.control.links import last, location_of, relname
 from localcloud.control.member import Version
 from localcloud.control.stateful import is_deleted
+from localcloud.plans import standby
 from localcloud.store import Document
 
 # Least to most disruptive, as updatePolicy.minimalAction and mostDisruptiveAllowedAction order them.
@@ -66,6 +67,9 @@ class Group:
     states: Mapping[str, Document] = field(default_factory=dict)  # preservedState of instances by name
     forsaken: frozenset[str] = frozenset()  # instances whose own configuration is to be undone
     machine_type: str = ""  # in place of the template's
+    pool: Mapping[str, int] = field(default_factory=dict)  # how many wait stopped, or suspended, by state
+    draws: bool = False  # whether growth takes those first
+    initial_time: float = 0.0  # how long an instance made for the pool runs before it is brought down
     deleting: bool = False
 
     @property
@@ -136,6 +140,8 @@ def parse(
         for name, config in (configs or {}).items()
         if not is_deleted(config)
     }
+    waiting: Mapping[str, Any] = document.get("standbyPolicy") or {}
+    pool = {state: int(document.get(field) or 0) for state, field in standby.SIZES.items()}
     stateful = bool(states or kept.get("disks") or kept.get("internalIPs"))
     # What an instance keeps, it keeps by its name: a substitute would not have it.
     recreate = policy.get("replacementMethod") == "RECREATE" or stateful
@@ -177,6 +183,9 @@ def parse(
         states=states,
         forsaken=frozenset(configs or ()) - frozenset(states),
         machine_type=_machine_type(document),
+        pool=pool,
+        draws=waiting.get("mode") == standby.SCALE_OUT_POOL,
+        initial_time=float(waiting.get("initialDelaySec") or 0),
         deleting=deleting,
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from localcloud.control import mig, stateful
 from localcloud.control.actions import Forget, Settle
 from localcloud.control.links import relname, url
+from localcloud.plans import standby
 from localcloud.store import Document, Event, Store
 
 if TYPE_CHECKING:
@@ -24,7 +26,11 @@ def write(store: Store, look: Look, document: Document, decision: mig.Decision, 
         not group.deleting
         and not doing
         and not decision.pending
-        and len(members) + crowd.total == group.size
+        and sum(not member.waiting for member in members) + crowd.total == group.size
+        and all(
+            sum(member.target == state for member in members) + crowd.pool[state] == group.pool.get(state, 0)
+            for state in standby.SIZES
+        )
         and crowd.total == crowd.actions["NONE"]
         and all(member.action == "NONE" for member in members)
     )
@@ -42,7 +48,7 @@ def write(store: Store, look: Look, document: Document, decision: mig.Decision, 
     status.pop("autoscaler", None)
     if autoscaler := autoscaler_of(store, group.key):
         status["autoscaler"] = url(autoscaler)
-    actions = mig.current_actions(members, crowd.actions)
+    actions = mig.current_actions(members, crowd.actions + Counter(NONE=crowd.pool.total()))
     updated = {**document, "status": status, "currentActions": actions}
     if updated != document:
         look.change.put("compute/" + group.key, updated)

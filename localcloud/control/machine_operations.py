@@ -80,6 +80,15 @@ class MachineOperations:
     async def stop(self, key: str, document: Document, numeric_id: str, *, then: str) -> None:
         """Shut down; at its end the instance is as `then` says."""
         await self._machines.stop(numeric_id, grace=_grace(document))
+        self._came_down(key, numeric_id, then, {"lastStopTimestamp": rfc3339(self._clock.now())})
+
+    async def suspend(self, key: str, _: Document, numeric_id: str) -> None:
+        """Pause; at its end the instance is SUSPENDED, and has what is in its memory."""
+        await self._machines.suspend(numeric_id)
+        self._came_down(key, numeric_id, "SUSPENDED", {"lastSuspendedTimestamp": rfc3339(self._clock.now())})
+
+    def _came_down(self, key: str, numeric_id: str, then: str, fields: Mapping[str, str]) -> None:
+        """Write down that a machine does not run any more."""
         now = self._clock.now()
         current = self._store.get(key)
         if (
@@ -89,12 +98,13 @@ class MachineOperations:
         ):
             return
         with self._store.transaction() as change:
-            change.put(key, {**current, "status": then, "lastStopTimestamp": rfc3339(now)})
+            change.put(key, {**current, "status": then, **fields})
             change.put(
                 PREFIX + numeric_id,
                 {**intent_of(self._store, numeric_id), "intent": "run", "since": now, "runningAt": 0.0},
             )
-            self.tell(change, "instance.stopped", current, f"stopped; {then}", {"status": then})
+            kind = "instance.suspended" if then == "SUSPENDED" else "instance.stopped"
+            self.tell(change, kind, current, f"{kind.rpartition('.')[2]}; {then}", {"status": then})
 
     async def reset(self, key: str, numeric_id: str) -> None:
         """A hard reset: no shutdown, the same disk; the API shows RUNNING throughout."""

@@ -1,7 +1,8 @@
 """Keeps machines as the instance documents and intents ask, and the documents' statuses as the machines are.
 
-PROVISIONING -> STAGING (its machine is being started) -> RUNNING -> STOPPING -> gone or TERMINATED. A machine whose guest powered
-itself off stops; one that crashed stays RUNNING, as on Google Cloud; one that is missing (the host went down) is started again.
+PROVISIONING -> STAGING (its machine is being started) -> RUNNING -> STOPPING -> gone or TERMINATED, or SUSPENDING -> SUSPENDED. One that is
+stopped or suspended comes back by PROVISIONING. A machine whose guest powered itself off stops; one that crashed stays RUNNING, as on
+Google Cloud; one that is missing (the host went down) is started again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.control import faults, network, serving
 from localcloud.control.errors import record_error
-from localcloud.control.intents import PREFIX, intend, intent_of
+from localcloud.control.intents import PASSING, PREFIX, intend, intent_of
 from localcloud.control.links import last, relname
 from localcloud.control.machine_operations import MachineOperations
 from localcloud.control.member import Member
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from localcloud.clock import Clock
     from localcloud.plans.machine import Machines, MachineView
     from localcloud.plans.network import NetworkInterface
+
+
+_AT_REST = frozenset({"TERMINATED", "SUSPENDED"})  # nobody asks for the machine of such an instance
 
 
 class MachineKeeper:
@@ -82,14 +86,8 @@ class MachineKeeper:
         match intent["intent"]:
             case "run":
                 return self._run(key, document, numeric_id)
-            case "delete":
-                return self._delete(key, document, numeric_id, intent)
-            case "stop":
-                self._begin(
-                    key,
-                    numeric_id,
-                    lambda: self._operations.stop(key, document, numeric_id, then="TERMINATED"),
-                )
+            case "delete" | "stop" | "suspend":
+                return self._bring_down(key, document, numeric_id, intent)
             case "restart":
                 self._begin(
                     key,
@@ -99,7 +97,7 @@ class MachineKeeper:
             case "reset":
                 self._begin(key, numeric_id, lambda: self._operations.reset(key, numeric_id))
             case other:
-                msg = f"{PREFIX}{numeric_id}: intent {other!r} is not run, delete, stop, restart or reset"
+                msg = f"{PREFIX}{numeric_id}: intent {other!r} is not run, delete, stop, suspend, restart or reset"
                 raise ValueError(msg)
         return None
 
@@ -119,7 +117,7 @@ class MachineKeeper:
             if document is not None and str(document["id"]) == numeric_id:
                 owned.add(numeric_id)
                 view = views.get(numeric_id)
-                if view is None or view.state != "running":
+                if document["status"] not in _AT_REST and (view is None or view.state != "running"):
                     well = False
                     self._notice(numeric_id, view)
             elif numeric_id not in self._tasks:
@@ -200,16 +198,25 @@ class MachineKeeper:
             intend(self._store, change, key, "stop", now=self._clock.now())
             self._operations.tell(change, "instance.exited", document, "the guest powered itself off", {})
 
-    def _delete(self, key: str, document: Document, numeric_id: str, intent: Document) -> float | None:
+    def _bring_down(self, key: str, document: Document, numeric_id: str, intent: Document) -> float | None:
         if intent.get("drain") and document["status"] == "RUNNING":
             group = relname(metadata_value(document, "created-by"))
             due = float(intent["since"]) + (serving.drain_time(self._store, group) if group else 0.0)
             if self._clock.now() < due:
                 return due
-        if document["status"] != "STOPPING":
+        passing = PASSING.get(intent["intent"], "STOPPING")
+        if document["status"] != passing and (
+            intent["intent"] == "delete" or document["status"] != "TERMINATED"
+        ):
             with self._store.transaction() as change:
-                change.put(key, {**document, "status": "STOPPING"})
-        self._begin(key, numeric_id, lambda: self._operations.remove(key, document, numeric_id))
+                change.put(key, {**document, "status": passing})
+        operations = self._operations
+        work: Mapping[str, Callable[[], Awaitable[None]]] = {
+            "delete": lambda: operations.remove(key, document, numeric_id),
+            "stop": lambda: operations.stop(key, document, numeric_id, then="TERMINATED"),
+            "suspend": lambda: operations.suspend(key, document, numeric_id),
+        }
+        self._begin(key, numeric_id, work[intent["intent"]])
         return None
 
     def _begin(self, key: str, numeric_id: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 from localcloud.control.health import condemned
 from localcloud.control.links import relname, url
+from localcloud.plans import standby
 from localcloud.store import Document
 
-GONE = "DELETING"
+_LEAVING = {"DELETING": "DELETED", "ABANDONING": "ABANDONED"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +60,18 @@ class Member:
     allowed: str = "REPLACE"  # ... and the most it allowed
     last_attempt: Document = field(default_factory=dict)
     preserved: Document = field(default_factory=dict)  # what the next one of its name gets again
+    target: str = standby.RUNNING  # or the state of the standby pool that it waits in
+    standby_at: float = 0.0  # not brought down for the pool before
 
     @property
     def leaving(self) -> bool:
         """It is on its way out of the group."""
         return self.action in {"DELETING", "ABANDONING"}
+
+    @property
+    def waiting(self) -> bool:
+        """It belongs to the standby pool, or is on its way there: it serves nobody."""
+        return self.target != standby.RUNNING
 
     @property
     def settled(self) -> bool:
@@ -96,6 +104,13 @@ class Member:
             healthy_at=0.0,
         )
 
+    def woken(self, now: float) -> Member:
+        """Return the record of one that is taken out of the standby pool."""
+        action = "RESUMING" if self.target == standby.SUSPENDED else "STARTING"
+        return replace(
+            self.afresh(action, now, self.version), target=standby.RUNNING, standby_at=0.0, repairs=0
+        )
+
     def document(self) -> dict[str, Any]:
         """Render as stored."""
         return {
@@ -103,11 +118,7 @@ class Member:
             "zone": self.zone,
             "instance": self.instance,
             "currentAction": self.action,
-            "targetStatus": "DELETED"
-            if self.action == GONE
-            else "ABANDONED"
-            if self.action == "ABANDONING"
-            else "RUNNING",
+            "targetStatus": _LEAVING.get(self.action, self.target),
             "instanceStatus": self.instance_status,
             "version": {"name": self.version.name, "instanceTemplate": url(self.version.template)},
             "health": self.health,
@@ -129,6 +140,7 @@ class Member:
             "requested": self.requested,
             "allowed": self.allowed,
             "preserved": self.preserved,
+            **({"standby": self.target, "standbyAt": self.standby_at} if self.waiting else {}),
         }
 
     @classmethod
@@ -161,4 +173,6 @@ class Member:
             allowed=document.get("allowed", "REPLACE"),
             last_attempt=document.get("lastAttempt", {}),
             preserved=document.get("preserved", {}),
+            target=document.get("standby", standby.RUNNING),
+            standby_at=document.get("standbyAt", 0.0),
         )

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.control import repair, rollout
-from localcloud.control.actions import Action, Create, Delete, Forget, Make, Settle
+from localcloud.control import repair, rollout, standby_pool
+from localcloud.control.actions import Action, Create, Delete, Forget, Make, Settle, Wake
 from localcloud.control.member import Member, Version
+from localcloud.plans import standby
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,11 +41,15 @@ BOUND = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A managed instance with what is observed of it: its document's status and numeric id, both empty if there is none."""
+    """A managed instance with what is observed of it: its document's status and numeric id, both empty if there is none.
+
+    `asked`: for one of the standby pool, what is wanted of its machine (an intent).
+    """
 
     member: Member
     status: str = ""
     id: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,27 +82,34 @@ def decide(
         return _dissolve(seen)
     progress: list[Action] = []
     steady: list[Seen] = []
+    waiting: list[Seen] = []
     for each in seen:
         action = _progress(group, each, now)
         if action is not None:
             progress.append(action)
         if not isinstance(action, Forget):
-            steady.append(each)
+            (waiting if each.member.waiting else steady).append(each)
     mending = repair.decide(group, steady, now)
+    pool = standby_pool.decide(group, waiting, [each.member for each in steady], now=now, crowd=crowd)
+    woken = {action.name for action in pool.actions if isinstance(action, Wake)}
+    serving = [each.member for each in steady]
+    serving += [each.member.woken(now) for each in waiting if each.member.name in woken]
     busy = {
-        action.name for action in (*progress, *mending.actions) if not isinstance(action, Settle | Create)
+        action.name
+        for action in (*progress, *mending.actions, *pool.actions)
+        if not isinstance(action, Settle | Create)
     }
-    rolling = rollout.decide(group, [each.member for each in steady], busy, now=now, needs=needs, crowd=crowd)
-    actions = (*progress, *mending.actions, *rolling.actions)
-    times = [when for when in (mending.look_again, rolling.look_again) if when is not None]
+    rolling = rollout.decide(group, serving, busy, now=now, needs=needs, crowd=crowd)
+    actions = (*progress, *mending.actions, *pool.actions, *rolling.actions)
+    times = [when for when in (mending.look_again, pool.look_again, rolling.look_again) if when is not None]
     times.extend(each.member.retry_at for each in steady if each.member.retry_at > now)
     if len(actions) > BOUND:
         times.append(now)
     return Decision(
         actions=actions[:BOUND],
         look_again=min(times) if times else None,
-        reached=rolling.reached,
-        effective=rolling.effective,
+        reached=rolling.reached and pool.reached,
+        effective=rolling.effective and pool.effective,
         pending=rolling.pending,
     )
 
@@ -128,9 +140,13 @@ def _progress(group: Group, each: Seen, now: float) -> Action | None:
             return None if each.id else Forget(name=member.name)
         case "ABANDONING":
             return Forget(name=member.name)
-        case "CREATING" | "RECREATING" | "RESTARTING" | "REFRESHING":
+        case "CREATING" | "RECREATING" | "RESTARTING" | "REFRESHING" | "STARTING" | "RESUMING":
             if not each.id:
                 return Make(name=member.name) if now >= member.retry_at else None
+            if member.waiting:
+                return None
+            if member.action in {"STARTING", "RESUMING"} and each.status in standby.AT_REST.values():
+                return Wake(name=member.name)
             if (
                 each.id == member.instance_id
                 and each.status == "RUNNING"
@@ -141,7 +157,7 @@ def _progress(group: Group, each: Seen, now: float) -> Action | None:
                 )
                 return Settle(name=member.name, action="VERIFYING" if verify else "NONE")
             return None
-        case "VERIFYING":
+        case "VERIFYING" if not member.waiting:
             if not group.check or member.health == "HEALTHY":
                 return Settle(name=member.name, action="NONE")
             return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Google's implied rules: everything may leave, nothing may come in; any rule of the user's comes before them.
 _IMPLIED_PRIORITY = 65_535
-_FACELESS = {"TERMINATED"}
+_FACELESS = {"TERMINATED", "SUSPENDED"}
 
 
 def plan(store: Store) -> NetworkPlan:
@@ -54,7 +54,7 @@ def interfaces(store: Store) -> dict[str, NetworkInterface]:
 
 
 def visible(document: Document) -> bool:
-    """Say whether an instance is in the network: one that is stopped is not."""
+    """Say whether an instance is in the network: one that is stopped or suspended is not."""
     return document.get("status") not in _FACELESS
 
 

@@ -64,9 +64,9 @@ def decide(group: Group, seen: Sequence[Seen], now: float) -> Mending:
             reason = f"autohealing check says {member.health}"
         if not reason:
             continue
-        due = member.repaired_at + backoff(_repairs(member, now))
-        if now < due:
-            waiting.append(due)
+        when = due(member, now)
+        if now < when:
+            waiting.append(when)
             continue
         if sick:
             if budget <= 0:
@@ -75,6 +75,11 @@ def decide(group: Group, seen: Sequence[Seen], now: float) -> Mending:
         version = _repair_version(group, member)
         actions.append(Recreate(name=member.name, version=version, reason=reason, repair=True, drain=False))
     return Mending(actions=tuple(actions), look_again=min(waiting) if waiting else None)
+
+
+def due(member: Member, now: float) -> float:
+    """Return when an instance may be repaired again."""
+    return member.repaired_at + backoff(_repairs(member, now))
 
 
 def backoff(repairs: int) -> float:
@@ -97,7 +102,12 @@ def _under_repair(member: Member) -> bool:
 
 
 def _stopped_under_way(each: Seen) -> bool:
-    """Somebody stopped the instance before its group was done with making it: it would wait for ever."""
+    """Somebody stopped the instance before its group was done with making it: it would wait for ever.
+
+    One that is being taken out of the standby pool is started again.
+    """
+    if each.member.action in {"STARTING", "RESUMING"}:
+        return False
     return not each.member.leaving and each.id == each.member.instance_id != "" and each.status in _STOPPED
 
 

@@ -89,4 +89,5 @@ class Roster:
             running_at = (self._store.get(intents.PREFIX + numeric_id) or {}).get("runningAt", running_at)
         if (status, running_at) != (member.instance_status, member.running_at):
             member = replace(member, instance_status=status, running_at=running_at)
-        return Seen(member=member, status=status, id=numeric_id)
+        asked = str(intents.intent_of(self._store, numeric_id)["intent"]) if member.waiting else ""
+        return Seen(member=member, status=status, id=numeric_id, asked=asked)

@@ -21,7 +21,7 @@ class Guest:
     spec: MachineSpec
     booted_at: float
     ready_at: float
-    state: Literal["starting", "running", "exited", "crashed"] = "starting"
+    state: Literal["starting", "running", "suspended", "exited", "crashed"] = "starting"
     hung_until: float = 0.0
     broken_until: float = 0.0
     cpu_seconds: float = 0.0
@@ -60,6 +60,9 @@ class SimulatedMachines:
         guest = self.guests.get(spec.id)
         if guest is not None and guest.state == "running":
             return
+        if guest is not None and guest.state == "suspended":
+            await self._resume(guest, spec)
+            return
         if self.start_failures > 0:
             self.start_failures -= 1
             msg = f"{spec.name}: the host has no room (simulated)"
@@ -94,6 +97,28 @@ class SimulatedMachines:
         if self._ids.get(guest.spec.name) == machine_id:
             del self._ids[guest.spec.name]
         self._tell(machine_id, guest.spec.name)
+
+    async def suspend(self, machine_id: str) -> None:
+        """Pause, after about as long as a shutdown takes."""
+        guest = self.guests.get(machine_id)
+        if guest is None or guest.state != "running":
+            return
+        await self._clock.sleep(self.shutdown * self._rng.uniform(0.5, 1.5))
+        if self.guests.get(machine_id) is guest:
+            self._account(guest, self._clock.now())
+            guest.state = "suspended"
+            self._tell(machine_id, guest.spec.name)
+
+    async def _resume(self, guest: Guest, spec: MachineSpec) -> None:
+        """Go on where it was: a service that was ready is ready at once."""
+        await self._clock.sleep(self.boot * self._rng.uniform(0.5, 1.5))
+        if guest.state == "suspended":
+            guest.state, guest.addresses, guest.cpu_as_of = (
+                "running",
+                spec.forwarded_addresses,
+                self._clock.now(),
+            )
+            self._tell(spec.id, spec.name)
 
     async def forget(self, machine_id: str) -> None:
         """There is no folder."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from localcloud.control import group as groups
@@ -15,6 +16,7 @@ from localcloud.control.intents import intend
 from localcloud.control.links import last, project_of
 from localcloud.control.managed import members_of, members_prefix
 from localcloud.control.member import Member
+from localcloud.plans import standby
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:
@@ -51,8 +53,11 @@ class Verbs:
         match verb:
             case "delete" | "stop" | "reset":
                 intend(self._store, change, key, verb, now=now)
-            case "start":
-                if document["status"] == "TERMINATED":
+            case "suspend":
+                if document["status"] == "RUNNING":
+                    intend(self._store, change, key, verb, now=now)
+            case "start" | "resume":
+                if document["status"] == ("TERMINATED" if verb == "start" else "SUSPENDED"):
                     intend(self._store, change, key, "run", now=now)
                     change.put(key, {**document, "status": "PROVISIONING"})
             case _:
@@ -60,7 +65,7 @@ class Verbs:
                     change,
                     verb,
                     target,
-                    f"{verb}: no such verb for an instance; delete, stop, reset and start are",
+                    f"{verb}: no such verb for an instance; delete, stop, reset, start, suspend and resume are",
                 )
                 return
         self._tell(change, verb, target, f"{verb} was asked for")
@@ -92,16 +97,15 @@ class Verbs:
                 for member in chosen:
                     self._put(change, target, member.acting("ABANDONING", self._clock.now()))
                 self._resize(change, target, document, -len(chosen))
+            case "stopInstances" | "suspendInstances" | "startInstances" | "resumeInstances":
+                chosen = self._stand_by(change, verb, group, document, chosen, hasty=bool(args.get("force")))
             case "applyUpdatesToInstances":
                 least = str(args.get("minimalAction") or "NONE")
                 most = str(args.get("mostDisruptiveAllowedAction") or "REPLACE")
                 for member in chosen:
                     self._put(change, target, replace(member, requested=least, allowed=most))
             case "createInstances":
-                wanted = [name for name in _names(args.get("instances")) if name not in members]
-                for number, name in enumerate(wanted):
-                    self._put(change, target, self._created(group, list(members.values()), name, number))
-                self._resize(change, target, document, len(wanted))
+                self._create(change, group, document, members, _names(args.get("instances")))
             case _:
                 self._tell(change, verb, target, f"{verb}: no such verb for a group")
                 return
@@ -120,6 +124,41 @@ class Verbs:
         version = member.version if member.version in known else known[-1]
         return replace(member.afresh("RECREATING", now, version), instance_id="")
 
+    def _stand_by(
+        self,
+        change: Transaction,
+        verb: str,
+        group: Group,
+        document: Document,
+        chosen: list[Member],
+        *,
+        hasty: bool,
+    ) -> list[Member]:
+        """Have members wait in the standby pool, or take them out of it; returns those it was of any use to."""
+        state = standby.STOPPED if verb in {"stopInstances", "startInstances"} else standby.SUSPENDED
+        down = verb in {"stopInstances", "suspendInstances"}
+        moved = [member for member in chosen if member.target == (standby.RUNNING if down else state)]
+        for member in moved:
+            after = (
+                self._waiting(group, member, state, hasty=hasty) if down else member.woken(self._clock.now())
+            )
+            self._put(change, group.key, after)
+        self._resize(change, group.key, document, -len(moved) if down else len(moved), state)
+        return moved
+
+    def _create(
+        self,
+        change: Transaction,
+        group: Group,
+        document: Document,
+        members: Mapping[str, Member],
+        names: list[str],
+    ) -> None:
+        wanted = [name for name in names if name not in members]
+        for number, name in enumerate(wanted):
+            self._put(change, group.key, self._created(group, list(members.values()), name, number))
+        self._resize(change, group.key, document, len(wanted))
+
     def _created(self, group: Group, members: Iterable[Member], name: str, number: int) -> Member:
         zones = sorted(
             group.zones, key=lambda zone: (sum(1 for member in members if member.zone == zone), zone)
@@ -136,9 +175,21 @@ class Verbs:
             since=now,
         )
 
-    def _resize(self, change: Transaction, target: str, document: Document, by: int) -> None:
-        size = max(0, int(document.get("targetSize") or 0) + by)
-        change.put("compute/" + target, {**document, "targetSize": size})
+    def _waiting(self, group: Group, member: Member, state: str, *, hasty: bool) -> Member:
+        """Have a member wait in the standby pool, not before it has run for the initial delay."""
+        now = self._clock.now()
+        made: str = (self._store.get(member.instance) or {}).get("creationTimestamp", "")
+        ready = datetime.fromisoformat(made).timestamp() + group.initial_time if made and not hasty else now
+        action = "STOPPING" if state == standby.STOPPED else "SUSPENDING"
+        # One that is being made goes on with that first.
+        moved = member.acting(action, now) if member.settled else member
+        return replace(moved, target=state, standby_at=ready)
+
+    def _resize(self, change: Transaction, target: str, document: Document, by: int, pool: str = "") -> None:
+        """Change the target size, and that of the pool that members come from or go to."""
+        sizes = {"targetSize": by, **({standby.SIZES[pool]: -by} if pool else {})}
+        changed = {name: max(0, int(document.get(name) or 0) + step) for name, step in sizes.items()}
+        change.put("compute/" + target, {**document, **changed})
 
     def _put(self, change: Transaction, target: str, member: Member) -> None:
         change.put(members_prefix(target) + member.name, member.document())

@@ -80,9 +80,11 @@ class Machine:
         for listener in listeners:
             await listener.close()
 
-    def state(self) -> Literal["starting", "running", "exited", "crashed"]:
+    def state(self) -> Literal["starting", "running", "suspended", "exited", "crashed"]:
         """Return what the instance is doing."""
         if self.record.init.alive():
+            if self.record.suspended:
+                return "suspended"
             return "running" if self.booted else "starting"
         return "exited" if self._powered_off() else "crashed"
 

@@ -18,6 +18,7 @@ from localcloud.guest.limits import Limits
 from localcloud.guest.machine import LISTENERS, Machine, converse
 from localcloud.guest.metadata_source import MetadataSource
 from localcloud.guest.overuse import Overuse
+from localcloud.guest.pauses import Pauses
 from localcloud.guest.record import Record
 from localcloud.guest.trust import Trust
 
@@ -61,12 +62,13 @@ class Sandboxes:
         self._boots = boot.Boots(host, library.prepare(shared), self._trust.ssl_folder, limits)
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._pauses = Pauses(clock, self._lock)
         self._changed: Callable[[str], None] = lambda _: None
         self._overuse = Overuse(home.path, limits, self._machines.values)
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self, spec: MachineSpec) -> None:
-        """Boot this machine; returns when its init runs. Starting one that runs already is nothing.
+        """Boot this machine, or let a suspended one go on; returns when its init runs. Starting one that runs already is nothing.
 
         Raises:
             BootError: it could not be booted, with the sandbox's own words.
@@ -75,6 +77,7 @@ class Sandboxes:
             machine = self._machines.get(spec.id)
             if machine is not None:
                 if machine.record.init.alive():
+                    await self._resume(machine, spec)
                     return
                 await self._remove(machine)
             await self._boot(spec)
@@ -109,6 +112,25 @@ class Sandboxes:
         if spec.forwarded_addresses:
             await self._host.set_local_addresses(spawned.pid, spec.forwarded_addresses)
 
+    async def suspend(self, machine_id: str) -> None:
+        """Pause all of its processes, which keep their memory, until it is started. One that is not there, or not up, stays so."""
+        async with self._lock(machine_id):
+            machine = self._machines.get(machine_id)
+            if machine is None or not machine.record.init.alive():
+                return
+            await self._pauses.suspend(machine)
+            self._tell(machine_id)
+
+    async def _resume(self, machine: Machine, spec: MachineSpec) -> None:
+        if not machine.record.suspended:
+            return
+        await self._host.set_local_addresses(machine.record.outer.pid, spec.forwarded_addresses)
+        machine.source.set_forwarded(spec.forwarded_addresses)
+        await self._pauses.end(machine)
+        machine.record = replace(machine.record, forwarded=spec.forwarded_addresses)
+        machine.record.write(machine.folder)
+        self._tell(spec.id)
+
     async def stop(self, machine_id: str, *, grace: float) -> None:
         """Shut down (shutdown script, at most `grace` cloud seconds), then remove all of it but its folder."""
         async with self._lock(machine_id):
@@ -116,7 +138,7 @@ class Sandboxes:
             if machine is None:
                 return
             if machine.record.init.alive() and grace > 0:
-                await self._thaw(machine)
+                await self._pauses.end(machine)
                 await self._shut_down(machine, grace)
             await self._remove(machine)
 
@@ -188,32 +210,7 @@ class Sandboxes:
 
     async def hang(self, machine_id: str, seconds: float) -> None:
         """Stop all its processes for this many cloud seconds, then let them go on."""
-        machine = self._machine(machine_id)
-        await asyncio.to_thread(processes.stop_all, machine.record.init)
-        machine.record = replace(machine.record, hung_until=self._clock.now() + seconds)
-        machine.record.write(machine.folder)
-        self._plan_thaw(machine)
-        await asyncio.sleep(0)  # its timer runs by the time that this returns
-
-    def _plan_thaw(self, machine: Machine) -> None:
-        async def later() -> None:
-            await self._clock.sleep(machine.record.hung_until - self._clock.now())
-            machine.thaw = None
-            await self._thaw(machine)
-
-        if machine.thaw is not None:
-            machine.thaw.cancel()
-        machine.thaw = asyncio.ensure_future(later())
-
-    async def _thaw(self, machine: Machine) -> None:
-        if machine.record.hung_until <= 0:
-            return
-        if machine.thaw is not None:
-            machine.thaw.cancel()
-            machine.thaw = None
-        await asyncio.to_thread(processes.continue_all, machine.record.init)
-        machine.record = replace(machine.record, hung_until=0.0)
-        machine.record.write(machine.folder)
+        await self._pauses.hang(self._machine(machine_id), seconds)
 
     async def adopt(self) -> Sequence[str]:
         """Take over the machines that an earlier daemon of this folder booted; returns the ids of those that live.
@@ -237,7 +234,7 @@ class Sandboxes:
             self._take(machine)
             machine.watch(functools.partial(self._tell, record.spec.id))
             if record.hung_until > 0 and record.init.alive():
-                self._plan_thaw(machine)
+                self._pauses.plan(machine)
         return living
 
     def _take(self, machine: Machine) -> None:

@@ -25,6 +25,7 @@ class Record:
     forwarded: tuple[str, ...] = ()
     cpu_seconds: float = 0.0
     hung_until: float = 0.0
+    suspended: bool = False
     host_boot: str = ""
 
     def write(self, folder: Path) -> None:
@@ -56,6 +57,7 @@ class Record:
                 forwarded=tuple(fields["forwarded"]),
                 cpu_seconds=float(fields["cpu_seconds"]),
                 hung_until=float(fields["hung_until"]),
+                suspended=bool(fields.get("suspended", False)),
                 host_boot=str(fields["host_boot"]),
             )
         except (FileNotFoundError, ValueError, KeyError, TypeError):

@@ -28,10 +28,13 @@ class MachineSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineView:
-    """What is observed of a machine. `exited`: the guest powered itself off; `crashed`: its processes are gone unasked."""
+    """What is observed of a machine.
+
+    `suspended`: it was asked to pause; `exited`: the guest powered itself off; `crashed`: its processes are gone unasked.
+    """
 
     id: str
-    state: Literal["starting", "running", "exited", "crashed"]
+    state: Literal["starting", "running", "suspended", "exited", "crashed"]
     booted_at: float
     pid: int  # of the sandbox, in the host's numbering
     cpu_seconds: float  # real CPU time used since boot, all processes of the instance
@@ -41,11 +44,15 @@ class Machines(Protocol):
     """Runs instances. Implemented by the sandboxes live, and by a simulation in tests."""
 
     async def start(self, spec: MachineSpec) -> None:
-        """Boot this machine; returns when its init runs. Starting one that runs already is nothing."""
+        """Boot this machine, or let a suspended one go on; returns when its init runs. Starting one that runs already is nothing."""
         ...
 
     async def stop(self, machine_id: str, *, grace: float) -> None:
         """Shut down (shutdown script, at most `grace` cloud seconds), then remove all of it but its folder."""
+        ...
+
+    async def suspend(self, machine_id: str) -> None:
+        """Pause all of its processes, which keep their memory, until it is started. One that is not there, or not up, stays so."""
         ...
 
     async def forget(self, machine_id: str) -> None:

@@ -86,6 +86,38 @@ async def test_hanging_machine_can_be_stopped(cloud: Cloud) -> None:
 
 
 @in_cloud
+async def test_a_suspended_machine_stands_still_until_it_is_started_and_keeps_its_memory(
+    cloud: Cloud,
+) -> None:
+    spec = await cloud.boot()
+    await cloud.settled(spec)
+    await cloud.run(
+        spec, "echo kept > /run/memory; (while :; do sleep 0.01; done) >/dev/null 2>&1 </dev/null &"
+    )
+    pid = cloud.view(spec).pid
+    await cloud.machines.hang(spec.id, 30)
+    await cloud.machines.suspend(spec.id)
+    await cloud.clock.advance(60)  # the end of the hang is not the end of this
+    assert states(cloud, spec.id) == {"T"}
+    assert cloud.view(spec).state == "suspended"
+    await cloud.machines.start(spec)
+    await until(lambda: "T" not in states(cloud, spec.id))
+    assert (cloud.view(spec).state, cloud.view(spec).pid) == ("running", pid)
+    assert await cloud.said(spec, "cat /run/memory") == "kept\n"
+
+
+@in_cloud
+async def test_a_suspended_machine_is_shut_down_in_order(cloud: Cloud) -> None:
+    spec = await cloud.boot_with({"shutdown-script": "echo bye > /root/bye"})
+    await cloud.settled(spec)
+    await cloud.machines.suspend(spec.id)
+    await cloud.machines.stop(spec.id, grace=30)
+    await cloud.machines.suspend(spec.id)  # which is nothing
+    assert cloud.machines.observe() == {}
+    assert (cloud.home.instance(spec.id) / "disk/root/bye").exists()
+
+
+@in_cloud
 async def test_cpu_time_counts_ended_children_and_never_goes_back(cloud: Cloud) -> None:
     spec = await cloud.boot()
     await cloud.settled(spec)
