@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from localcloud.daemon.config import CloudConfig
 from localcloud.daemon.launch import running
 
 if TYPE_CHECKING:
+    import http.client
     from collections.abc import Iterator
 
     from localcloud.home import Home
@@ -54,6 +54,8 @@ class Client:
             yield json.loads(line)
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
+        import http.client  # noqa: PLC0415 - more than all else that `start` needs before the daemon is under way
+
         connection = http.client.HTTPConnection("127.0.0.1", self.config.api_port)
         headers = {"Authorization": f"Bearer {self.config.owner_token}", "Content-Type": "application/json"}
         try:

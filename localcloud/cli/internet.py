@@ -7,8 +7,6 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from localcloud.cli.client import Client, CloudError
-from localcloud.dataplane.doorkeeper import client_process
-from localcloud.dataplane.holding import WorldError
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 def run(home: Home, given: argparse.Namespace) -> int:
     """Run a command, or a shell, in the internet namespace; the exit status is the command's own."""
+    from localcloud.dataplane.doorkeeper import client_process  # noqa: PLC0415 - as much as all that the other commands need
+    from localcloud.dataplane.holding import WorldError  # noqa: PLC0415 - as above
+
     Client.connect(home)
     try:
         pid = client_process(home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("--project")
     parser.add_argument("--report-fd", type=int)
     given = parser.parse_args()
+    gc.disable()  # until it is ready: what is made meanwhile stays
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     report = _Report(given.report_fd)
     os.umask(
@@ -43,6 +45,8 @@ async def _run(home: Home, speed: float | None, project: str | None, report: _Re
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
     def ready() -> None:
+        gc.enable()
+        gc.freeze()  # modules and discovery documents stay: no collection needs to look through them
         launch.note(home)
         report.say("ready")
 

@@ -1,44 +1,50 @@
-"""One local cloud, composed: every part is made here, given what it needs, and ended here in the opposite order."""
+"""One local cloud, composed: every part is made here or in `inside`, given what it needs, and ended in the opposite order.
+
+Google's API is there first: it needs the store alone. The network and the instances follow, and with them the controllers, who act on
+whatever was asked for meanwhile; the operator's API waits for them, and so does the word that the cloud is ready.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
-import random
 import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
-
-from starlette.applications import Starlette
 
 from localcloud.api import quotas
 from localcloud.api.app import create_app
 from localcloud.api.latencies import Latencies
 from localcloud.api.settings import ApiSettings
 from localcloud.control.awakening import forget_health
-from localcloud.control.loop import Controllers
-from localcloud.daemon import clockwork
+from localcloud.daemon import clockwork, unhurried
 from localcloud.daemon.config import CloudConfig
-from localcloud.daemon.fabric import ToldFabric
-from localcloud.daemon.faults import FaultRoutes
 from localcloud.daemon.front import Front
-from localcloud.daemon.guard import OwnerOnly
-from localcloud.daemon.operator import Operator
-from localcloud.daemon.plugin import plugin
-from localcloud.daemon.report import CloudReport
 from localcloud.daemon.server import serving
-from localcloud.dataplane.world import World
-from localcloud.guest.machines import Sandboxes
+from localcloud.dataplane import holding
+from localcloud.guest import serial_port
 from localcloud.identity import Identities
-from localcloud.store import Event, Store
+from localcloud.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from localcloud.clock import Clock
     from localcloud.home import Home
+
+# What `inside` takes most of its time to import, in parts of some 20 ms each.
+_HEAVY = (
+    "localcloud.control.mig",
+    "localcloud.control.machines",
+    "localcloud.control.serving",
+    "localcloud.control.loop",
+    "localcloud.guest.sandbox",
+    "localcloud.guest.boot",
+    "localcloud.guest.trust",
+    "localcloud.guest.machines",
+    "starlette.applications",
+    "localcloud.daemon.inside",
+)
 
 
 async def run(
@@ -58,6 +64,7 @@ async def run(
     Raises:
         OSError: its port or address range is taken, or the machine lacks what it needs.
         ValueError: a setting is wrong.
+        WorldError: the machine does not allow a network, or another process has this cloud's.
     """
     config = CloudConfig.load_or_create(home, project)
     async with AsyncExitStack() as stack:
@@ -77,48 +84,32 @@ async def run(
         )
 
         def serial_output(instance_id: str) -> bytes:
-            return sandboxes.serial_output(instance_id)  # made below: it needs the API that is made here
+            return serial_port.read(home.instance(instance_id)).contents
 
+        if holding.find(home) is None:
+            forget_health(store)  # before somebody asks: `inside` would do so too late for that
         api = create_app(store, clock, identities, settings, serial_output)
-        world = await World.open(home, clock)
-        stack.push_async_callback(world.close)
-        if not world.adopted:
-            forget_health(store)
-        _tell(
-            store,
-            clock,
-            "cloud.started",
-            "took over what an earlier daemon left" if world.adopted else "with a new, empty world",
+        front = Front(api)
+        await stack.enter_async_context(serving(front, listener))
+        stack.callback(front.end)
+        await unhurried.load("localcloud.dataplane.world")
+        from localcloud.dataplane.world import World  # noqa: PLC0415 - the API need not wait for it
+
+        opening = asyncio.create_task(World.open(home, clock))  # its processes start while this one imports
+        await unhurried.load(*_HEAVY)
+        from localcloud.daemon import inside  # noqa: PLC0415 - as above
+
+        world = await opening
+        outside = inside.Outside(
+            home=home,
+            config=config,
+            store=store,
+            clock=clock,
+            identities=identities,
+            api=api,
+            front=front,
         )
-        sandboxes = Sandboxes(
-            home, store, clock, world, identities, api, project_number=config.project_number
-        )
-        stack.push_async_callback(sandboxes.release)
-        await sandboxes.adopt()
-        controllers = asyncio.create_task(
-            Controllers(store, clock, sandboxes, ToldFabric(world, store, clock), random.SystemRandom()).run()
-        )
-        stack.push_async_callback(_cancelled, controllers)
-        report = CloudReport(store, clock, config, world.problems)
-        routes = Operator(store, clock, sandboxes, report, identities=identities, stop=stop.set).routes()
-        operator = Starlette(routes=[*routes, *FaultRoutes(store, clock, world.problems).routes()])
-        operator.router.redirect_slashes = False
-        app = Front(OwnerOnly(operator, identities), api)
-        await stack.enter_async_context(serving(app, listener))
-        await stack.enter_async_context(plugin(home, config))
-        gc.freeze()  # modules and discovery documents stay: no collection needs to look through them
-        ready()
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopped, controllers], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if controllers.done():
-            controllers.result()
-        # Nobody may take the end of the instances for a crash of theirs: whoever watches them stops before they do.
-        await _cancelled(controllers)
-        await sandboxes.release()
-        _tell(store, clock, "cloud.stopped", "its instances are gone; its state is kept")
-        clockwork.suspend(store, clock)
-        await world.stop()
+        await inside.run(outside, world, ready, stop)
 
 
 def _listen(config: CloudConfig) -> socket.socket:
@@ -137,14 +128,3 @@ def _listen(config: CloudConfig) -> socket.socket:
         raise OSError(msg) from error
     listener.listen(1024)
     return listener
-
-
-def _tell(store: Store, clock: Clock, kind: str, message: str) -> None:
-    with store.transaction() as change:
-        change.event(Event(clock.now(), kind, "local cloud", message, {"speed": clock.speed}))
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

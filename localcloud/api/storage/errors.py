@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+from html import escape
 
 from localcloud.api.call import Answer
 from localcloud.api.errors import ApiError
@@ -63,6 +63,7 @@ def xml(error: ApiError) -> Answer:
         message, details = "Access denied.", error.message
     elif status == 401:
         message, details = "Authentication required.", error.message
-    inner = f"<Details>{escape(details)}</Details>" if details else ""
-    text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{escape(message)}</Message>{inner}</Error>"
+    inner = f"<Details>{escape(details, quote=False)}</Details>" if details else ""
+    words = escape(message, quote=False)
+    text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{words}</Message>{inner}</Error>"
     return Answer(status, text.encode(), "application/xml; charset=UTF-8")
