@@ -84,6 +84,7 @@ class Faulting:
     async def _mend(self) -> None:
         """Have held again what a dead delayer held: what led there goes nowhere."""
         async with self._turn:
+            self.problems = {}  # what was asked of it while it died is asked again
             for instance, plan in self._plan.items():
                 holding = [faults.table(fault) for fault in plan if faults.held_at(fault)]
                 (await self._known()).difference_update(holding)

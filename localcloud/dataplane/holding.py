@@ -100,13 +100,14 @@ async def end(home: Home, holder: Holder) -> None:
             if find(home) == holder:
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                 # a process that was PID 1 of its namespace is dead only when all others in it are
-                await _wait_readable(descriptor)
+                await ended(descriptor, "the world's processes")
         finally:
             os.close(descriptor)
     _record(home).unlink(missing_ok=True)
 
 
-async def _wait_readable(descriptor: int) -> None:
+async def ended(descriptor: int, what: str) -> None:
+    """Wait until the process behind a pidfd, which has been killed, has ended. Raises WorldError if it does not."""
     loop = asyncio.get_running_loop()
     dead: asyncio.Future[None] = loop.create_future()
     loop.add_reader(descriptor, lambda: None if dead.done() else dead.set_result(None))
@@ -114,7 +115,7 @@ async def _wait_readable(descriptor: int) -> None:
         async with asyncio.timeout(_DEATH_SECONDS):
             await dead
     except TimeoutError as error:
-        msg = f"the world's processes did not end within {_DEATH_SECONDS:g} s of being killed"
+        msg = f"{what} did not end within {_DEATH_SECONDS:g} s of being killed"
         raise WorldError(msg) from error
     finally:
         loop.remove_reader(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -13,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import bridge_name, link_name
-from localcloud.dataplane.holding import WorldError
+from localcloud.dataplane.holding import WorldError, ended
 from localcloud.dataplane.namespaces import namespace_inode
 from localcloud.plans.world import Command, Spawned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from localcloud.dataplane.helpers import Worker
@@ -137,26 +136,27 @@ def _inhabitants(netns: int) -> Iterator[int]:
             yield int(entry.name)
 
 
+def _kill(pids: Iterable[int], netns: int, stack: contextlib.ExitStack) -> Iterator[int]:
+    """Kill those processes that are in a namespace; yield their pidfds, which the stack closes."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            stack.callback(os.close, descriptor)
+            if namespace_inode(pid, "net") == netns:  # the descriptor is of the process that was looked at
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                yield descriptor
+
+
 async def _kill_all(netns: int) -> None:
     if netns == namespace_inode("self", "net"):
         return  # never this machine's own
     for _ in range(_SWEEPS):
-        found = False
-        for pid in _inhabitants(netns):
-            found = True
-            with contextlib.suppress(ProcessLookupError):
-                descriptor = os.pidfd_open(pid)
-                try:
-                    if (
-                        namespace_inode(pid, "net") == netns
-                    ):  # the descriptor is of the process that was looked at
-                        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-                finally:
-                    os.close(descriptor)
+        found = list(_inhabitants(netns))
         if not found:
             return
-        await asyncio.sleep(
-            0.002
-        )  # the dead leave their namespace within microseconds, and may have been forking
+        with contextlib.ExitStack() as stack:
+            # their ends take what a busy machine and their memory make them take; and they may have been forking
+            for descriptor in list(_kill(found, netns, stack)):
+                await ended(descriptor, f"a process in network namespace {netns}")
     msg = f"processes in network namespace {netns} are not to be killed"
     raise WorldError(msg)

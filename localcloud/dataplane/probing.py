@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import time
@@ -52,21 +53,24 @@ class Probing:
     async def _start(self) -> None:
         self.pid, channel = await self._agent.fork("prober")
         self._channel = channel
-        await channel.send(
+        self._listener = asyncio.ensure_future(self._listen(channel))
+        await self._send(
             {"cloud": self._clock.now(), "monotonic": time.monotonic(), "speed": self._clock.speed}
         )
         await self._tell(self._specs.values(), [])
-        self._listener = asyncio.ensure_future(self._listen(channel))
 
     async def _tell(self, changed: Collection[ProbeSpec], removed: Collection[str]) -> None:
-        assert self._channel is not None  # noqa: S101 - callers have started it
         fields = [dataclasses.asdict(spec) for spec in changed]
-        try:
-            await self._channel.send({"add": [], "remove": list(removed)})
-            for start in range(0, len(fields), _BATCH):
-                await self._channel.send({"add": fields[start : start + _BATCH], "remove": []})
-        except ConnectionError:
-            pass  # its end is noticed where its results are read, and the next one gets all specs
+        await self._send({"add": [], "remove": list(removed)})
+        for start in range(0, len(fields), _BATCH):
+            await self._send({"add": fields[start : start + _BATCH], "remove": []})
+
+    async def _send(self, message: wire.Message) -> None:
+        assert self._channel is not None  # noqa: S101 - callers have started it
+        with contextlib.suppress(
+            ConnectionError
+        ):  # its end is noticed where its results are read; the next one gets all specs
+            await self._channel.send(message)
 
     async def _listen(self, channel: wire.Channel) -> None:
         while True:

@@ -94,7 +94,10 @@ class Channel:
         self._sock.close()
 
     async def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Send one message. The descriptors stay the caller's."""
+        """Send one message. The descriptors stay the caller's. Raises ConnectionError when the helper is gone."""
+        if self._sock.fileno() < 0:  # whoever read from it has noticed its end first
+            msg = "the connection to the helper was closed"
+            raise ConnectionResetError(msg)
         data = encode(message, len(descriptors))
         loop = asyncio.get_running_loop()
         sent = 0

@@ -39,6 +39,7 @@ OPEN = FirewallRule(name="open", network=NETWORK, protocols=(("all", ()),), sour
 SERVER = (Path(__file__).parent / "answering.py").read_text(encoding="utf-8")
 PYTHON = "/usr/bin/python3"
 CLOUD_SPEED = 10.0
+PATIENCE = 120.0  # real seconds: fails a test that hangs, and nothing else
 
 
 def rule_address() -> str:
@@ -199,12 +200,15 @@ class Cloud:
         """Probe exactly these; results go to `results`."""
         await self.world.apply_probes(frozenset(probes), self.results.put_nowait)
 
-    async def outcome(self, probe: ProbeSpec, wanted: str) -> ProbeResult:
-        """Return the next result of this probe with this outcome."""
-        async with asyncio.timeout(20):
+    async def outcome(self, probe: ProbeSpec, wanted: str, detail: str = "") -> ProbeResult:
+        """Return the next result of this probe with this outcome and these words in its detail.
+
+        What a probe found before something was changed may still be on its way, and on a busy machine any probe may time out.
+        """
+        async with asyncio.timeout(PATIENCE):
             while True:
                 result = await self.results.get()
-                if result.id == probe.id and result.outcome == wanted:
+                if result.id == probe.id and result.outcome == wanted and detail in result.detail:
                     return result
 
     async def connect(self, port: int = 8080, source: str = "") -> Client:
@@ -231,7 +235,7 @@ class Cloud:
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         await loop.sock_sendto(sock, b"hello", (self.address, 8080))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer: dict[str, Any] = json.loads(await loop.sock_recv(sock, 4096))
             return answer
 
@@ -245,7 +249,7 @@ class Client:
     async def ask(self, line: str) -> dict[str, Any]:
         """Send a line and return the answer. Raises ConnectionError if there is none."""
         self.writer.write(line.encode() + b"\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = await self.reader.readline()
         if not answer:
             raise ConnectionResetError

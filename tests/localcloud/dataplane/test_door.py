@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -128,11 +129,11 @@ def test_a_dead_door_is_replaced() -> None:
             client = await cloud.connect()
             await client.ask("hello")
             (door,) = _owners_of(client)
+            watch = cloud.world._doorkeeper._watch
+            assert watch is not None
             os.kill(door, signal.SIGKILL)
             with pytest.raises(ConnectionError):
                 await client.ask("anybody?")
-            watch = cloud.world._doorkeeper._watch
-            assert watch is not None
             await watch
             assert (await cloud.ask())["name"] == "a"
 
@@ -167,11 +168,16 @@ def test_a_client_in_the_internet_namespace_meets_the_balancer_directly_on_all_p
     asyncio.run(scenario())
 
 
+def _as_the_kernel_shows(end: tuple[str, int]) -> str:
+    (address,) = struct.unpack("=I", socket.inet_aton(end[0]))
+    return f"{address:08X}:{end[1]:04X}"
+
+
 def _owners_of(client: Client) -> set[int]:
     """Return the processes that have the other end of this client's connection, which the host's socket table knows by its inode."""
-    port = client.writer.get_extra_info("sockname")[1]
+    ends = [_as_the_kernel_shows(client.writer.get_extra_info(end)) for end in ("peername", "sockname")]
     table = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-    (inode,) = {row[9] for row in table if row[2].endswith(f":{port:04X}") and row[9] != "0"}
+    (inode,) = {row[9] for row in table if row[1:3] == ends}
     owners = set()
     for process in Path("/proc").iterdir():
         with suppress(OSError):

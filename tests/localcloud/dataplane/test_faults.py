@@ -13,12 +13,14 @@ from localcloud.clock import RealClock
 from localcloud.dataplane import faults, wire
 from localcloud.dataplane.world import World
 from localcloud.plans.fault import LinkFault
-from tests.localcloud.dataplane.cloud import CLOUD_SPEED, Cloud, running_cloud
+from tests.localcloud.dataplane.cloud import CLOUD_SPEED, PATIENCE, Cloud, running_cloud
 
 pytestmark = pytest.mark.kernel
 
+# all from one processor: the kernel keeps packets in order for each of them, and not among them
 NUMBERED = """
-import socket, sys
+import os, socket, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 address, count = sys.argv[1], int(sys.argv[2])
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for number in range(count):
@@ -92,7 +94,7 @@ def test_a_client_that_is_cut_off_reaches_nobody_while_probes_do() -> None:
             await cloud.outcome(probe, "success")
             assert client.reader._buffer == b""  # type: ignore[attr-defined]  # nothing came, and nothing is waited for
             await cloud.break_links()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 assert b"during" in await client.reader.readline()  # TCP made up for it
 
     asyncio.run(scenario())
@@ -251,7 +253,7 @@ def test_a_dead_delayer_is_replaced_and_none_is_left_when_nothing_is_held() -> N
             loop = asyncio.get_running_loop()
             ended: asyncio.Future[None] = loop.create_future()
             loop.add_reader(gone, lambda: None if ended.done() else ended.set_result(None))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await ended
             loop.remove_reader(gone)
             os.close(gone)
@@ -275,6 +277,29 @@ def test_a_delayer_that_dies_while_it_is_called_is_replaced() -> None:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(hang_up())
                     await cloud.break_links(_held("delay", "a", "client", delay=1.0))
+            assert len(_delayers(cloud)) == 1
+            assert (await cloud.ask())["name"] == "a"
+
+    asyncio.run(scenario())
+
+
+def test_a_fault_that_is_asked_for_while_the_delayer_dies_is_in_force_with_its_successor() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            await cloud.break_links(_held("delay", "a", "client", delay=1.0))
+            faulting = cloud.world._faulting
+            watch = faulting._delaying._watch
+            assert watch is not None
+            (delayer,) = _delayers(cloud)
+            os.kill(delayer, signal.SIGKILL)
+            cloud.faults = (_held("delay", "a", "client", delay=2.0),)
+            await cloud.apply_network()  # its death may have been noticed by now, or not
+            await watch
+            assert faulting._mending is not None
+            await faulting._mending
+            assert cloud.world.problems() == {}
             assert len(_delayers(cloud)) == 1
             assert (await cloud.ask())["name"] == "a"
 

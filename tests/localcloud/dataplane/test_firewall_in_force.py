@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from localcloud.plans.network import FirewallRule
-from tests.localcloud.dataplane.cloud import NETWORK, OPEN, running_cloud
+from tests.localcloud.dataplane.cloud import NETWORK, OPEN, PATIENCE, running_cloud
 
 pytestmark = pytest.mark.kernel
 
@@ -109,7 +109,7 @@ def test_a_rule_that_is_taken_away_ends_new_connections_and_not_the_old() -> Non
             assert (await client.ask("again"))["name"] == "a"
             assert newcomer.reader._buffer == b""  # type: ignore[attr-defined]  # nothing came
             await cloud.apply_network(OPEN)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 assert b'"a"' in await newcomer.reader.readline()
 
     asyncio.run(scenario())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 import trustme
 
 from localcloud.dataplane.addresses import PROBER_SOURCES
+from localcloud.dataplane.prober import phase
 from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.world import Command
 from tests.localcloud.dataplane.cloud import NETWORK, OPEN, PYTHON, SUBNETWORK, running_cloud
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
+# for servers that take one at a time, and some work for each: 0.3 real seconds
+PATIENT: dict[str, float] = {"interval": 3.0, "timeout": 3.0}
 CONSUMERS: tuple[Consumer, ...] = ("autohealing", "balancer")
 
 
@@ -69,7 +73,7 @@ def test_outcomes_tell_refusal_wrong_status_and_wrong_content_apart() -> None:
             }
             for detail, spec in cases.items():
                 await cloud.watch(spec)
-                assert detail in (await cloud.outcome(spec, "failure")).detail
+                await cloud.outcome(spec, "failure", detail)
             await cloud.watch(replace(probe, response="ok"))
             await cloud.outcome(probe, "success")
             tcp = replace(probe, protocol="TCP", request="knock\n", response='{"name": "a"')
@@ -107,8 +111,7 @@ def test_an_instance_without_the_forwarding_rules_address_fails_the_balancers_pr
             await cloud.watch(healing, balancing)
             await cloud.outcome(balancing, "success")
             await cloud.world.set_local_addresses(cloud.machines["a"].pid, ())
-            result = await cloud.outcome(balancing, "timeout")
-            assert "no connection" in result.detail
+            await cloud.outcome(balancing, "timeout", "no connection")
             await cloud.outcome(healing, "success")
 
     asyncio.run(scenario())
@@ -138,7 +141,7 @@ def test_tls_is_spoken_and_certificates_are_not_verified() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await serve(cloud, TLS_SERVER)
-            https = cloud.probe("autohealing", "a", port=8443, protocol="HTTPS", response="fine")
+            https = cloud.probe("autohealing", "a", port=8443, protocol="HTTPS", response="fine", **PATIENT)
             ssl_only = replace(https, id="ssl", protocol="SSL", response="")
             plain = replace(https, id="plain", protocol="HTTP")
             await cloud.watch(https, ssl_only, plain)
@@ -154,14 +157,23 @@ def test_results_of_one_probe_come_in_order_and_at_its_interval() -> None:
         async with running_cloud() as cloud:
             await cloud.start("a")
             probe = cloud.probe("autohealing", "a", interval=2.0, timeout=2.0)
+            beats: list[float] = []
+
+            async def until_one_is_on_time() -> None:
+                """Take results until a probe started when it was due: on a busy machine any may be late."""
+                late = 1.0
+                while late > 0.1:
+                    sent = (await cloud.outcome(probe, "success")).sent_at
+                    beat = sent / probe.interval - phase(probe.id) + 0.001  # a clock's grain is forgiven
+                    late = beat % 1
+                    beats.append(math.floor(beat))
+
             await cloud.watch(probe)
-            sent = [(await cloud.outcome(probe, "success")).sent_at for _ in range(3)]
+            await until_one_is_on_time()
+            # the phase is kept though the set of probes changes, and none starts twice in its interval
             await cloud.watch(probe, cloud.probe("autohealing", "a", id="another", port=9))
-            sent += [(await cloud.outcome(probe, "success")).sent_at for _ in range(3)]
-            # the phase is kept though the set of probes changed: every start is a whole number of intervals after the first
-            beats = [(each - sent[0]) / probe.interval for each in sent]
-            assert beats == sorted(beats)
-            assert [round(beat) for beat in beats] == sorted({round(beat) for beat in beats})
+            await until_one_is_on_time()
+            assert beats == sorted(set(beats))
 
     asyncio.run(scenario())
 
@@ -179,6 +191,28 @@ def test_a_dead_prober_is_replaced() -> None:
             while cloud.world._probing._channel is channel:
                 await cloud.results.get()
             await cloud.outcome(probe, "success")
+
+    asyncio.run(scenario())
+
+
+def test_probes_that_change_while_the_prober_dies_are_its_successors() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            await cloud.watch(cloud.probe("autohealing", "a"))
+            probing = cloud.world._probing
+            channel, listener = probing._channel, probing._listener
+            assert channel is not None
+            assert listener is not None
+            changed = cloud.probe("autohealing", "a", id="changed")
+            async with probing._turn:
+                changing = asyncio.ensure_future(cloud.watch(changed))
+                channel._sock.shutdown(2)
+                await (
+                    listener
+                )  # its end has been noticed, and the change has its turn before the successor's start
+            await changing
+            await cloud.outcome(changed, "success")
 
     asyncio.run(scenario())
 
@@ -251,7 +285,7 @@ def test_grpc_is_asked_for_its_health_with_and_without_tls() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await serve(cloud, GRPC_SERVER)
-            plain = cloud.probe("autohealing", "a", port=50051, protocol="GRPC")
+            plain = cloud.probe("autohealing", "a", port=50051, protocol="GRPC", **PATIENT)
             secure = replace(plain, id="tls", port=50052, protocol="GRPC_WITH_TLS")
             await cloud.watch(plain, secure)
             assert (await cloud.outcome(plain, "success")).detail == "gRPC status OK, SERVING"
@@ -264,7 +298,7 @@ def test_grpc_is_asked_for_its_health_with_and_without_tls() -> None:
             }
             for detail, spec in cases.items():
                 await cloud.watch(spec)
-                assert detail in (await cloud.outcome(spec, "failure")).detail
+                await cloud.outcome(spec, "failure", detail)
 
     asyncio.run(scenario())
 
@@ -273,14 +307,14 @@ def test_http2_is_spoken_over_tls_to_servers_that_offer_it() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await serve(cloud, HTTP2_SERVER)
-            probe = cloud.probe("autohealing", "a", port=8443, protocol="HTTP2")
+            probe = cloud.probe("autohealing", "a", port=8443, protocol="HTTP2", **PATIENT)
             cases = {
                 "HTTP status 404, expected 200": replace(probe, path="/elsewhere"),
                 "not in the body's first 1024 bytes": replace(probe, response="something else"),
             }
             for detail, spec in cases.items():
                 await cloud.watch(spec)
-                assert detail in (await cloud.outcome(spec, "failure")).detail
+                await cloud.outcome(spec, "failure", detail)
             await cloud.watch(replace(probe, response="is fine"))
             await cloud.outcome(probe, "success")
 
@@ -291,9 +325,9 @@ def test_http2_is_not_spoken_to_a_server_that_does_not_offer_it() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await serve(cloud, TLS_SERVER)
-            probe = cloud.probe("autohealing", "a", port=8443, protocol="HTTP2")
+            probe = cloud.probe("autohealing", "a", port=8443, protocol="HTTP2", **PATIENT)
             await cloud.watch(probe)
-            assert "does not offer HTTP/2" in (await cloud.outcome(probe, "failure")).detail
+            await cloud.outcome(probe, "failure", "does not offer HTTP/2")
 
     asyncio.run(scenario())
 
@@ -327,15 +361,15 @@ def test_neighbours_reach_each_other_only_through_the_firewall() -> None:
             await cloud.start("a")
             b = cloud.interface("b", tags=frozenset({"caller"}))
             allowed = replace(OPEN, source_ranges=(), source_tags=frozenset({"caller"}))
-            for rules, wanted in (
-                ((replace(OPEN, network=NETWORK + "x"),), b"silence"),
-                ((allowed,), b"answer"),
+            for rules, wanted, patience in (
+                ((replace(OPEN, network=NETWORK + "x"),), b"silence", 1),
+                ((allowed,), b"answer", 60),
             ):
                 await cloud.apply_network(*rules)
                 told, told_there = os.pipe()
                 program = (
                     "import os,socket\n"
-                    f"try: socket.create_connection(('{cloud.interfaces['a'].address}', 8080), 1); os.write(3, b'answer')\n"
+                    f"try: socket.create_connection(('{cloud.interfaces['a'].address}', 8080), {patience}); os.write(3, b'answer')\n"
                     "except TimeoutError: os.write(3, b'silence')\n"
                 )
                 command = Command(argv=(PYTHON, "-c", program), fds={3: told_there})
