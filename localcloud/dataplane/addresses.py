@@ -16,13 +16,24 @@ TRANSIT_MTU = 1460
 # clients on this machine appear under these (the range for benchmarks between networks)
 CLIENTS = "198.18.0.0/16"
 
+CLIENTS_IPV6 = "2001:2::/48"  # likewise
+INTERNET_IPV6 = "2001:db8::/32"  # subnetworks' external ranges are of this one, which nothing real uses
+LINK_LOCAL = "fe80::/10"
+GATEWAY_IPV6 = "fe80::1"  # the router's address on every link
+INTERNET_TRANSIT_IPV6 = "fe80::2"
+
 # Google's ranges; a probe's source is one address of its consumer's
 PROBER_RANGES = ("130.211.0.0/22", "209.85.152.0/22")
 PROBER_SOURCES = {"autohealing": "130.211.0.2", "balancer": "209.85.152.2"}
+PROBER_RANGES_IPV6 = ("2600:1901:8001::/48",)
+PROBER_SOURCES_IPV6 = {
+    "balancer": "2600:1901:8001::2"
+}  # autohealing asks instances over IPv4, which they all have
 
 # forwarding rules' addresses are in here; each namespace keeps only LOOPBACK of it for itself
 FORWARDED = "127.0.0.0/8"
 LOOPBACK = "127.0.0.1/16"
+FORWARDED_IPV6 = "0:0:0:0:8000::"  # this bit says that an address, of whatever subnetwork, is in its upper half: a forwarding rule's
 
 
 def _short(text: str, length: int) -> str:
@@ -55,6 +66,22 @@ def mark_of(address: str) -> int:
 
 
 def client_address(host_address: str) -> str:
-    """Return the address under which a client of this machine appears in the cloud: 127.0.x.y is 198.18.x.y."""
+    """Return the address under which a client of this machine appears in the cloud: 127.0.x.y is 198.18.x.y, ::1 is 2001:2::1."""
+    if ":" in host_address:
+        rest = int(ipaddress.IPv6Address(host_address)) & int(ipaddress.IPv6Network(CLIENTS_IPV6).hostmask)
+        return str(ipaddress.IPv6Network(CLIENTS_IPV6).network_address + rest)
     low = ipaddress.IPv4Address(host_address).packed[2:]
     return f"198.18.{low[0]}.{low[1]}"
+
+
+def link_local(mac: str) -> str:
+    """Return the IPv6 address that the machine of a MAC address has on its link (RFC 4291, appendix A)."""
+    numbers = [int(byte, 16) for byte in mac.split(":")]
+    numbers[0] ^= 2
+    host = bytes([*numbers[:3], 0xFF, 0xFE, *numbers[3:]])
+    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + host))
+
+
+def first_address(address_range: str) -> str:
+    """Return the address that clients of a forwarding rule use: the first of an IPv6 rule's range, an IPv4 rule's own."""
+    return address_range.partition("/")[0]

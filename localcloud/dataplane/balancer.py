@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import maglev
-from localcloud.dataplane.addresses import FORWARDED, label, mark_of
+from localcloud.dataplane import family, maglev
+from localcloud.dataplane.addresses import label, mark_of
+from localcloud.dataplane.family import IPV4, Family
 
 if TYPE_CHECKING:
     from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
@@ -27,28 +28,23 @@ _SINGLE_PORTS = (
     16  # a range of up to so many ports is looked up port by port, which is faster than as a range
 )
 
-_TUPLES: Mapping[str, str] = {
-    "NONE": "ip saddr . ip daddr . ip protocol . th sport . th dport",
-    "CLIENT_IP_PORT_PROTO": "ip saddr . ip daddr . ip protocol . th sport . th dport",
-    "CLIENT_IP_PROTO": "ip saddr . ip daddr . ip protocol",
-    "CLIENT_IP": "ip saddr . ip daddr",
-    "CLIENT_IP_NO_DESTINATION": "ip saddr",
-}
 _SESSION_IDLE = "60s"  # Google's, for the passthrough balancer; not settable
 _SESSIONS = 65_536  # of one service, at most
 
 
 @dataclass(frozen=True)
 class Table:
-    """A Maglev table in the kernel: the map's name, and the backend's address in each slot."""
+    """A Maglev table in the kernel: the map's name, and the backend's address in each slot (its IPv4 address, in both families)."""
 
     name: str
     slots: tuple[str, ...]
+    family: Family = IPV4
 
     def declaration(self) -> str:
         """Return the script that makes the table's map, empty."""
         return (
-            f"add table ip balancer\nadd map ip balancer {self.name} {{ typeof symhash mod 2 : ct mark; }}\n"
+            f"add table {self.family.name} balancer\n"
+            f"add map {self.family.name} balancer {self.name} {{ typeof symhash mod 2 : ct mark; }}\n"
         )
 
     def marks(self) -> list[int]:
@@ -99,8 +95,8 @@ def _change_lines(table: Table, slots: Sequence[str]) -> list[str] | None:
         return []
     gone = ", ".join(str(number) for number in changed)
     return [
-        f"delete element ip balancer {table.name} {{ {gone} }}",
-        f"add element ip balancer {table.name} {{ {_entries(slots, changed)} }}",
+        f"delete element {table.family.name} balancer {table.name} {{ {gone} }}",
+        f"add element {table.family.name} balancer {table.name} {{ {_entries(slots, changed)} }}",
     ]
 
 
@@ -121,7 +117,7 @@ def _kept(service: VirtualService) -> list[tuple[str, str]]:
     found = [("", _marks(always))] if always else []
     ill = [each for each in service.backends if each not in always and _persists(service, each)]
     if ill and service.protocol != "UDP":
-        found.append(("ip protocol tcp ", _marks(ill)))
+        found.append((f"{family.of(service.address).protocol} tcp ", _marks(ill)))
     return found
 
 
@@ -131,10 +127,11 @@ class _Session:
 
     name: str
     fields: str
+    family: Family
 
     def declaration(self) -> str:
         kind = f"typeof {self.fields} : meta mark; flags dynamic,timeout; timeout {_SESSION_IDLE}; size {_SESSIONS};"
-        return f"add map ip balancer {self.name} {{ {kind} }}"
+        return f"add map {self.family.name} balancer {self.name} {{ {kind} }}"
 
     def remember(self) -> str:
         return f"update @{self.name} {{ {self.fields} : ct mark }} "
@@ -142,10 +139,11 @@ class _Session:
 
 def _session(service: VirtualService) -> _Session | None:
     """Return the sessions of a service that tracks them; with the 5-tuple, a session is a connection."""
-    fields = _TUPLES[service.affinity]
+    own = family.of(service.address)
+    fields = own.tuples[service.affinity]
     if service.tracking == "PER_CONNECTION" or "th " in fields:
         return None
-    return _Session(f"session_{label(service.key)}_{service.affinity.lower()}", fields)
+    return _Session(f"session_{label(service.key)}_{service.affinity.lower()}", fields, own)
 
 
 def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
@@ -161,9 +159,10 @@ def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
             lines.append(f"meta mark {_marks(staying)} ct mark set meta mark {remember}accept")
     if table is None:
         return [*lines, "counter drop"]
-    fields = _TUPLES[service.affinity]
+    tuples = family.of(service.address).tuples
+    fields = tuples[service.affinity]
     if service.protocol == "L3_DEFAULT" and "th " in fields:
-        fields = _TUPLES["CLIENT_IP_PROTO"]  # not every protocol has ports, and fragments have none
+        fields = tuples["CLIENT_IP_PROTO"]  # not every protocol has ports, and fragments have none
     choice = f"jhash {fields} mod {len(table.slots)} seed {_seed(service):#x} map @{table.name}"
     return [*lines, f"ct mark set {choice}", f"{remember}meta mark set ct mark accept"]
 
@@ -174,8 +173,11 @@ def _selectors(service: VirtualService) -> list[tuple[str, str]]:
         return [("whole", service.address)]
     prefix = f"{service.address} . {service.protocol.lower()} . "
     selectors = []
+    single = (
+        _SINGLE_PORTS if family.of(service.address) is IPV4 else 0
+    )  # an IPv6 rule's address is a range itself
     for low, high in service.ports or ((0, 65535),):
-        if high - low < _SINGLE_PORTS:
+        if high - low < single:
             selectors += [("ports", f"{prefix}{port}") for port in range(low, high + 1)]
         else:
             selectors.append(("ranges", f"{prefix}{low}-{high}"))
@@ -190,8 +192,9 @@ def ruleset(
     *,
     entries: Mapping[str, tuple[str, ...]] | None = None,
     size: int = maglev.DEFAULT_SIZE,
+    of: Family = IPV4,
 ) -> Ruleset:
-    """Return the scripts that make this plan the one in force.
+    """Return the scripts that make this plan, whose rules' addresses are all of one family, the one in force.
 
     `tables` are those in the kernel, by service; `generation` makes new names unique; `present` are all objects that the kernel
     has, of which what is no longer needed is removed; `entries` are those in force, if known: what has not changed is left alone,
@@ -211,9 +214,9 @@ def ruleset(
             lines = _change_lines(old, slots) if old is not None and len(old.slots) == len(slots) else None
             if old is not None and lines is not None:
                 changes += lines
-                table = Table(old.name, slots)
+                table = Table(old.name, slots, of)
             else:
-                table = Table(f"maglev_{name}_{generation}", slots)
+                table = Table(f"maglev_{name}_{generation}", slots, of)
                 fills.append(table)
             after[service.key] = table
         chains[f"service_{name}"] = _service_chain(service, table)
@@ -221,15 +224,16 @@ def ruleset(
             wanted[which].append(f"{key} : goto service_{name}")
     after_entries = {which: tuple(items) for which, items in wanted.items()}
     same = after_entries == entries
-    lines = [] if same else _frame([which for which, items in wanted.items() if items])
+    lines = [] if same else _frame([which for which, items in wanted.items() if items], of)
+    balancer = of.table("balancer")
     sessions = {each.name: each for service in plan.services if (each := _session(service)) is not None}
     lines += [each.declaration() for each in sessions.values()]
-    lines += [f"add chain ip balancer {name}" for name in chains]
-    lines += [f"flush chain ip balancer {name}" for name in chains]
+    lines += [f"add chain {balancer} {name}" for name in chains]
+    lines += [f"flush chain {balancer} {name}" for name in chains]
     lines += changes
-    lines += [f"add rule ip balancer {name} {line}" for name, content in chains.items() for line in content]
+    lines += [f"add rule {balancer} {name} {line}" for name, content in chains.items() for line in content]
     lines += [
-        f"add element ip balancer {which} {{ {', '.join(items)} }}"
+        f"add element {balancer} {which} {{ {', '.join(items)} }}"
         for which, items in wanted.items()
         if items and not same
     ]
@@ -238,29 +242,33 @@ def ruleset(
         + [f"map {name}" for name in (*wanted, *sessions, *(table.name for table in after.values()))]
     )
     # chains first: they refer to maps
-    lines += [f"delete {each.replace(' ', ' ip balancer ')}" for each in sorted(present - objects)]
+    lines += [f"delete {each.replace(' ', f' {balancer} ')}" for each in sorted(present - objects)]
     return Ruleset(tuple(fills), "\n".join(lines) + "\n", after, after_entries, objects)
 
 
-def _frame(needed: list[str]) -> list[str]:
+def _frame(needed: list[str], of: Family) -> list[str]:
     """What is there whatever the plan: the hook, and the maps from a packet's destination to its service, the cheapest first."""
+    balancer = of.table("balancer")
+    by_port = f"{of.protocol} {{ tcp, udp }} {of.name} daddr . {of.protocol} . th dport vmap"
     find = {
-        "ports": "ip protocol { tcp, udp } ip daddr . ip protocol . th dport vmap @ports",
-        "ranges": "ip protocol { tcp, udp } ip daddr . ip protocol . th dport vmap @ranges",
-        "whole": "ip daddr vmap @whole",
+        "ports": f"{by_port} @ports",
+        "ranges": f"{by_port} @ranges",
+        "whole": f"{of.name} daddr vmap @whole",
     }
+    port = f"type {of.address_type} . inet_proto . inet_service : verdict;"
+    interval = "" if of is IPV4 else " flags interval;"
     return [
-        "add table ip balancer",
-        "add map ip balancer ports { type ipv4_addr . inet_proto . inet_service : verdict; }",
-        "add map ip balancer ranges { type ipv4_addr . inet_proto . inet_service : verdict; flags interval; }",
-        "add map ip balancer whole { type ipv4_addr : verdict; }",
-        "add chain ip balancer arrive { type filter hook prerouting priority mangle; policy accept; }",
-        "flush chain ip balancer arrive",
-        *(f"flush map ip balancer {which}" for which in find),
-        f"add rule ip balancer arrive ip daddr != {FORWARDED} accept",
-        'add rule ip balancer arrive iif "lo" accept',
-        *(f"add rule ip balancer arrive {find[which]}" for which in needed),
+        f"add table {balancer}",
+        f"add map {balancer} ports {{ {port} }}",
+        f"add map {balancer} ranges {{ {port} flags interval; }}",
+        f"add map {balancer} whole {{ type {of.address_type} : verdict;{interval} }}",
+        f"add chain {balancer} arrive {{ type filter hook prerouting priority mangle; policy accept; }}",
+        f"flush chain {balancer} arrive",
+        *(f"flush map {balancer} {which}" for which in find),
+        f"add rule {balancer} arrive {of.not_forwarded.format('daddr')} accept",
+        f'add rule {balancer} arrive iif "lo" accept',
+        *(f"add rule {balancer} arrive {find[which]}" for which in needed),
         # an ICMP error about a connection goes where the connection goes
-        "add rule ip balancer arrive ip protocol icmp ct state related ct mark != 0 meta mark set ct mark accept",
-        "add rule ip balancer arrive counter drop",
+        f"add rule {balancer} arrive {of.protocol} {of.icmp} ct state related ct mark != 0 meta mark set ct mark accept",
+        f"add rule {balancer} arrive counter drop",
     ]

@@ -3,6 +3,9 @@
 Google's evaluation: the lowest priority number decides, deny before allow at equal priority; ingress is denied and egress allowed
 when no rule matches; replies to what was allowed are allowed. A packet for an instance is recognised by its mark, which the
 balancer or the prober has set to the instance's address, because its destination address may be a forwarding rule's.
+
+Each address family has a ruleset of its own: a rule with ranges is about the family that these are of, one with tags or service
+accounts about both.
 """
 
 from __future__ import annotations
@@ -12,14 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane.addresses import (
-    CLIENTS,
-    FORWARDED,
     INTERNET_LINK,
     NOWHERE_LINK,
     bridge_name,
     label,
     mark_of,
 )
+from localcloud.dataplane.family import IPV4, Family
 from localcloud.dataplane.firewall_match import collapsed, protocol_matches
 
 if TYPE_CHECKING:
@@ -49,15 +51,28 @@ class Ruleset:
 class _Sets:
     """Named sets of instances, shared by the rules that mean the same instances."""
 
-    def __init__(self, generation: str) -> None:
+    def __init__(self, generation: str, of: Family) -> None:
         self._generation = generation
+        self.family = of
         self.contents: dict[str, tuple[str, frozenset[str]]] = {}
 
+    def addresses(self, interfaces: Iterable[NetworkInterface]) -> str:
+        """Return the set of these instances' addresses."""
+        return self.of(
+            self.family.address_type, frozenset(address_of(each, self.family) for each in interfaces)
+        )
+
     def of(self, kind: str, elements: frozenset[str]) -> str:
+        """Return the set of these elements, of an nft type."""
         digest = hashlib.blake2s(" ".join(sorted(elements)).encode(), digest_size=8).hexdigest()
         name = f"{kind[0]}_{digest}_{self._generation}"
         self.contents[name] = (kind, elements)
         return "@" + name
+
+
+def address_of(interface: NetworkInterface, of: Family) -> str:
+    """Return an instance's address of a family; empty if it has none."""
+    return interface.address if of is IPV4 else interface.address_ipv6
 
 
 def _matches(
@@ -93,25 +108,25 @@ def _source_matches(rule: FirewallRule, interfaces: Sequence[NetworkInterface], 
     tagged = bool(rule.source_tags or rule.source_service_accounts)
     alternatives = []
     if rule.source_ranges or not tagged:
-        ranges = collapsed(rule.source_ranges or ("0.0.0.0/0",))
+        ranges = collapsed(rule.source_ranges or (IPV4.everything,), sets.family)
         if ranges is not None:
-            alternatives.append(f"ip saddr {ranges}" if ranges else "")
+            alternatives.append(f"{sets.family.name} saddr {ranges}" if ranges else "")
     if tagged:
-        addresses = frozenset(
-            each.address
+        sources = [
+            each
             for each in interfaces
             if _matches(each, rule.network, rule.source_tags, rule.source_service_accounts, default=False)
-        )
-        if addresses:
-            alternatives.append(f"ip saddr {sets.of('ipv4_addr', addresses)}")
+        ]
+        if sources:
+            alternatives.append(f"{sets.family.name} saddr {sets.addresses(sources)}")
     return alternatives
 
 
-def _destination_matches(rule: FirewallRule) -> list[str]:
-    ranges = collapsed(rule.destination_ranges or ("0.0.0.0/0",))
+def _destination_matches(rule: FirewallRule, of: Family) -> list[str]:
+    ranges = collapsed(rule.destination_ranges or (IPV4.everything,), of)
     if ranges is None:
         return []
-    return [f"ip daddr {ranges}" if ranges else ""]
+    return [f"{of.name} daddr {ranges}" if ranges else ""]
 
 
 def _rule_lines(rule: FirewallRule, interfaces: Sequence[NetworkInterface], sets: _Sets) -> list[str]:
@@ -124,13 +139,13 @@ def _rule_lines(rule: FirewallRule, interfaces: Sequence[NetworkInterface], sets
     if targets is not None and ingress:
         target = f"meta mark {sets.of('mark', frozenset(f'{mark_of(each.address):#x}' for each in targets))}"
     elif targets is not None:
-        target = f"ip saddr {sets.of('ipv4_addr', frozenset(each.address for each in targets))}"
+        target = f"{sets.family.name} saddr {sets.addresses(targets)}"
     verdict = "drop" if rule.action == "deny" else ("accept" if ingress else "return")
-    peers = _source_matches(rule, interfaces, sets) if ingress else _destination_matches(rule)
+    peers = _source_matches(rule, interfaces, sets) if ingress else _destination_matches(rule, sets.family)
     return [
         " ".join(filter(None, (target, peer, protocol, "counter", verdict)))
         for peer in peers
-        for protocol in protocol_matches(rule)
+        for protocol in protocol_matches(rule, sets.family)
     ]
 
 
@@ -143,10 +158,10 @@ def _chain(direction: str, network: str, plan: NetworkPlan, sets: _Sets) -> list
     return [*lines, "counter drop" if direction == "INGRESS" else "counter return"]
 
 
-def _forward_chain(plan: NetworkPlan, generation: str) -> list[str]:
+def _forward_chain(plan: NetworkPlan, generation: str, of: Family) -> list[str]:
     lines = [
         "ct state { established, related } accept",
-        f"meta mark 0 meta mark set ip daddr map @instances_{generation}",
+        f"meta mark 0 meta mark set {of.name} daddr map @instances_{generation}",
     ]
     networks = sorted({each.network for each in plan.subnetworks})
     for network in networks:
@@ -159,7 +174,7 @@ def _forward_chain(plan: NetworkPlan, generation: str) -> list[str]:
         f"oifname {_braces(_bridges(plan, network))} goto ingress_{label(network)}" for network in networks
     ]
     # nothing but clients of this machine is behind this link, and nothing at all behind the other
-    lines.append(f'oifname "{INTERNET_LINK}" ip daddr != {CLIENTS} counter name outside drop')
+    lines.append(f'oifname "{INTERNET_LINK}" {of.name} daddr != {of.clients} counter name outside drop')
     lines += [f'oifname "{INTERNET_LINK}" accept', f'oifname "{NOWHERE_LINK}" counter name astray drop']
     return lines
 
@@ -172,23 +187,25 @@ def _braces(names: Iterable[str]) -> str:
     return "{ " + ", ".join(f'"{name}"' for name in names) + " }"
 
 
-def ruleset(plan: NetworkPlan, generation: str, present: frozenset[str] = frozenset()) -> Ruleset:
-    """Return the scripts that make this plan's firewall rules the ones in force, and remove what an older generation left.
+def ruleset(
+    plan: NetworkPlan, generation: str, present: frozenset[str] = frozenset(), *, of: Family = IPV4
+) -> Ruleset:
+    """Return the scripts that make this plan's firewall rules the ones in force in a family, and remove what an older generation left.
 
     `generation` makes the names of sets unique; `present` are the objects that the kernel has. Raises ValueError for a rule that
     cannot be expressed.
     """
-    sets = _Sets(generation)
+    sets = _Sets(generation, of)
     networks = sorted({each.network for each in plan.subnetworks})
     chains: dict[str, list[str]] = {}
     for network in networks:
         chains[f"ingress_{label(network)}"] = _chain("INGRESS", network, plan, sets)
         chains[f"egress_{label(network)}"] = _chain("EGRESS", network, plan, sets)
     bases = {
-        "spoofed": ("type filter hook prerouting priority -200; policy accept;", _spoofing_chain(plan)),
+        "spoofed": ("type filter hook prerouting priority -200; policy accept;", _spoofing_chain(plan, of)),
         "forward": (
             "type filter hook forward priority filter; policy drop;",
-            _forward_chain(plan, generation),
+            _forward_chain(plan, generation, of),
         ),
         # the probers' packets start here, in the router, and pass the same ingress rules
         "output": (
@@ -201,47 +218,53 @@ def ruleset(plan: NetworkPlan, generation: str, present: frozenset[str] = frozen
             [
                 'iifname "lo" accept',
                 "ct state { established, related } accept",
-                "icmp type echo-request accept",
+                f"{of.icmp_type} {of.neighbourly} accept",
             ],
         ),
     }
+    firewall = of.table("firewall")
     declared, filled = _fill(plan, generation, sets)
-    lines = ["add table ip firewall", *(f"add counter ip firewall {name}" for name in COUNTERS)]
-    lines += [f"add chain ip firewall {name} {{ {hook} }}" for name, (hook, _) in bases.items()]
-    lines += [f"add chain ip firewall {name}" for name in chains]
-    lines += [f"flush chain ip firewall {name}" for name in [*bases, *chains]]
+    lines = [f"add table {firewall}", *(f"add counter {firewall} {name}" for name in COUNTERS)]
+    lines += [f"add chain {firewall} {name} {{ {hook} }}" for name, (hook, _) in bases.items()]
+    lines += [f"add chain {firewall} {name}" for name in chains]
+    lines += [f"flush chain {firewall} {name}" for name in [*bases, *chains]]
     for name, content in [*((name, content) for name, (_, content) in bases.items()), *chains.items()]:
-        lines += [f"add rule ip firewall {name} {line}" for line in content]
+        lines += [f"add rule {firewall} {name} {line}" for line in content]
     objects = frozenset(
         [f"chain {name}" for name in (*bases, *chains)]
         + [f"map instances_{generation}"]
         + [f"set {name}" for name in sets.contents]
     )
-    lines += [f"delete {each.replace(' ', ' ip firewall ')}" for each in sorted(present - objects)]
+    lines += [f"delete {each.replace(' ', f' {firewall} ')}" for each in sorted(present - objects)]
     if len(filled) <= 1:
         return Ruleset((), "\n".join([*declared, *filled, *lines]) + "\n", objects)
     return Ruleset(("\n".join(declared), *filled), "\n".join(lines) + "\n", objects)
 
 
-def _spoofing_chain(plan: NetworkPlan) -> list[str]:
+def _spoofing_chain(plan: NetworkPlan, of: Family) -> list[str]:
     """Machines speak from their subnetwork's addresses and from forwarding rules', from no others."""
+    if of is IPV4:
+        ranges = {each.key: ", ".join((each.cidr, *of.local)) for each in plan.subnetworks}
+        rest = ""
+    else:
+        ranges = {each.key: ", ".join((each.cidr_ipv6, *of.local)) for each in plan.subnetworks}
+        rest = of.not_forwarded.format("saddr") + " "
     return [
-        f'iifname "{bridge_name(each.key)}" ip saddr != {{ {each.cidr}, {FORWARDED} }} counter drop'
+        f'iifname "{bridge_name(each.key)}" {of.name} saddr != {{ {ranges[each.key]} }} {rest}counter drop'
         for each in plan.subnetworks
     ]
 
 
 def _fill(plan: NetworkPlan, generation: str, sets: _Sets) -> tuple[list[str], list[str]]:
     """Return the declarations of all sets, and scripts of at most CHUNK elements that fill them."""
+    firewall = sets.family.table("firewall")
     declared = [
-        "add table ip firewall",
-        f"add map ip firewall instances_{generation} {{ type ipv4_addr : mark; }}",
+        f"add table {firewall}",
+        f"add map {firewall} instances_{generation} {{ type {sets.family.address_type} : mark; }}",
     ]
-    declared += [
-        f"add set ip firewall {name} {{ type {kind}; }}" for name, (kind, _) in sets.contents.items()
-    ]
+    declared += [f"add set {firewall} {name} {{ type {kind}; }}" for name, (kind, _) in sets.contents.items()]
     elements = [
-        (f"instances_{generation}", f"{each.address} : {mark_of(each.address):#x}")
+        (f"instances_{generation}", f"{address_of(each, sets.family)} : {mark_of(each.address):#x}")
         for each in plan.interfaces
     ] + [(name, element) for name, (_, content) in sets.contents.items() for element in sorted(content)]
     scripts = []
@@ -251,7 +274,7 @@ def _fill(plan: NetworkPlan, generation: str, sets: _Sets) -> tuple[list[str], l
             grouped.setdefault(name, []).append(element)
         scripts.append(
             "\n".join(
-                f"add element ip firewall {name} {{ {', '.join(content)} }}"
+                f"add element {firewall} {name} {{ {', '.join(content)} }}"
                 for name, content in grouped.items()
             )
             + "\n"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from localcloud.dataplane.family import IPV4
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from localcloud.dataplane.family import Family
     from localcloud.plans.network import FirewallRule
 
 _PROTOCOLS = {
@@ -22,7 +25,7 @@ _PROTOCOLS = {
 _WITH_PORTS = frozenset({"tcp", "udp", "sctp"})
 
 
-def protocol_matches(rule: FirewallRule) -> list[str]:
+def protocol_matches(rule: FirewallRule, of: Family = IPV4) -> list[str]:
     """Return the alternatives of what a rule is about; "" is every protocol. Raises ValueError for one that does not exist."""
     matches = []
     for protocol, ports in rule.protocols or (("all", ()),):
@@ -40,18 +43,24 @@ def protocol_matches(rule: FirewallRule) -> list[str]:
         if ports and name in _WITH_PORTS:
             matches.append(f"{name} dport {{ {', '.join(ports)} }}")
         else:
-            matches.append(f"ip protocol {known}")
+            matches.append(f"{of.protocol} {known}")
     return matches
 
 
-def collapsed(ranges: Iterable[str]) -> str | None:
-    """Return nft's set of these IPv4 ranges without overlaps; "" if they are everything; None if there are none."""
+def collapsed(ranges: Iterable[str], of: Family = IPV4) -> str | None:
+    """Return nft's set of the ranges of this family without overlaps; "" if they are everything; None if there are none."""
     networks = [ipaddress.ip_network(each, strict=False) for each in ranges]
-    four = list(
-        ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv4Network))
-    )
-    if not four:
+    own: list[ipaddress.IPv4Network] | list[ipaddress.IPv6Network]
+    if of is IPV4:
+        own = list(
+            ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv4Network))
+        )
+    else:
+        own = list(
+            ipaddress.collapse_addresses(each for each in networks if isinstance(each, ipaddress.IPv6Network))
+        )
+    if not own:
         return None
-    if four[0].prefixlen == 0:
+    if own[0].prefixlen == 0:
         return ""
-    return "{ " + ", ".join(str(each) for each in four) + " }"
+    return "{ " + ", ".join(str(each) for each in own) + " }"

@@ -114,12 +114,13 @@ class Worker:
             msg = f"the world's worker died while it did {message['do']!r}; the request may or may not have taken effect"
             raise WorldError(msg) from error
 
-    async def ip(self, *steps: Sequence[str], may_fail: bool = False) -> None:
-        """Run batches of ip commands in the router."""
+    async def ip(self, *steps: Sequence[str], may_fail: bool = False, ipv6: bool = False) -> None:
+        """Run batches of ip commands in the router; `ipv6`: what says nothing of a family is about IPv6."""
         if any(steps):
             await self.call(
                 {
                     "do": "ip",
+                    "ipv6": ipv6,
                     "steps": [{"lines": list(lines), "may_fail": may_fail} for lines in steps if lines],
                 }
             )
@@ -134,14 +135,17 @@ class Worker:
         """Load an nft script, as one transaction."""
         await self.call({"do": "nft", "script": script})
 
-    async def fill(self, declaration: str, table: str, name: str, marks: Sequence[int]) -> None:
+    async def fill(
+        self, declaration: str, table: str, name: str, marks: Sequence[int], *, ipv6: bool = False
+    ) -> None:
         """Make a map by an nft script, and give it the entries 0: marks[0], 1: marks[1], ..."""
         packed = base64.b64encode(array("I", marks).tobytes()).decode()
-        await self.call({"do": "fill", "script": declaration, "table": table, "map": name, "marks": packed})
+        request = {"do": "fill", "script": declaration, "table": table, "map": name, "marks": packed}
+        await self.call({**request, "ipv6": ipv6})
 
-    async def nft_objects(self, table: str) -> frozenset[str]:
+    async def nft_objects(self, table: str, family: str = "ip") -> frozenset[str]:
         """Return what a table consists of: "chain NAME", "set NAME", "map NAME"."""
-        answer, _ = await self.call({"do": "nft_show", "arguments": ["list", "ruleset", "ip"]})
+        answer, _ = await self.call({"do": "nft_show", "arguments": ["list", "ruleset", family]})
         return frozenset(
             f"{kind} {item[kind]['name']}"
             for item in answer["result"]
@@ -149,10 +153,10 @@ class Worker:
             if kind in item and item[kind]["table"] == table
         )
 
-    async def nft_counters(self, table: str) -> dict[str, int]:
-        """Return the packets that the named counters of one of the router's IPv4 tables have seen."""
+    async def nft_counters(self, table: str, family: str = "ip") -> dict[str, int]:
+        """Return the packets that the named counters of one of the router's tables have seen."""
         answer, _ = await self.call(
-            {"do": "nft_show", "arguments": ["list", "counters", "table", "ip", table]}
+            {"do": "nft_show", "arguments": ["list", "counters", "table", family, table]}
         )
         found = (item["counter"] for item in answer["result"] if "counter" in item)
         return {counter["name"]: int(counter["packets"]) for counter in found}

@@ -36,6 +36,22 @@ COMMON_SETTINGS = {
     "net/ipv4/ping_group_range": "0 0",
 }
 
+# where IPv6 is spoken; links get the addresses they are given and no others, at once, and nobody is asked for any
+IPV6_SETTINGS = {
+    **{
+        f"net/ipv6/conf/{link}/{name}": value
+        for link in ("default", "all", "eth0")
+        for name, value in {
+            "addr_gen_mode": "1",
+            "accept_dad": "0",
+            "accept_ra": "0",
+            "accept_redirects": "0",
+            "router_solicitations": "0",
+            "disable_ipv6": "0",
+        }.items()
+    },
+}
+
 # bringing lo up may or may not put 127.0.0.1/8 on it, which would make forwarding rules' addresses local
 LOOPBACK_LINES = (
     "link set lo up",
@@ -65,11 +81,11 @@ def run_tool(argv: list[str], text: str = "") -> str:
     return result.stdout
 
 
-def ip_batch(lines: Iterable[str]) -> None:
-    """Run these ip commands in one go, stopping at the first that fails."""
+def ip_batch(lines: Iterable[str], *, ipv6: bool = False) -> None:
+    """Run these ip commands in one go, stopping at the first that fails; `ipv6`: what says nothing of a family is about IPv6."""
     text = "\n".join(lines)
     if text:
-        run_tool(["ip", "-batch", "-"], text + "\n")
+        run_tool(["ip", *(["-6"] if ipv6 else []), "-batch", "-"], text + "\n")
 
 
 def load_rules(script: str) -> None:

@@ -23,7 +23,7 @@ _SUBSYSTEM = 10  # nf_tables
 _NEWSETELEM = _SUBSYSTEM << 8 | 12
 _REQUEST, _ACK, _CREATE = 0x1, 0x4, 0x400
 _NESTED, _NET_BYTEORDER = 0x8000, 0x4000
-_IPV4 = 2
+_IPV4, _IPV6 = 2, 10  # tables' families
 _ELEM_LIST_TABLE, _ELEM_LIST_SET, _ELEM_LIST_ELEMENTS = 1, 2, 3
 _LIST_ELEM = 1
 _ELEM_KEY, _ELEM_DATA = 1, 2
@@ -38,9 +38,11 @@ def _attribute(kind: int, payload: bytes) -> bytes:
     return struct.pack("=HH", length, kind) + payload + bytes(-length % 4)
 
 
-def _header(length: int, kind: int, flags: int, *, sequence: int = 0, resource: int = 0) -> bytes:
+def _header(
+    length: int, kind: int, flags: int, *, sequence: int = 0, resource: int = 0, family: int = 0
+) -> bytes:
     return struct.pack("=IHHII", length + 20, kind, flags, sequence, 0) + struct.pack(
-        "=BBH", 0 if resource else _IPV4, 0, socket.htons(resource)
+        "=BBH", family, 0, socket.htons(resource)
     )
 
 
@@ -55,7 +57,7 @@ _TEMPLATE = array("I", [
 ])  # fmt: skip
 
 
-def _message(table: str, name: str, first: int, marks: array[int], sequence: int) -> bytes:
+def _message(family: int, table: str, name: str, first: int, marks: array[int]) -> bytes:
     words = _TEMPLATE * len(marks)
     words[3::_WORDS] = array("I", range(first, first + len(marks)))
     words[6::_WORDS] = marks
@@ -64,18 +66,22 @@ def _message(table: str, name: str, first: int, marks: array[int], sequence: int
         + _attribute(_ELEM_LIST_SET, name.encode() + b"\0")
         + _attribute(_ELEM_LIST_ELEMENTS | _NESTED, words.tobytes())
     )
-    return _header(len(body), _NEWSETELEM, _REQUEST | _ACK | _CREATE, sequence=sequence) + body
+    flags = _REQUEST | _ACK | _CREATE
+    return _header(len(body), _NEWSETELEM, flags, sequence=first + 1, family=family) + body
 
 
-def fill(table: str, name: str, marks: Sequence[int]) -> None:
-    """Add 0: marks[0], 1: marks[1], ... to an IPv4 map of this table whose keys and data are 32-bit numbers. Raises KernelRefusedError."""
+def fill(table: str, name: str, marks: Sequence[int], *, ipv6: bool = False) -> None:
+    """Add 0: marks[0], 1: marks[1], ... to a map of this table, of IPv4 or IPv6, whose keys and data are 32-bit numbers.
+
+    Raises KernelRefusedError.
+    """
     values = array("I", marks)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WANTED_BUFFER)
         room = sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) - 4096
         sock.bind((0, 0))
         messages = [
-            _message(table, name, start, values[start : start + _ELEMENTS], start + 1)
+            _message(_IPV6 if ipv6 else _IPV4, table, name, start, values[start : start + _ELEMENTS])
             for start in range(0, len(values), _ELEMENTS)
         ]
         while messages:

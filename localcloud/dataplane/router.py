@@ -4,43 +4,39 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-import secrets
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import balancer, firewall, maglev
+from localcloud.dataplane import firewall, forwarding, maglev
 from localcloud.dataplane.addresses import (
     CLIENTS,
-    FORWARDED,
+    CLIENTS_IPV6,
+    GATEWAY_IPV6,
     INTERNET_LINK,
     INTERNET_TRANSIT,
-    LOOPBACK,
+    INTERNET_TRANSIT_IPV6,
     NOWHERE_LINK,
     PROBER_RANGES,
+    PROBER_RANGES_IPV6,
     ROUTER_TRANSIT,
     TRANSIT_MTU,
     TRANSIT_PREFIX,
     bridge_name,
     mac_address,
-    mark_of,
 )
-from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES
+from localcloud.dataplane.family import IPV4, IPV6
+from localcloud.dataplane.forwarding import Forwarding
+from localcloud.dataplane.kernel import COMMON_SETTINGS, IPV6_SETTINGS, LOOPBACK_LINES
+from localcloud.dataplane.rulesets import Rulesets
 from localcloud.plans.balancer import BalancerPlan
-from localcloud.plans.network import NetworkPlan, Subnetwork
+from localcloud.plans.network import NetworkPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
+    from localcloud.dataplane.family import Family
     from localcloud.dataplane.helpers import Worker
-
-# Routing rules are tried in the order of their preference. Unmarked packets go by the main table at once. Marks are looked up in two
-# steps, so that no packet passes more than a few dozen rules however many instances there are: a rule per group of neighbouring marks
-# jumps to the rules of its group, which lie behind the main table's, where no other packet comes. A mark that no rule of its group knows
-# is that of an instance behind no balancer, on its way to the instance's own address: behind all groups the main table is asked again.
-_UNMARKED = 900
-_GROUPS = 1000
-_LEAVES = 0x100000
-_GROUP_BITS = 4
-_REST = 0x7FFFFFFF
+    from localcloud.plans.network import Subnetwork
 
 _SETTINGS = {
     **COMMON_SETTINGS,
@@ -56,29 +52,31 @@ _SETTINGS = {
     "net/netfilter/nf_conntrack_udp_timeout": "60",
     "net/netfilter/nf_conntrack_udp_timeout_stream": "60",
 }
+# probes are sent from addresses that are on no link of the router's
+_SETTINGS_IPV6 = {**IPV6_SETTINGS, "net/ipv6/conf/all/forwarding": "1", "net/ipv6/ip_nonlocal_bind": "1"}
 
 
 class Router:
     """Bridges, firewall, balancer tables and routes by mark. All of it can be read back, so a new daemon takes over what it finds."""
 
-    def __init__(self, worker: Worker, table_size: int = maglev.DEFAULT_SIZE) -> None:
+    def __init__(self, worker: Worker, table_size: int = maglev.DEFAULT_SIZE, *, ipv6: bool = False) -> None:
+        """`ipv6`: whether this machine's kernel has it; without, what plans say of it is left out."""
         self._worker = worker
-        self._table_size = table_size
-        self._names = (f"{secrets.token_hex(3)}{number:x}" for number in itertools.count())
+        self._families = (IPV4, IPV6) if ipv6 else (IPV4,)
+        self._rulesets = Rulesets(worker)
+        self._forwarding = {
+            each: Forwarding(worker, self._rulesets, each, table_size) for each in self._families
+        }
         self._network: NetworkPlan | None = None
-        self._balancer: BalancerPlan | None = None
-        self._subnetworks: dict[str, Subnetwork] = {}
-        self._neighbours: dict[str, str] = {}  # address -> bridge
-        self._tables: dict[str, balancer.Table] = {}
-        self._entries: Mapping[str, tuple[str, ...]] | None = None
-        self._marks: set[int] | None = None
-        self._objects: dict[str, frozenset[str]] = {}  # what nftables has, by table, once it is known
+        self._firewalls: dict[Family, NetworkPlan] = {}
+        self._neighbours: dict[str, tuple[str, str]] = {}  # address -> bridge and MAC address
 
     async def prepare(self) -> None:
         """Set up a fresh router; harmless to an old one."""
         links = {link["ifname"]: link for link in await self._worker.ip_show("address", "show")}
         if "UP" not in links["lo"]["flags"]:
-            await self._worker.call({"do": "settings", "values": _SETTINGS})
+            settings = {"do": "settings", "values": self._settings()}
+            await self._worker.call(settings)
             await self._worker.ip(
                 [
                     *LOOPBACK_LINES,
@@ -88,30 +86,50 @@ class Router:
                     f"link set {NOWHERE_LINK} up",
                     "link set nobody up",
                     f"route add default dev {NOWHERE_LINK}",
-                    f"rule add fwmark 0/0xffffffff lookup main preference {_UNMARKED}",
-                    f"rule add lookup main preference {_REST}",
+                    *forwarding.ROUTING_RULES,
                 ]
             )
-            await self._load("firewall", firewall.ruleset(NetworkPlan(), next(self._names)))
-            await self._load("balancer", balancer.ruleset(BalancerPlan(), {}, next(self._names)))
+            for family in self._families:
+                rules = firewall.ruleset(NetworkPlan(), self._rulesets.generation(), of=family)
+                await self._rulesets.load("firewall", family, rules)
+                self._firewalls[family] = NetworkPlan()
+            await self._forwarding[IPV4].apply(BalancerPlan())
+            if IPV6 in self._families:
+                await self._worker.ip(
+                    [
+                        *(f"route add local {each} dev lo" for each in PROBER_RANGES_IPV6),
+                        f"route add default dev {NOWHERE_LINK}",
+                        *forwarding.ROUTING_RULES,
+                    ],
+                    ipv6=True,
+                )
             # these exist once connections are tracked here
-            await self._worker.call({"do": "settings", "values": _SETTINGS})
+            await self._worker.call(settings)
+
+    def _settings(self) -> dict[str, str]:
+        return {**_SETTINGS, **(_SETTINGS_IPV6 if IPV6 in self._families else {})}
 
     async def attach_internet(self, pid: int) -> str:
         """Link the router with the internet namespace of this process (the world's numbering); return the router's MAC there."""
         await self._worker.ip([f"link delete {INTERNET_LINK}"], may_fail=True)
-        await self._worker.ip(
-            [
-                (
-                    f"link add {INTERNET_LINK} mtu {TRANSIT_MTU} address {mac_address(ROUTER_TRANSIT)} type veth "
-                    f"peer name eth0 netns {pid} mtu {TRANSIT_MTU} address {mac_address(INTERNET_TRANSIT)}"
-                ),
-                f"address add {ROUTER_TRANSIT}/{TRANSIT_PREFIX} dev {INTERNET_LINK}",
-                f"link set {INTERNET_LINK} up",
-                f"neighbour replace {INTERNET_TRANSIT} lladdr {mac_address(INTERNET_TRANSIT)} dev {INTERNET_LINK} nud permanent",
-                f"route replace {CLIENTS} via {INTERNET_TRANSIT} dev {INTERNET_LINK}",
+        there = mac_address(INTERNET_TRANSIT)
+        lines = [
+            (
+                f"link add {INTERNET_LINK} mtu {TRANSIT_MTU} address {mac_address(ROUTER_TRANSIT)} type veth "
+                f"peer name eth0 netns {pid} mtu {TRANSIT_MTU} address {there}"
+            ),
+            f"address add {ROUTER_TRANSIT}/{TRANSIT_PREFIX} dev {INTERNET_LINK}",
+            f"link set {INTERNET_LINK} up",
+            f"neighbour replace {INTERNET_TRANSIT} lladdr {there} dev {INTERNET_LINK} nud permanent",
+            f"route replace {CLIENTS} via {INTERNET_TRANSIT} dev {INTERNET_LINK}",
+        ]
+        if IPV6 in self._families:
+            lines += [
+                f"address add {GATEWAY_IPV6}/64 dev {INTERNET_LINK} nodad",
+                f"neighbour replace {INTERNET_TRANSIT_IPV6} lladdr {there} dev {INTERNET_LINK} nud permanent",
+                f"route replace {CLIENTS_IPV6} via {INTERNET_TRANSIT_IPV6} dev {INTERNET_LINK}",
             ]
-        )
+        await self._worker.ip(lines)
         return mac_address(ROUTER_TRANSIT)
 
     async def apply_network(self, plan: NetworkPlan) -> None:
@@ -120,9 +138,14 @@ class Router:
             return
         _check_ranges(plan)
         await self._apply_bridges(plan)
-        await self._load(
-            "firewall", firewall.ruleset(plan, next(self._names), await self._present("firewall"))
-        )
+        for family in self._families:
+            own = plan if family is IPV4 else of_ipv6(plan)
+            if own != self._firewalls.get(family):
+                present = await self._rulesets.present("firewall", family)
+                self._firewalls.pop(family, None)
+                rules = firewall.ruleset(own, self._rulesets.generation(), present, of=family)
+                await self._rulesets.load("firewall", family, rules)
+                self._firewalls[family] = own
         self._network = plan
 
     async def _apply_bridges(self, plan: NetworkPlan) -> None:
@@ -135,129 +158,85 @@ class Router:
         }
         lines = [f"link delete {name}" for name in present if name not in wanted]
         for name, subnetwork in wanted.items():
-            gateway = f"{subnetwork.gateway}/{ipaddress.IPv4Network(subnetwork.cidr).prefixlen}"
             if name not in present:
                 lines.append(
                     f"link add {name} address {mac_address(subnetwork.gateway)} type bridge mcast_snooping 0"
                 )
                 lines.append(f"link set {name} up")
-            lines += [f"address delete {old} dev {name}" for old in present.get(name, set()) - {gateway}]
-            if gateway not in present.get(name, set()):
-                lines.append(f"address add {gateway} dev {name}")
-        # with a permanent neighbour, packets for a machine that is gone vanish instead of bouncing
-        neighbours = {each.address: bridge_name(each.subnetwork) for each in plan.interfaces}
-        for address, bridge in neighbours.items():
-            if self._neighbours.get(address) != bridge and bridge in wanted:
-                lines.append(
-                    f"neighbour replace {address} lladdr {mac_address(address)} dev {bridge} nud permanent"
-                )
-        for address, bridge in self._neighbours.items():
-            if address not in neighbours and bridge in wanted:
-                lines.append(f"neighbour delete {address} dev {bridge}")
+            lines += self._address_lines(name, subnetwork, present.get(name, set()))
+        lines += self._neighbour_lines(plan, wanted.keys())
         await self._worker.ip(lines)
+
+    def _address_lines(self, bridge: str, subnetwork: Subnetwork, present: set[str]) -> list[str]:
+        """Return the lines that give a bridge its gateway's addresses, and the subnetwork's IPv6 range its way there."""
+        gateway = f"{subnetwork.gateway}/{ipaddress.IPv4Network(subnetwork.cidr).prefixlen}"
+        ours = {gateway}
+        lines = []
+        if IPV6 in self._families and subnetwork.cidr_ipv6:
+            ours.add(f"{GATEWAY_IPV6}/64")
+            lines.append(f"route replace {subnetwork.cidr_ipv6} dev {bridge}")
+            if f"{GATEWAY_IPV6}/64" not in present:
+                lines.append(f"address add {GATEWAY_IPV6}/64 dev {bridge} nodad")
+        if gateway not in present:
+            lines.append(f"address add {gateway} dev {bridge}")
+        return [*(f"address delete {old} dev {bridge}" for old in present - ours), *lines]
+
+    def _neighbour_lines(self, plan: NetworkPlan, bridges: AbstractSet[str]) -> list[str]:
+        # with a permanent neighbour, packets for a machine that is gone vanish instead of bouncing
+        neighbours = {
+            address: (bridge_name(each.subnetwork), mac_address(each.address))
+            for each in plan.interfaces
+            for address in (each.address, each.address_ipv6 if IPV6 in self._families else "")
+            if address
+        }
+        lines = [
+            f"neighbour replace {address} lladdr {mac} dev {bridge} nud permanent"
+            for address, (bridge, mac) in neighbours.items()
+            if bridge in bridges and self._neighbours.get(address) != (bridge, mac)
+        ]
+        lines += [
+            f"neighbour delete {address} dev {bridge}"
+            for address, (bridge, _) in self._neighbours.items()
+            if address not in neighbours and bridge in bridges
+        ]
         self._neighbours = neighbours
-        self._subnetworks = {each.key: each for each in plan.subnetworks}
+        return lines
 
     async def apply_balancer(self, plan: BalancerPlan) -> None:
         """Make tables, chains and routes what the plan says. Raises ValueError for addresses that cannot be."""
-        if plan == self._balancer:
-            return
-        _check_addresses(plan)
-        wanted = {mark_of(backend.address) for service in plan.services for backend in service.backends}
-        present = await self._present_marks()
-        await self._worker.ip(_mark_lines(wanted - present, present))
-        self._marks = present | wanted
-        rules = balancer.ruleset(
-            plan,
-            self._tables,
-            next(self._names),
-            await self._present("balancer"),
-            entries=self._entries,
-            size=self._table_size,
-        )
-        self._entries = None  # unknown again if one of the scripts fails
-        await self._load("balancer", rules)
-        self._tables, self._entries = dict(rules.tables), rules.entries
-        await self._worker.ip(_unmark_lines(present - wanted, self._marks))
-        self._marks = wanted
-        self._balancer = plan
+        for family in self._families:
+            await self._forwarding[family].apply(forwarding.of_family(plan, family))
 
     async def counted(self) -> dict[str, int]:
         """Return how many packets the named counters of the firewall have seen."""
-        return await self._worker.nft_counters("firewall")
-
-    async def _present(self, table: str) -> frozenset[str]:
-        if table not in self._objects:
-            self._objects[table] = await self._worker.nft_objects(table)
-        return self._objects[table]
-
-    async def _load(self, table: str, rules: firewall.Ruleset | balancer.Ruleset) -> None:
-        self._objects.pop(table, None)  # unknown again if one of the scripts fails
-        for fill in rules.fills:
-            if isinstance(fill, balancer.Table):
-                await self._worker.fill(fill.declaration(), "balancer", fill.name, fill.marks())
-            else:
-                await self._worker.nft(fill)
-        await self._worker.nft(rules.switch)
-        self._objects[table] = rules.objects
-
-    async def _present_marks(self) -> set[int]:
-        if self._marks is None:
-            rules = await self._worker.ip_show("rule", "show")
-            self._marks = {int(rule["fwmark"], 16) for rule in rules if _LEAVES <= rule["priority"] < _REST}
-        return self._marks
+        found: Counter[str] = Counter()
+        for family in self._families:
+            found.update(await self._worker.nft_counters("firewall", family.name))
+        return dict(found)
 
 
-def _leaf(mark: int) -> str:
-    return f"fwmark {mark} lookup {mark} preference {_LEAVES + (mark >> _GROUP_BITS)}"
-
-
-def _group(number: int) -> str:
-    mask = 0xFFFFFFFF << _GROUP_BITS & 0xFFFFFFFF
-    return f"fwmark {number << _GROUP_BITS}/{mask:#x} goto {_LEAVES + number} preference {_GROUPS}"
-
-
-def _groups(marks: Iterable[int]) -> set[int]:
-    return {mark >> _GROUP_BITS for mark in marks}
-
-
-def _mark_lines(new: set[int], present: set[int]) -> list[str]:
-    """Return the lines that lead packets with these marks to the instances whose addresses they are."""
-    lines = [
-        line
-        for mark in sorted(new)
-        for line in (
-            f"route replace default via {ipaddress.IPv4Address(mark)} table {mark}",
-            f"rule add {_leaf(mark)}",
-        )
-    ]
-    return lines + [f"rule add {_group(number)}" for number in sorted(_groups(new) - _groups(present))]
-
-
-def _unmark_lines(gone: set[int], present: set[int]) -> list[str]:
-    """Return the lines that forget these marks."""
-    lines = [f"rule delete {_group(number)}" for number in sorted(_groups(gone) - _groups(present - gone))]
-    return lines + [
-        line for mark in sorted(gone) for line in (f"rule delete {_leaf(mark)}", f"route flush table {mark}")
-    ]
+def of_ipv6(plan: NetworkPlan) -> NetworkPlan:
+    """Return what a plan has of IPv6: its dual-stack subnetworks and what is in their networks."""
+    subnetworks = tuple(each for each in plan.subnetworks if each.cidr_ipv6)
+    networks = {each.network for each in subnetworks}
+    return NetworkPlan(
+        subnetworks=subnetworks,
+        interfaces=tuple(each for each in plan.interfaces if each.address_ipv6),
+        firewall=tuple(each for each in plan.firewall if each.network in networks),
+    )
 
 
 def _check_ranges(plan: NetworkPlan) -> None:
-    ranges = [(ipaddress.IPv4Network(each.cidr), each) for each in plan.subnetworks]
-    for (first, one), (second, other) in itertools.combinations(ranges, 2):
-        if first.overlaps(second):
-            msg = (
-                f"subnetworks {one.key} ({first}) and {other.key} ({second}) overlap: the local cloud has one router for all networks; "
-                "give one of them another ipCidrRange"
-            )
-            raise ValueError(msg)
-
-
-def _check_addresses(plan: BalancerPlan) -> None:
-    for service in plan.services:
-        address = ipaddress.IPv4Address(service.address)
-        if address not in ipaddress.IPv4Network(FORWARDED) or address in ipaddress.IPv4Network(
-            LOOPBACK, strict=False
-        ):
-            msg = f"forwarding rule {service.key}: address {address} must be in {FORWARDED} and outside {LOOPBACK}"
-            raise ValueError(msg)
+    for version in (4, 6):
+        ranges = [
+            (ipaddress.ip_network(cidr), each)
+            for each in plan.subnetworks
+            if (cidr := each.cidr if version == 4 else each.cidr_ipv6)
+        ]
+        for (first, one), (second, other) in itertools.combinations(ranges, 2):
+            if first.overlaps(second):
+                msg = (
+                    f"subnetworks {one.key} ({first}) and {other.key} ({second}) overlap: the local cloud has one router for all "
+                    "networks; give one of them another ipCidrRange"
+                )
+                raise ValueError(msg)

@@ -28,7 +28,7 @@ Answer = tuple[wire.Message, list[int]]
 def _ip(message: wire.Message, _: list[int]) -> Answer:
     for step in message["steps"]:
         try:
-            ip_batch(step["lines"])
+            ip_batch(step["lines"], ipv6=message.get("ipv6", False))
         except KernelRefusedError:
             if not step.get("may_fail"):
                 raise
@@ -47,7 +47,8 @@ def _nft(message: wire.Message, _: list[int]) -> Answer:
 
 def _fill(message: wire.Message, _: list[int]) -> Answer:
     load_rules(message["script"])
-    netlink.fill(message["table"], message["map"], array("I", base64.b64decode(message["marks"])))
+    marks = array("I", base64.b64decode(message["marks"]))
+    netlink.fill(message["table"], message["map"], marks, ipv6=message["ipv6"])
     return {}, []
 
 

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import holding, machine_user, maglev
+from localcloud.dataplane import family, holding, machine_user, maglev
 from localcloud.dataplane.doorkeeper import Doorkeeper
 from localcloud.dataplane.faulting import Faulting
 from localcloud.dataplane.helpers import Agent, Worker
@@ -35,7 +35,9 @@ class World:
     are, for the next `open` to adopt; `stop` ends everything.
     """
 
-    def __init__(self, home: Home, clock: Clock, holder: holding.Holder, lock: int, table_size: int) -> None:
+    def __init__(
+        self, home: Home, clock: Clock, holder: holding.Holder, lock: int, *, table_size: int, ipv6: bool
+    ) -> None:
         self.home = home
         self.adopted = False
         self._holder = holder
@@ -43,7 +45,7 @@ class World:
         self._agent = Agent(holder, home.logs / "dataplane.log")
         self._rules_worker = Worker(self._agent)
         self._machines_worker = Worker(self._agent)
-        self._router = Router(self._rules_worker, table_size)
+        self._router = Router(self._rules_worker, table_size, ipv6=ipv6)
         self._doorkeeper = Doorkeeper(home, self._agent, self._router)
         self._probing = Probing(self._agent, clock)
         self._machines = MachineNamespaces(home, self._machines_worker)
@@ -51,11 +53,14 @@ class World:
         self._plans = asyncio.Lock()
 
     @classmethod
-    async def open(cls, home: Home, clock: Clock, *, table_size: int = maglev.DEFAULT_SIZE) -> World:
+    async def open(
+        cls, home: Home, clock: Clock, *, table_size: int = maglev.DEFAULT_SIZE, ipv6: bool | None = None
+    ) -> World:
         """Create this folder's world, or adopt the one that is there.
 
-        `table_size` is the number of slots of each backend service's table: a prime up to 65,537. Raises WorldError if the machine
-        does not allow it or another process has it, ValueError for a bad size.
+        `table_size` is the number of slots of each backend service's table: a prime up to 65,537. `ipv6`: whether IPv6 is spoken; if
+        this machine's kernel has it, unless said. Raises WorldError if the machine does not allow it or another process has it,
+        ValueError for a bad size.
         """
         if not maglev.is_prime(table_size) or table_size > maglev.MAX_SIZE:
             maglev.build([], table_size)
@@ -67,7 +72,8 @@ class World:
             if holder is None:
                 _clear(home)
                 holder = await holding.create(home, lock)
-            world = cls(home, clock, holder, lock, table_size)
+            spoken = family.kernel_has_ipv6() if ipv6 is None else ipv6
+            world = cls(home, clock, holder, lock, table_size=table_size, ipv6=spoken)
             world.adopted = adopted
         except BaseException:
             os.close(lock)

@@ -21,6 +21,7 @@ class Backend:
     address: str
     eligible: bool
     weight: int = 1
+    address_ipv6: str = ""  # where an IPv6 rule's packets go
     keeps: Literal["always", "never", "unhealthy"] = "unhealthy"
 
 
@@ -28,9 +29,10 @@ class Backend:
 class VirtualService:
     """One forwarding rule with its backends.
 
-    `ports` are inclusive ranges; empty means all ports. Eligibility already holds the last-resort rule (no healthy backend: all
-    are eligible), so an empty set of eligible backends means drop. `tracking` PER_SESSION sends new connections of an affinity's client
-    where the last one went, for 60 s. `persistence`: the protocols whose connections stay on an unhealthy backend.
+    `address` is an IPv4 address, or a range of IPv6 ones. `ports` are inclusive ranges; empty means all ports. Eligibility already
+    holds the last-resort rule (no healthy backend: all are eligible), so an empty set of eligible backends means drop. `tracking`
+    PER_SESSION sends new connections of an affinity's client where the last one went, for 60 s. `persistence`: the protocols whose
+    connections stay on an unhealthy backend.
     """
 
     key: str  # the forwarding rule's relative name

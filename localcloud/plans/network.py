@@ -10,17 +10,21 @@ from localcloud.plans.fault import LinkFault
 
 @dataclass(frozen=True, kw_only=True)
 class Subnetwork:
-    """A subnetwork: one bridge with the gateway's address on it. `key` is its relative name (projects/P/regions/R/...)."""
+    """A subnetwork: one bridge with the gateway's address on it. `key` is its relative name (projects/P/regions/R/...).
+
+    `cidr_ipv6`: its /64 if it is dual-stack; the upper half of it is for forwarding rules.
+    """
 
     key: str
     network: str
     cidr: str
     gateway: str
+    cidr_ipv6: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInterface:
-    """An instance's place in the network. `mtu` as Google's default VPC."""
+    """An instance's place in the network. `mtu` as Google's default VPC; `address_ipv6`: the first of its /96, if it has one."""
 
     instance: str
     network: str
@@ -29,6 +33,7 @@ class NetworkInterface:
     tags: frozenset[str] = frozenset()
     service_account: str = ""
     mtu: int = 1460
+    address_ipv6: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,7 @@ class FirewallRule:
     """A VPC firewall rule as Google evaluates it: lowest priority number first, deny before allow at equal priority.
 
     `ports` of a protocol empty means all of them; a port is "80" or "8000-8080". No target means every instance of the network.
+    Ranges say which address family it is about (none at all: IPv4); tags and service accounts are in both.
     """
 
     name: str
