@@ -7,6 +7,7 @@ waits serves, so neither surge nor unavailability is counted here, and a proacti
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -161,12 +162,10 @@ class _Pool:
                 ]
                 reason = f"{wanted} are to wait {state}"
                 self._actions.append(Delete(name=member.name, reason=reason, drain=False))
-        per_zone = dict.fromkeys(self._group.zones, 0)
-        for member in (*self._serving, *(each.member for each in self._waiting)):
-            per_zone[member.zone] = per_zone.get(member.zone, 0) + 1
         for _ in range(wanted - count):
+            per_zone = Counter(each.member.zone for each in self._waiting)
+            per_zone.update(action.zone for action in self._actions if isinstance(action, Create))
             zone = shape.zone_for_one_more(self._group, per_zone)
-            per_zone[zone] += 1
             self._actions.append(Create(zone=zone, version=self._known[-1], target=state))
 
     def _stale(self, member: Member) -> bool:

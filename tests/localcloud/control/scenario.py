@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from localcloud.control.links import url
+from localcloud.plans import standby
 from localcloud.store import Store
 from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
 from tests.localcloud.control.faults import Crashed, Faults, FragileDaemon
@@ -38,12 +40,26 @@ OPERATIONS = (
     "fail_starts",
     "fail_applies",
     "policy",
+    "pool",
+    "bring_down",
+    "bring_up",
+    "suspend_outside",
 )
 POLICIES = (
     {"maxSurge": {"fixed": 3}, "maxUnavailable": {"fixed": 0}, "replacementMethod": "SUBSTITUTE"},
     {"maxSurge": {"fixed": 0}, "maxUnavailable": {"fixed": 3}, "replacementMethod": "SUBSTITUTE"},
     {"maxSurge": {"fixed": 1}, "maxUnavailable": {"fixed": 1}, "replacementMethod": "SUBSTITUTE"},
     {"maxSurge": {"fixed": 0}, "maxUnavailable": {"fixed": 2}, "replacementMethod": "RECREATE"},
+)
+POOLS = (
+    {
+        "targetSuspendedSize": 2,
+        "targetStoppedSize": 1,
+        "standbyPolicy": {"mode": "SCALE_OUT_POOL", "initialDelaySec": 60},
+    },
+    {"targetSuspendedSize": 0, "targetStoppedSize": 2, "standbyPolicy": {"mode": "MANUAL"}},
+    {"targetSuspendedSize": 1, "standbyPolicy": {"mode": "SCALE_OUT_POOL"}},
+    {"targetSuspendedSize": 0, "targetStoppedSize": 0},
 )
 Step = tuple[str, int]
 _BY_UPDATE = ("replaced by an update", "its zone has too many", "update")
@@ -70,7 +86,9 @@ class Watch:
         available = {
             name
             for name, member in members.items()
-            if member.available(checked=True, now=now, ready_after=0) and self._untouched(member)
+            if not member.waiting
+            and member.available(checked=True, now=now, ready_after=0)
+            and self._untouched(member)
         }
         by_update = [event.subject for event in events if event.data.get("reason") in _BY_UPDATE]
         if self.asked_for.intersection(by_update):
@@ -80,12 +98,19 @@ class Watch:
             self.broken.append(
                 f"{by_update} taken out by an update: {len(available)} of {size} left, {unavailable} may be missing"
             )
-        staying = [member for member in members.values() if not member.leaving]
-        created = any(
-            event.kind == "instance.created" and event.data["action"] == "CREATING" for event in events
-        )
-        if created and len(staying) > size + surge:
-            self.broken.append(f"{len(staying)} instances of {size}, surge {surge}")
+        staying = Counter(member.target for member in members.values() if not member.leaving)
+        created = {
+            members[event.subject].target
+            for event in events
+            if event.kind == "instance.created" and event.data["action"] == "CREATING"
+        }
+        most = {standby.RUNNING: size + surge}
+        most |= {state: int(document.get(wanted, 0)) for state, wanted in standby.SIZES.items()}
+        self.broken += [
+            f"{staying[target]} instances are to be {target}; {most[target]} may, surge included"
+            for target in created
+            if staying[target] > most[target]
+        ]
         for event in events:
             if event.kind == "autohealing.recreate" and self.health_before.get(event.subject) not in {
                 "UNHEALTHY",
@@ -233,6 +258,14 @@ async def _apply(cloud: Cloud, step: Step) -> None:  # noqa: C901, PLR0912 - one
             cloud.request("recreateInstances", GROUP, instances=[name])
         case "delete_instances" if name:
             cloud.request("deleteInstances", GROUP, instances=[name])
+        case "suspend_outside" if name:
+            cloud.request("suspend", cloud.members()[name].instance.removeprefix("compute/"))
+        case "pool":
+            cloud.patch(GROUP, **POOLS[number % len(POOLS)])
+        case "bring_down" if name:
+            cloud.request(("stopInstances", "suspendInstances")[number % 2], GROUP, instances=[name])
+        case "bring_up" if name:
+            cloud.request(("startInstances", "resumeInstances")[number % 2], GROUP, instances=[name])
         case "fail_starts":
             cloud.machines.start_failures = number % 4
         case "fail_applies":
@@ -248,11 +281,14 @@ async def _comes_to_rest(cloud: Cloud) -> None:
     assert group["status"]["isStable"], "the group never came to rest"
     assert group["status"]["versionTarget"]["isReached"]
     members = cloud.members()
-    assert len(members) == group["targetSize"] == len(cloud.instances()) == len(cloud.machines.guests)
-    assert {member.health for member in members.values()} <= {"HEALTHY"}
-    assert {instance["status"] for instance in cloud.instances().values()} <= {"RUNNING"}
-    assert cloud.eligible() == set(cloud.instances())
-    per_zone = [sum(member.zone.endswith(letter) for member in members.values()) for letter in "bcd"]
+    _pool_is_full(cloud)
+    serving = {name: member for name, member in members.items() if not member.waiting}
+    assert len(serving) == group["targetSize"]
+    assert len(members) == len(cloud.instances())
+    assert {member.health for member in serving.values()} <= {"HEALTHY"}
+    assert {cloud.instances()[name]["status"] for name in serving} <= {"RUNNING"}
+    assert cloud.eligible() == set(serving)
+    per_zone = [sum(member.zone.endswith(letter) for member in serving.values()) for letter in "bcd"]
     assert max(per_zone) - min(per_zone) <= 1
     writes: list[str] = []
     unwatch = cloud.store.watch(
@@ -261,6 +297,22 @@ async def _comes_to_rest(cloud: Cloud) -> None:
     await cloud.advance(3000)
     unwatch()
     assert not [key for key in writes if not key.startswith("control/managed/")], writes
+
+
+def _pool_is_full(cloud: Cloud) -> None:
+    """Who waits is at rest, and there are as many as there should be."""
+    group, members, instances = cloud.group(), cloud.members(), cloud.instances()
+    guests = {guest.spec.name: guest.state for guest in cloud.machines.guests.values()}
+    for state, size in standby.SIZES.items():
+        waiting = {name for name, member in members.items() if member.target == state}
+        assert len(waiting) == int(group.get(size, 0))
+        assert {instances[name]["status"] for name in waiting} <= {standby.AT_REST[state]}
+        assert not waiting & cloud.eligible()
+        # One that crashed unseen before it was suspended is down, and boots when it is resumed.
+        assert {guests.get(name) for name in waiting} <= (
+            {None} if state == standby.STOPPED else {None, "suspended", "crashed"}
+        )
+    assert not guests.keys() - members.keys()
 
 
 async def _leaves_nothing(cloud: Cloud) -> None:
