@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api.compute.filters import compile_filter
 from localcloud.api.errors import ApiError
+from localcloud.api.page_tokens import BadTokenError, start_of, token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from localcloud.api.call import Call
     from localcloud.store import Document
@@ -75,17 +78,72 @@ def updated(old: Mapping[str, Any], body: Mapping[str, Any], names: Iterable[str
     return document
 
 
-def page(call: Call, found: list[Document], field: str, *, largest: int, size: int) -> dict[str, Any]:
-    """Return one page of a list under `field`. Filters and orders are refused: none of them is evaluated here."""
-    for name in ("filter", "orderBy"):
-        if call.query.get(name):
-            raise bad_request(
-                f"{name} '{call.query[name]}' is not evaluated by the local cloud: leave it out."
-            )
-    token = str(call.query.get("pageToken") or "0")
-    if not token.isdigit():
-        raise bad_request(f"Invalid page token '{token}'.")
-    start = int(token)
-    end = start + min(int(call.query.get("pageSize") or size), largest)
+def page(
+    call: Call,
+    found: list[Document],
+    field: str,
+    *,
+    largest: int,
+    size: int,
+    aliases: Mapping[str, str] = MappingProxyType({}),
+    counted: bool = False,
+) -> dict[str, Any]:
+    """Return one page of a list under `field`, filtered and ordered as the query asks.
+
+    Args:
+        call: what is asked: filter (AIP-160), orderBy (fields joined by commas, ``-`` or `` desc`` for descending), pageSize, pageToken.
+        found: the whole list.
+        field: the list's name in the answer.
+        largest: the most that a page has.
+        size: what it has unless said.
+        aliases: fields that filters call otherwise than documents do.
+        counted: add how many there are on all pages.
+    """
+
+    def spelled(name: str) -> str:
+        first, dot, rest = name.partition(".")
+        return aliases.get(first, _camel(first)) + dot + rest
+
+    if call.query.get("filter"):
+        matches = compile_filter(str(call.query["filter"]), spelled)
+        found = [document for document in found if matches(document)]
+    for term in reversed([term.strip() for term in str(call.query.get("orderBy") or "").split(",")]):
+        if term:
+            found = _ordered(found, term, spelled)
+    return cut(call, found, field, largest=largest, size=size, counted=counted)
+
+
+def cut(
+    call: Call, found: list[Document], field: str, *, largest: int, size: int, counted: bool = False
+) -> dict[str, Any]:
+    """Return one page of a list as it stands (pageSize, pageToken); see `page`."""
+    try:
+        start = start_of(call)
+    except BadTokenError as error:
+        raise bad_request(f"Invalid page token '{call.query['pageToken']}': {error}") from error
+    given = int(call.query.get("pageSize") or 0)
+    if given < 0:
+        raise bad_request(f"Invalid pageSize {given}: must not be negative.")
+    end = start + min(given or size, largest)
     result: dict[str, Any] = {field: found[start:end]} if found[start:end] else {}
-    return {**result, "nextPageToken": str(end)} if end < len(found) else result
+    if counted:
+        result["totalSize"] = len(found)
+    token = token_of(call, end, len(found))
+    return {**result, "nextPageToken": token} if token else result
+
+
+def _ordered(found: list[Document], term: str, spelled: Callable[[str], str]) -> list[Document]:
+    name, _, direction = term.removeprefix("-").partition(" ")
+    if not name or direction.strip() not in ("", "asc", "desc"):
+        raise bad_request(
+            f"Invalid orderBy term '{term}': must be a field, with '-' before or ' desc' after it."
+        )
+    path = spelled(name).split(".")
+
+    def value(document: Document) -> str:
+        node: Any = document
+        for step in path:
+            node = node.get(step) if isinstance(node, dict) else None
+        return "" if node is None else str(node)
+
+    return sorted(found, key=value, reverse=term.startswith("-") or direction.strip() == "desc")

@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.compute.listing import listed, paged
+from localcloud.api.compute.listing import aggregated_of, listed
 from localcloud.api.compute.machine_types import MachineType, machine_type, machine_types
 from localcloud.api.links import link
 
@@ -119,18 +119,12 @@ def _machine_types(call: Call) -> Result:
 
 def _all_machine_types(call: Call) -> Result:
     kinds = sorted(machine_types().values(), key=lambda kind: kind.name)
-    found = [_machine_type(call, zone, kind) for zone in sorted(call.cloud.settings.zones) for kind in kinds]
-    page, token = paged(call, found)
-    items: dict[str, Any] = {}
-    for entry in page:
-        items.setdefault(f"zones/{entry['zone']}", {"machineTypes": []})["machineTypes"].append(entry)
-    self_link = link(f"projects/{call.path['project']}/aggregated/machineTypes")
-    result = {
-        "kind": "compute#machineTypeAggregatedList",
-        "id": self_link.partition("/v1/")[2],
-        "items": items,
-    }
-    return {**result, "selfLink": self_link, **({"nextPageToken": token} if token else {})}
+    found = [
+        (f"zones/{zone}", _machine_type(call, zone, kind))
+        for zone in sorted(call.cloud.settings.zones)
+        for kind in kinds
+    ]
+    return aggregated_of(call, found, "machineTypes", "compute#machineTypeAggregatedList")
 
 
 def _get_machine_type(call: Call) -> Result:

@@ -21,11 +21,11 @@ _COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", ":", "eq", "ne"})
 _LONGEST = 4096
 
 
-def compile_filter(text: str) -> Match:
-    """Return what tells whether a document passes; refuses text that is no filter."""
+def compile_filter(text: str, spelled: Callable[[str], str] = str) -> Match:
+    """Return what tells whether a document passes; refuses text that is no filter. `spelled` turns its fields into documents'."""
     if len(text) > _LONGEST:
         raise _malformed(text[:100] + "...")
-    return _Parser(text).parse()
+    return _Parser(text, spelled).parse()
 
 
 def _malformed(text: str) -> errors.ApiError:
@@ -33,8 +33,8 @@ def _malformed(text: str) -> errors.ApiError:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, spelled: Callable[[str], str]) -> None:
+        self._text, self._spelled = text, spelled
         self._words: list[str] = []
         at = 0
         stripped = text.rstrip()
@@ -117,7 +117,7 @@ class _Parser:
         return ":".join(parts)
 
     def _comparison(self, field: str, operator: str, value: str) -> Match:
-        path = field.split(".")
+        path = self._spelled(field).split(".")
         if operator in {"eq", "ne"}:
             return self._regular(path, operator, value)
         if operator == ":":

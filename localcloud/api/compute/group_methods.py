@@ -14,7 +14,7 @@ from localcloud.api.compute.group_members import (
     refuse_deleting,
     rendered,
 )
-from localcloud.api.compute.listing import paged
+from localcloud.api.compute.listing import chosen, cut
 from localcloud.api.compute.methods import CollectionMethods, Collections, commit, once, stamp
 from localcloud.api.compute.per_instance_configs import add as add_config
 from localcloud.api.compute.references import find
@@ -106,22 +106,24 @@ class GroupMethods(CollectionMethods):
         return commit(call, draft, "setInstanceTemplate")
 
     def list_managed_instances(self, call: Call) -> Result:
-        """Return the group's instances with what is being done to each."""
+        """Return the group's instances with what is being done to each; in pages only where the group says so."""
         draft = self.existing(call)
         records = call.cloud.store.scan(f"control/managed/{draft.relname}/")
         members = [rendered(draft, record) for _, record in records]
+        found = chosen(call, members)
         if draft.document.get("listManagedInstancesResults") != "PAGINATED":
-            return {"managedInstances": members} if members else {}
-        page, token = paged(call, members)
+            return {"managedInstances": found} if found else {}
+        page, token = cut(call, found)
         result: dict[str, Any] = {"managedInstances": page} if page else {}
         return {**result, "nextPageToken": token} if token else result
 
     def list_errors(self, call: Call) -> Result:
-        """Return what went wrong lately when instances were made or changed."""
+        """Return a page of what went wrong lately when instances were made or changed."""
         draft = self.existing(call)
         record: Mapping[str, Any] = call.cloud.store.get(f"control/errors/{draft.relname}") or {}
-        items = record.get("items", [])
-        return {"items": items} if items else {}
+        page, token = cut(call, chosen(call, record.get("items", []), time="timestamp"))
+        result: dict[str, Any] = {"items": page} if page else {}
+        return {**result, "nextPageToken": token} if token else result
 
     def create_instances(self, call: Call) -> Result:
         """Make instances of these names; the group becomes larger by them."""

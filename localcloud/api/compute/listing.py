@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from localcloud.api import errors
 from localcloud.api.compute.filters import compile_filter
+from localcloud.api.compute.unreachable import unreachable_scopes, warning_of
 from localcloud.api.compute.versions import for_version
 from localcloud.api.links import link
+from localcloud.api.page_tokens import BadTokenError, start_of, token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from localcloud.api.call import Call
     from localcloud.store import Document
 
 _PAGE = 500
+_NEWEST_FIRST = "creationTimestamp desc"
+_Entry = TypeVar("_Entry")
 
 
 def listed(
@@ -34,41 +37,59 @@ def listed(
 
 def paged(call: Call, documents: Iterable[Document]) -> tuple[list[Document], str]:
     """Return the documents of the page asked for, and the token of the next or an empty string."""
-    query = call.query
-    expression = query.get("filter")
-    chosen = list(documents)
-    if expression:
-        matches = compile_filter(expression)
-        chosen = [document for document in chosen if matches(document)]
-    order = query.get("orderBy") or "name"
-    if order == "creationTimestamp desc":
-        chosen.sort(
-            key=lambda document: (document.get("creationTimestamp", ""), document["name"]), reverse=True
-        )
-    elif order != "name":
-        raise errors.invalid("orderBy", order, "Must be 'name' or 'creationTimestamp desc'.")
-    start, end, token = page_of(call, len(chosen))
-    return chosen[start:end], token
+    return cut(call, chosen(call, documents))
+
+
+def cut(call: Call, found: list[_Entry]) -> tuple[list[_Entry], str]:
+    """Return the part of a list that is the page asked for, and the token of the next or an empty string."""
+    start, end, token = page_of(call, len(found))
+    return found[start:end], token
+
+
+def chosen(call: Call, documents: Iterable[Document], *, time: str = "creationTimestamp") -> list[Document]:
+    """Return the documents that pass the filter, in the order asked for: by name unless said. `time` is the field of their age."""
+    found = _matching(call, documents, lambda document: document)
+    if not _newest_first(call):
+        return sorted(found, key=_name)
+    return sorted(found, key=lambda document: (str(document.get(time, "")), _name(document)), reverse=True)
+
+
+def _matching(
+    call: Call, entries: Iterable[_Entry], document_of: Callable[[_Entry], Document]
+) -> list[_Entry]:
+    if not call.query.get("filter"):
+        return list(entries)
+    matches = compile_filter(call.query["filter"])
+    return [entry for entry in entries if matches(document_of(entry))]
+
+
+def _newest_first(call: Call) -> bool:
+    """Tell which of the two orders is asked for; refuses every other."""
+    order = call.query.get("orderBy") or "name"
+    if order not in ("name", _NEWEST_FIRST):
+        raise errors.invalid("orderBy", order, f"Must be 'name' or '{_NEWEST_FIRST}'.")
+    return bool(order == _NEWEST_FIRST)
+
+
+def _name(document: Document) -> str:
+    return str(document.get("name", ""))
 
 
 def page_of(call: Call, total: int) -> tuple[int, int, str]:
     """Return where the page asked for begins and ends in a list of so many, and the token of the next or an empty string."""
-    start = _offset(call.query.get("pageToken"))
-    end = start + _limit(call)
-    token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < total else ""
-    return start, end, token
-
-
-def _offset(token: str | None) -> int:
-    if not token:
-        return 0
     try:
-        offset = int(base64.urlsafe_b64decode(token.encode()).decode())
-    except (ValueError, UnicodeError):
-        offset = -1
-    if offset < 0:
-        raise errors.invalid("pageToken", token, "The page token is not one that this API gave.")
-    return offset
+        start = start_of(call)
+    except BadTokenError as error:
+        raise errors.invalid("pageToken", str(call.query["pageToken"]), str(error)) from error
+    end = start + _limit(call)
+    return start, end, token_of(call, end, total)
+
+
+def _limit(call: Call) -> int:
+    limit = call.query.get("maxResults")
+    if limit is not None and not 0 <= limit <= _PAGE:
+        raise errors.invalid("maxResults", str(limit), f"Values must be within the range: [0, {_PAGE}]")
+    return limit or _PAGE
 
 
 def aggregated(call: Call, segment: str, kind: str, schema: str) -> dict[str, Any]:
@@ -85,7 +106,14 @@ def aggregated_of(
     call: Call, found: Iterable[tuple[str, Document]], segment: str, kind: str
 ) -> dict[str, Any]:
     """Return documents by their location (``global``, ``regions/R``, ``zones/Z``), a page of them as the query asks."""
-    page, token = _paged_members(call, found)
+    unreachable = unreachable_scopes(call, segment)
+    reachable = [member for member in found if member[0] not in unreachable]
+    matching = _matching(call, reachable, lambda member: member[1])
+    if _newest_first(call):
+        matching.sort(
+            key=lambda member: (member[1].get("creationTimestamp", ""), member[1]["name"]), reverse=True
+        )
+    page, token = cut(call, matching)
     scopes = ["global", *(f"regions/{name}" for name in call.cloud.settings.regions)]
     scopes += [f"zones/{name}" for name in call.cloud.settings.zones]
     by_scope: dict[str, list[Document]] = {}
@@ -95,6 +123,8 @@ def aggregated_of(
     for scope in scopes:
         if scope in by_scope:
             items[scope] = {segment: by_scope[scope]}
+        elif scope in unreachable:
+            items[scope] = {"warning": warning_of(scope)}
         elif not call.query.get("returnPartialSuccess"):
             items[scope] = {"warning": _nothing_here(scope)}
     self_link = link(f"projects/{call.path['project']}/aggregated/{segment}")
@@ -104,27 +134,11 @@ def aggregated_of(
         "items": items,
         "selfLink": self_link,
     }
+    if unreachable:
+        result["unreachables"] = sorted(unreachable)
     if token:
         result["nextPageToken"] = token
     return result
-
-
-def _paged_members(
-    call: Call, found: Iterable[tuple[str, Document]]
-) -> tuple[list[tuple[str, Document]], str]:
-    matches = compile_filter(call.query["filter"]) if call.query.get("filter") else None
-    chosen = [member for member in found if matches is None or matches(member[1])]
-    start = _offset(call.query.get("pageToken"))
-    end = start + _limit(call)
-    token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(chosen) else ""
-    return chosen[start:end], token
-
-
-def _limit(call: Call) -> int:
-    limit = call.query.get("maxResults")
-    if limit is not None and not 0 <= limit <= _PAGE:
-        raise errors.invalid("maxResults", str(limit), f"Values must be within the range: [0, {_PAGE}]")
-    return limit or _PAGE
 
 
 def _nothing_here(scope: str) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api.compute.listing import listed
 from localcloud.api.compute.methods import CollectionMethods
 from localcloud.api.compute.references import referenced
 from localcloud.api.errors import not_found
+from localcloud.api.links import link
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -48,4 +50,5 @@ class RouterMethods(CollectionMethods):
         wanted = call.query.get("natName")
         if wanted and wanted not in [nat["name"] for nat in draft.document.get("nats", [])]:
             raise not_found(f"{draft.relname}/nats/{wanted}")
-        return {"kind": "compute#vmEndpointNatMappingsList"}
+        self_link = link(f"{draft.relname}/getNatMappingInfo")
+        return listed(call, [], kind="compute#vmEndpointNatMappingsList", self_link=self_link)

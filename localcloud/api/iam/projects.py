@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.api import policies
+from localcloud.api import policies, rpc
 from localcloud.api.authorization import allowed, project_policy
 from localcloud.api.errors import ApiError
 from localcloud.api.permissions import project_resource
@@ -37,7 +37,7 @@ def _get(call: Call) -> Result:
 
 
 def _list(call: Call) -> Result:
-    return {"projects": [_project(call)]}
+    return rpc.page(call, [_project(call)], "projects", largest=500, size=500, aliases={"id": "projectId"})
 
 
 def _get_policy(call: Call) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from localcloud.api import policies
+from localcloud.api import policies, rpc
 from localcloud.api.authorization import DENIED, allowed
 from localcloud.api.compute.draft import pruned
 from localcloud.api.errors import ApiError
@@ -74,14 +74,7 @@ def _create(call: Call) -> Result:
 def _list(call: Call) -> Result:
     accounts = call.cloud.store.scan(key(call.cloud.settings.project, ""))
     found = [document for name, document in accounts if not name.endswith("/iam")]
-    start = (
-        int(call.query.get("pageToken") or 0)
-        if str(call.query.get("pageToken") or 0).isdigit()
-        else len(found)
-    )
-    end = start + min(call.query.get("pageSize") or 20, 100)
-    result: dict[str, Any] = {"accounts": found[start:end]} if found[start:end] else {}
-    return {**result, "nextPageToken": str(end)} if end < len(found) else result
+    return rpc.page(call, found, "accounts", largest=100, size=20)
 
 
 def _write(call: Call, old: Document, changes: Mapping[str, Any]) -> Document:

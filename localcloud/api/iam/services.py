@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api import rpc
 from localcloud.api.errors import ApiError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _list(call: Call) -> Result:
         raise ApiError(
             400, "badRequest", f"Invalid filter '{wanted}': must be state:ENABLED or state:DISABLED."
         )
-    return {} if wanted == "state:DISABLED" else {"services": [_service(call, name) for name in SERVED]}
+    return rpc.page(call, [_service(call, name) for name in SERVED], "services", largest=200, size=50)
 
 
 def _get(call: Call) -> Result:

@@ -55,8 +55,8 @@ class Kept:
     def list(self, call: Call) -> Result:
         """Return a page of all."""
         found = [document for _, document in call.cloud.store.scan(self.key(call, ""))]
-        page = rpc.page(call, found, self.collection, largest=_LARGEST_PAGE, size=_LARGEST_PAGE)
-        return {**page, "totalSize": len(found)} if self.counted else page
+        size = _LARGEST_PAGE
+        return rpc.page(call, found, self.collection, largest=size, size=size, counted=self.counted)
 
     def delete(self, call: Call) -> Result:
         """Delete one."""

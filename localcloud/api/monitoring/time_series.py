@@ -123,9 +123,7 @@ def _list(call: Call) -> Result:
         points = [point for point in series["points"] if start <= point[0] <= end]
         if points and all(_label(series, name) == value for name, value in terms.items()):
             found.append(_rendered(series, points, headers=call.query.get("view") == "HEADERS"))
-    page = {name: value for name, value in call.query.items() if name in ("pageSize", "pageToken")}
-    call.query = page
-    return rpc.page(call, found, "timeSeries", largest=100_000, size=100_000)
+    return rpc.cut(call, found, "timeSeries", largest=100_000, size=100_000)
 
 
 def _terms(text: str) -> dict[str, str]:

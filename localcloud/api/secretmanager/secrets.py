@@ -81,7 +81,8 @@ def _list(call: Call) -> Result:
     found = [
         document for name, document in call.cloud.store.scan(start) if "/" not in name.removeprefix(start)
     ]
-    return rpc.page(call, found, "secrets", largest=25000, size=25000)
+    counted = not call.query.get("filter")  # Google counts whole lists only
+    return rpc.page(call, found, "secrets", largest=25000, size=25000, counted=counted)
 
 
 def _patch(call: Call) -> Result:

@@ -86,7 +86,8 @@ def _get(call: Call) -> Result:
 def _list(call: Call) -> Result:
     place, _ = existing(call)
     found = [version for _, version in _all(call, place)]
-    return {**rpc.page(call, found, "versions", largest=25000, size=25000), "totalSize": len(found)}
+    counted = not call.query.get("filter")  # Google counts whole lists only
+    return rpc.page(call, found, "versions", largest=25000, size=25000, counted=counted)
 
 
 def _access(call: Call) -> Result:

@@ -11,6 +11,7 @@ from localcloud.api.authorization import DENIED
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
 from localcloud.api.effects import tell
+from localcloud.api.page_tokens import BadTokenError, start_of, token_of
 from localcloud.api.storage import errors
 from localcloud.api.storage.links import bucket_link, rendered
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(
     r"[a-z0-9](?:[-_a-z0-9]{1,61})[a-z0-9]|(?=.{3,222}$)[a-z0-9](?:[-_.a-z0-9]{1,220})[a-z0-9]"
 )
+_PAGE = 1000
 _MULTI_REGIONS = frozenset({"US", "EU", "ASIA"})
 _CLASSES = frozenset({"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", "MULTI_REGIONAL", "REGIONAL"})
 _IMMUTABLE = ("name", "location", "locationType", "projectNumber", "id", "timeCreated")
@@ -126,8 +128,16 @@ def _list(call: Call) -> Result:
         for name, document in call.cloud.store.scan(f"storage/b/{prefix}")
         if name.count("/") == 2
     ]
+    try:
+        start = start_of(call)
+    except BadTokenError as error:
+        raise errors.invalid(f"Invalid page token '{call.query['pageToken']}': {error}") from error
+    end = start + min(call.query.get("maxResults") or _PAGE, _PAGE)
     result: dict[str, Any] = {"kind": "storage#buckets"}
-    return {**result, "items": buckets} if buckets else result
+    if buckets[start:end]:
+        result["items"] = buckets[start:end]
+    token = token_of(call, end, len(buckets))
+    return {**result, "nextPageToken": token} if token else result
 
 
 def _patch(call: Call) -> Result:

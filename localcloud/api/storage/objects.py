@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from localcloud.store import Document
 
 _LONGEST_NAME = 1024  # bytes of UTF-8
-_PAGE = 1000
 
 
 def key(bucket: str, name: str) -> str:
@@ -161,43 +160,6 @@ def _get(call: Call) -> Result:
     return rendered(call, document)
 
 
-def _list(call: Call) -> Result:
-    bucket, query = call.path["bucket"], call.query
-    buckets.existing(call, bucket)
-    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    base = key(bucket, "")
-    found = [(name.removeprefix(base), document) for name, document in call.cloud.store.scan(base + prefix)]
-    if query.get("versions"):
-        old = call.cloud.store.scan(f"storage/noncurrent/{bucket}/{prefix}")
-        found += [(document["name"], document) for _, document in old]
-        found.sort(key=lambda entry: (entry[0], int(entry[1]["generation"])))
-    token, limit = query.get("pageToken", ""), min(query.get("maxResults") or _PAGE, _PAGE)
-    items: list[dict[str, Any]] = []
-    prefixes: list[str] = []
-    next_token = ""
-    for name, document in found:
-        place = f"{name}#{document['generation']}"
-        if token and place <= token:
-            continue
-        cut = name.find(delimiter, len(prefix)) if delimiter else -1
-        if cut >= 0:
-            group = name[: cut + len(delimiter)]
-            if group in prefixes or (token and token.startswith(group)):
-                continue
-        if len(items) + len(prefixes) >= limit:
-            break
-        next_token = place
-        if cut >= 0:
-            prefixes.append(name[: cut + len(delimiter)])
-        else:
-            items.append(rendered(call, document))
-    else:
-        next_token = ""
-    result: dict[str, Any] = {"kind": "storage#objects"}
-    found_all = {"items": items, "prefixes": prefixes, "nextPageToken": next_token}
-    return result | {name: value for name, value in found_all.items() if value}
-
-
 def _patch(call: Call) -> Result:
     old = existing(call)
     check_preconditions(call.query, old)
@@ -257,7 +219,6 @@ def handlers() -> dict[str, Handler]:
     """Return the handlers by method id."""
     return {
         "storage.objects.get": _get,
-        "storage.objects.list": _list,
         "storage.objects.patch": _patch,
         "storage.objects.update": _update,
         "storage.objects.delete": _delete,

@@ -72,7 +72,7 @@ class Api:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         response = self._loop.run(self._http.request(method, path, headers=headers, **options))
-        assert response.status_code < 500 or response.status_code == 501, response.text
+        assert response.status_code < 500 or response.status_code in {501, 503}, response.text
         check(method, path, response.status_code, response.headers, response.content)
         if self.client and response.status_code < 400 and (found := method_of(method, path)) is not None:
             driven.note(self.client, (found.id,))
