@@ -54,7 +54,8 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "autoHealingPolicies", "baseInstanceName", "distributionPolicy.targetShape", "distributionPolicy.zones.zone", "fingerprint",
         "instanceFlexibilityPolicy.instanceSelections.machineTypes", "instanceFlexibilityPolicy.instanceSelections.rank",
         "instanceLifecyclePolicy", "instanceTemplate", "listManagedInstancesResults", "namedPorts",
-        "statefulPolicy.preservedState.internalIPs", "targetSize", "updatePolicy", "versions",
+        "standbyPolicy", "statefulPolicy.preservedState.internalIPs", "targetSize", "targetStoppedSize", "targetSuspendedSize",
+        "updatePolicy", "versions",
     }),
     "Autoscaler": frozenset({
         "name", "description", "target", "autoscalingPolicy.coolDownPeriodSec", "autoscalingPolicy.stabilizationPeriodSec",

@@ -45,9 +45,6 @@ _TEMPLATE = (
 _GROUP = (
     NoEffect("statefulPolicy.preservedState.disks", _NO_STATE),
     NoEffect("statefulPolicy.preservedState.externalIPs", "instances here have no external addresses"),
-    NoEffect("standbyPolicy", "instances are neither suspended nor stopped for later"),
-    NoEffect("targetStoppedSize", "no instance is kept stopped", (0,)),
-    NoEffect("targetSuspendedSize", "no instance is kept suspended", (0,)),
     NoEffect("targetPools", "there are no target pools"),
     NoEffect("resourcePolicies", "there are no workload policies"),
 )

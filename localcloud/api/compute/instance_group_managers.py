@@ -9,6 +9,7 @@ from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.references import referenced
 from localcloud.api.links import last, link
+from localcloud.plans import standby
 
 if TYPE_CHECKING:
     from localcloud.api.compute.draft import Draft
@@ -42,6 +43,7 @@ def _complete(draft: Draft) -> None:
     if draft.get("instanceLifecyclePolicy.onFailedHealthCheck") is None:
         draft.default("instanceLifecyclePolicy.onFailedHealthCheck", "DEFAULT_ACTION")
     _stateful(draft)
+    _standby(draft)
     _server_side(draft)
 
 
@@ -158,6 +160,21 @@ def _stateful(draft: Draft) -> None:
             raise errors.invalid("resource.statefulPolicy.preservedState.disks", name, rule)
 
 
+def _standby(draft: Draft) -> None:
+    """How many members wait stopped or suspended counts against the group's greatest size too."""
+    most = 2000 if draft.collection.scope == "regions" else 1000
+    waiting = 0
+    for size in standby.SIZES.values():
+        if size in draft.document:
+            draft.bounds(size, 0, most)
+            waiting += draft.document[size]
+    if draft.document["targetSize"] + waiting > most:
+        rule = f"The group can have {most} instances in all: those that run, are stopped and are suspended."
+        raise draft.refuse("targetSize", rule)
+    if draft.get("standbyPolicy.initialDelaySec") is not None:
+        draft.bounds("standbyPolicy.initialDelaySec", 0, 3600)
+
+
 def _devices(draft: Draft) -> set[str]:
     """Return the device names that the templates of all versions have."""
     names = [
@@ -201,7 +218,7 @@ def _server_side(draft: Draft) -> None:
     if old is None:
         document["currentActions"] = dict.fromkeys(ACTIONS, 0)
         document["status"] = {
-            "isStable": document["targetSize"] == 0,
+            "isStable": not any(document.get(size) for size in ("targetSize", *standby.SIZES.values())),
             "versionTarget": {"isReached": True},
             "allInstancesConfig": {"effective": True},
             "stateful": {
@@ -212,7 +229,7 @@ def _server_side(draft: Draft) -> None:
         return
     status = {**document["status"]}
     status["stateful"] = {**status.get("stateful", {}), "hasStatefulConfig": "statefulPolicy" in document}
-    if draft.changed("targetSize"):
+    if any(draft.changed(size) for size in ("targetSize", *standby.SIZES.values())):
         status["isStable"] = False
     if draft.changed("versions"):
         status["isStable"] = False
