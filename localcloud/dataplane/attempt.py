@@ -9,7 +9,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane.addresses import PROBER_SOURCES, mark_of
+from localcloud.dataplane.addresses import PROBER_SOURCES, PROBER_SOURCES_IPV6, mark_of
 from localcloud.dataplane.dialogue import Verdict, dialogue_for
 
 if TYPE_CHECKING:
@@ -51,12 +51,13 @@ class Attempt:
     def begin(self) -> None:
         """Make the socket, from the consumer's source address and routed to the instance, and start connecting."""
         try:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            sixth = ":" in self._spec.address
+            sock = socket.socket(socket.AF_INET6 if sixth else socket.AF_INET, socket.SOCK_STREAM)
             self._sock = sock
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, _SO_MARK, mark_of(self._spec.instance_address))
             sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            sock.bind((PROBER_SOURCES[self._spec.consumer], 0))
+            sock.bind(((PROBER_SOURCES_IPV6 if sixth else PROBER_SOURCES)[self._spec.consumer], 0))
             result = sock.connect_ex((self._spec.address, self._spec.port))
         except OSError as error:
             self._failed(error)

@@ -2,7 +2,8 @@
 
 Its listening sockets were made in the host's network namespace and stay there (a socket belongs to the namespace it was made in);
 its outgoing ones are made here. A client 127.0.x.y:p on the host becomes 198.18.x.y:p here, connects to the very address and port
-that it asked for, and the router takes it from there. The door outlives the daemon, which finds it again by its control socket.
+that it asked for, and the router takes it from there. An IPv6 rule's listener is on the host's ::1, since none of its addresses can be
+the host's, and its clients are 2001:2::1. The door outlives the daemon, which finds it again by its control socket.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from typing import Any
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import (
     CLIENTS,
+    CLIENTS_IPV6,
     FORWARDED,
+    GATEWAY_IPV6,
+    INTERNET_IPV6,
     INTERNET_TRANSIT,
+    INTERNET_TRANSIT_IPV6,
     ROUTER_TRANSIT,
     TRANSIT_PREFIX,
     client_address,
 )
-from localcloud.dataplane.inner_socket import Key, connect
-from localcloud.dataplane.kernel import COMMON_SETTINGS, LOOPBACK_LINES, ip_batch, settings
+from localcloud.dataplane.inner_socket import Client, Key, connect
+from localcloud.dataplane.kernel import COMMON_SETTINGS, IPV6_SETTINGS, LOOPBACK_LINES, ip_batch, settings
 from localcloud.dataplane.namespaces import CLONE_NEWNET, drop_capabilities, unshare
 from localcloud.dataplane.relay import RESET_ON_CLOSE, Relay
 
@@ -43,7 +48,7 @@ class _Flow:
     """A UDP client of one listener, and its socket inside."""
 
     listener: socket.socket
-    client: tuple[str, int]
+    client: Client
     inner: socket.socket
     used_at: float
 
@@ -60,8 +65,8 @@ class Door:
         self._by_descriptor: dict[int, Key] = {}
         self._relays: dict[int, Relay] = {}
         self._ready: set[Relay] = set()
-        self._flows: dict[tuple[Key, tuple[str, int]], _Flow] = {}
-        self._flow_of: dict[int, tuple[Key, tuple[str, int]]] = {}
+        self._flows: dict[tuple[Key, Client], _Flow] = {}
+        self._flow_of: dict[int, tuple[Key, Client]] = {}
         self._paused_until = 0.0
         self._swept_at = time.monotonic()
 
@@ -125,7 +130,8 @@ class Door:
             "pid": int(
                 Path("/proc/self").readlink().name
             ),  # the world keeps the host's mounts, and so its numbers
-            "listeners": list(self._listeners),
+            # with the host's address and port that lead to each
+            "listeners": [[*key, *each.getsockname()[:2]] for key, each in self._listeners.items()],
             "relays": len(self._relays) // 2,
             "flows": len(self._flows),
         }
@@ -216,7 +222,7 @@ class Door:
                 with contextlib.suppress(OSError):  # datagrams may be lost
                     flow.inner.send(data)
 
-    def _begin_flow(self, key: Key, client: tuple[str, int]) -> _Flow | None:
+    def _begin_flow(self, key: Key, client: Client) -> _Flow | None:
         try:
             inner = connect(client, key)
         except OSError:
@@ -227,7 +233,7 @@ class Door:
         self._poller.register(inner, select.EPOLLIN)
         return flow
 
-    def _datagrams_out(self, name: tuple[Key, tuple[str, int]]) -> None:
+    def _datagrams_out(self, name: tuple[Key, Client]) -> None:
         flow = self._flows[name]
         for _ in range(_ACCEPTS):
             try:
@@ -240,7 +246,7 @@ class Door:
             with contextlib.suppress(OSError):
                 flow.listener.sendto(data, flow.client)
 
-    def _end_flow(self, name: tuple[Key, tuple[str, int]]) -> None:
+    def _end_flow(self, name: tuple[Key, Client]) -> None:
         flow = self._flows.pop(name)
         del self._flow_of[flow.inner.fileno()]
         flow.inner.close()
@@ -249,6 +255,17 @@ class Door:
         self._swept_at = now
         for name in [name for name, flow in self._flows.items() if now - flow.used_at > UDP_IDLE]:
             self._end_flow(name)
+
+
+def _ipv6_lines(router_mac: str) -> list[str]:
+    client = client_address("::1")
+    return [
+        f"address add {INTERNET_TRANSIT_IPV6}/64 dev eth0 nodad",
+        f"neighbour replace {GATEWAY_IPV6} lladdr {router_mac} dev eth0 nud permanent",
+        f"route add local {CLIENTS_IPV6} dev lo",
+        f"address add {client}/128 dev lo nodad",
+        f"route add {INTERNET_IPV6} via {GATEWAY_IPV6} dev eth0 src {client}",
+    ]
 
 
 def serve(connection: socket.socket) -> None:
@@ -263,6 +280,8 @@ def serve(connection: socket.socket) -> None:
             return
     message, (control,) = item
     settings({**COMMON_SETTINGS, "net/ipv4/tcp_tw_reuse": "1", "net/ipv4/tcp_syn_retries": "4"})
+    if message["ipv6"]:
+        settings({**IPV6_SETTINGS, "net/ipv6/ip_nonlocal_bind": "1"})
     ip_batch(
         [
             *LOOPBACK_LINES,
@@ -271,6 +290,7 @@ def serve(connection: socket.socket) -> None:
             f"neighbour replace {ROUTER_TRANSIT} lladdr {message['router_mac']} dev eth0 nud permanent",
             f"route add local {CLIENTS} dev lo",
             f"route add {FORWARDED} via {ROUTER_TRANSIT} dev eth0 src {client_address('127.0.0.1')}",
+            *(_ipv6_lines(message["router_mac"]) if message["ipv6"] else ()),
         ]
     )
     drop_capabilities()

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import wire
+from localcloud.dataplane import host_listener, wire
+from localcloud.dataplane.addresses import first_address
+from localcloud.dataplane.family import NO_IPV6
 from localcloud.dataplane.holding import WorldError
 from localcloud.plans.balancer import BalancerPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import socket
+    from collections.abc import Iterable, Mapping, Sequence
 
     from localcloud.dataplane.helpers import Agent
+    from localcloud.dataplane.host_listener import Place
     from localcloud.dataplane.inner_socket import Key
     from localcloud.dataplane.router import Router
     from localcloud.home import Home
     from localcloud.plans.balancer import VirtualService
 
 _log = logging.getLogger(__name__)
-_BACKLOG = 4096
+_FEW = 5  # ports of a range whose places are told
 MAX_PORTS = 1000  # listeners for one forwarding rule; each port of a range needs its own
 
 
 class Doorkeeper:
     """Keeps the door open on exactly the ports that the balancer plan names."""
 
-    def __init__(self, home: Home, agent: Agent, router: Router) -> None:
+    def __init__(self, home: Home, agent: Agent, router: Router, *, ipv6: bool) -> None:
+        """`ipv6`: whether the world has it; without, IPv6 rules are a problem."""
         self._home = home
+        self._ipv6 = ipv6
         self._agent = agent
         self._router = router
         self._channel: wire.Channel | None = None
@@ -37,7 +42,7 @@ class Doorkeeper:
         self._watch: asyncio.Task[None] | None = None
         self._plan = BalancerPlan()
         self._turn = asyncio.Lock()
-        self._open: set[Key] = set()
+        self._open: dict[Key, Place] = {}
         self.problems: dict[str, str] = {}  # by forwarding rule
 
     async def prepare(self) -> None:
@@ -53,7 +58,7 @@ class Doorkeeper:
             await channel.receive()
             router_mac = await self._router.attach_internet(pid)
             with wire.bind_unix(self._home.run / "door.sock") as control:
-                await channel.call({"router_mac": router_mac}, [control.fileno()])
+                await channel.call({"router_mac": router_mac, "ipv6": self._ipv6}, [control.fileno()])
             await self._connect()
         except (EOFError, OSError, wire.HelperError) as error:
             msg = f"the door did not start: {error}; see {self._home.logs / 'dataplane.log'}"
@@ -105,11 +110,11 @@ class Doorkeeper:
         try:
             if remove:
                 await self._call([], remove)
-            for key in wanted.keys() - self._open:
+            for key in wanted.keys() - self._open.keys():
                 try:
-                    made.append((key, _listen(key)))
+                    made.append((key, host_listener.listen(key)))
                 except OSError as error:
-                    self._problem(wanted[key], _explain(key, error))
+                    self._problem(wanted[key], host_listener.explain(key, error))
             for start in range(0, len(made), wire.MAX_DESCRIPTORS):
                 await self._call(made[start : start + wire.MAX_DESCRIPTORS], [])
         except EOFError:
@@ -119,6 +124,9 @@ class Doorkeeper:
                 listener.close()
 
     def _keys(self, service: VirtualService) -> Iterable[Key]:
+        if ":" in service.address and not self._ipv6:
+            self._problem(service.key, f"{service.key}: {NO_IPV6}")
+            return
         count = sum(high - low + 1 for low, high in service.ports)
         if service.protocol == "L3_DEFAULT" or not service.ports or count > MAX_PORTS:
             what = "all ports" if not service.ports else f"{count} ports"
@@ -131,7 +139,7 @@ class Doorkeeper:
             return
         for low, high in service.ports:
             for port in range(low, high + 1):
-                yield service.protocol, service.address, port
+                yield service.protocol, first_address(service.address), port
 
     def _problem(self, service: str, words: str) -> None:
         self.problems[service] = words
@@ -142,6 +150,18 @@ class Doorkeeper:
             raise EOFError
         request = {"add": [key for key, _ in add], "remove": list(remove)}
         self._open = _listeners(await self._channel.call(request, [listener.fileno() for _, listener in add]))
+
+    def places(self) -> Mapping[str, tuple[str, ...]]:
+        """Return where on this machine clients find the forwarding rules ("ADDRESS:PORT", as in a URL), by rule."""
+        found = {}
+        for service in self._plan.services:
+            ports = {port for low, high in service.ports for port in range(low, min(high, low + _FEW) + 1)}
+            keys = [(service.protocol, first_address(service.address), port) for port in sorted(ports)]
+            opened = [self._open[key] for key in keys if key in self._open]
+            found[service.key] = tuple(
+                f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in opened
+            )
+        return found
 
     async def statistics(self) -> dict[str, int]:
         """Return how many TCP connections ("relays") and UDP flows ("flows") go through the door. Raises EOFError if it is gone."""
@@ -173,31 +193,6 @@ def client_process(home: Home) -> int:
     return int(item[0]["pid"])
 
 
-def _listeners(answer: tuple[wire.Message, list[int]]) -> set[Key]:
-    return {(kind, address, port) for kind, address, port in answer[0]["listeners"]}
-
-
-def _listen(key: Key) -> socket.socket:
-    kind, address, port = key
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "TCP" else socket.SOCK_DGRAM)
-    try:
-        if kind == "TCP":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        if kind == "TCP":
-            listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _explain(key: Key, error: OSError) -> str:
-    kind, address, port = key
-    words = f"cannot listen on {address}:{port} ({kind}) on this machine: {error.strerror}"
-    if isinstance(error, PermissionError):
-        return (
-            f"{words}; ports below net.ipv4.ip_unprivileged_port_start need privileges: use a port of 1024 or more, or run "
-            f"sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
-        )
-    return f"{words}; another program may have it"
+def _listeners(answer: tuple[wire.Message, list[int]]) -> dict[Key, Place]:
+    listeners = answer[0]["listeners"]
+    return {(kind, address, port): (host, number) for kind, address, port, host, number in listeners}

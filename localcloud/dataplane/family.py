@@ -90,6 +90,13 @@ def of(address: str) -> Family:
     return IPV6 if ":" in address else IPV4
 
 
+# what is said of resources that need it
+NO_IPV6 = (
+    "the kernel of this machine has no IPv6 (it was booted with ipv6.disable=1, or built without), so nothing is reached by it here; use "
+    "IPv4, or boot the kernel with IPv6"
+)
+
+
 @functools.cache
 def kernel_has_ipv6() -> bool:
     """Return whether this machine's kernel speaks IPv6 at all: one booted with ipv6.disable=1 does not."""

@@ -6,24 +6,15 @@ each other. So every packet passes the router's firewall rules, as on Google Clo
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import os
 import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud.dataplane import machine_user, wire
-from localcloud.dataplane.addresses import FORWARDED, LOOPBACK, bridge_name, link_name, mac_address
-from localcloud.dataplane.kernel import (
-    COMMON_SETTINGS,
-    LOOPBACK_LINES,
-    ip_batch,
-    load_rules,
-    run_tool,
-    settings,
-)
+from localcloud.dataplane import machine_addresses, machine_user, wire
+from localcloud.dataplane.addresses import bridge_name, link_name, mac_address
+from localcloud.dataplane.kernel import ip_batch, load_rules
 from localcloud.dataplane.namespaces import (
     CLONE_NEWNET,
     default_signals,
@@ -91,20 +82,6 @@ def _aside(moved: Sequence[tuple[str, int]]) -> str:
     )
 
 
-def _configure(address: str, gateway: str) -> None:
-    settings(COMMON_SETTINGS)
-    ip_batch(
-        [
-            *LOOPBACK_LINES,
-            f"address add {address}/32 dev eth0",
-            "link set eth0 up",
-            f"neighbour replace {gateway} lladdr {mac_address(gateway)} dev eth0 nud permanent",
-            f"route add {gateway}/32 dev eth0 scope link src {address}",
-            f"route add default via {gateway} dev eth0 src {address}",
-        ]
-    )
-
-
 def _place_descriptors(wanted: dict[int, int]) -> None:
     """Give each of our descriptors its number in the program, whatever numbers are in the way; close everything else."""
     above = max([2, *wanted]) + 1
@@ -131,7 +108,7 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     wire.send(sock, {})
     if not sock.recv(1):
         os._exit(1)  # the worker could not make the link and has said so
-    _configure(message["address"], message["gateway"])
+    machine_addresses.configure(message["address"], message["gateway"], message["address_ipv6"])
     for _, inside in message["faults"]:
         load_rules(inside)
     listeners = _listeners(message["listeners"], message["address"])
@@ -275,29 +252,11 @@ def listen(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[in
     return {}, [each.detach() for each in made]
 
 
-def _is_forwarded(address: str) -> bool:
-    parsed = ipaddress.IPv4Address(address)
-    return parsed in ipaddress.IPv4Network(FORWARDED) and parsed not in ipaddress.IPv4Network(
-        LOOPBACK, strict=False
-    )
-
-
 def set_local_addresses(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
-    """Put exactly these forwarding rules' addresses on a machine's lo."""
+    """Have a machine answer to exactly these forwarding rules' addresses."""
     here = _in_namespace(message["pid"])
     try:
-        shown = json.loads(run_tool(["ip", "-json", "-4", "address", "show", "dev", "lo"]))
-        present = {
-            entry["local"]
-            for link in shown
-            for entry in link.get("addr_info", ())
-            if _is_forwarded(entry["local"])
-        }
-        wanted = set(message["addresses"])
-        ip_batch(
-            [f"address add {address}/32 dev lo" for address in sorted(wanted - present)]
-            + [f"address delete {address}/32 dev lo" for address in sorted(present - wanted)]
-        )
+        machine_addresses.answer_to(message["addresses"])
     finally:
         _back(here)
     return {}, []

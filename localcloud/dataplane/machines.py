@@ -30,8 +30,9 @@ _SWEEPS = 50
 class MachineNamespaces:
     """Machines' processes and network namespaces. Their identities are in `run/machines/`, so that a later daemon can end them."""
 
-    def __init__(self, home: Home, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, home: Home, worker: Worker, *, ipv6: bool) -> None:
+        """`ipv6`: whether machines get their IPv6 addresses."""
+        self._worker, self._ipv6 = worker, ipv6
         self._records = home.run / "machines"
 
     async def spawn(
@@ -57,6 +58,7 @@ class MachineNamespaces:
             "instance": interface.instance,
             "subnetwork": interface.subnetwork,
             "address": interface.address,
+            "address_ipv6": interface.address_ipv6 if self._ipv6 else "",
             "mtu": interface.mtu,
             "gateway": gateway,
             "listeners": [list(each) for each in listeners],
@@ -89,7 +91,8 @@ class MachineNamespaces:
 
     async def set_local_addresses(self, pid: int, addresses: tuple[str, ...]) -> None:
         """Make exactly these forwarding rules' addresses local to the machine."""
-        await self._worker.call({"do": "local_addresses", "pid": pid, "addresses": list(addresses)})
+        ours = [each for each in addresses if self._ipv6 or ":" not in each]
+        await self._worker.call({"do": "local_addresses", "pid": pid, "addresses": ours})
 
     async def remove(self, instance: str, pid: int) -> None:
         """Kill every process in the machine's network namespace and remove its link; harmless when nothing is left."""

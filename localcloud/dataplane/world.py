@@ -42,13 +42,15 @@ class World:
         self.adopted = False
         self._holder = holder
         self._lock = lock
+        self._ipv6 = ipv6
+        self._without_ipv6: dict[str, str] = {}  # problems of subnetworks
         self._agent = Agent(holder, home.logs / "dataplane.log")
         self._rules_worker = Worker(self._agent)
         self._machines_worker = Worker(self._agent)
         self._router = Router(self._rules_worker, table_size, ipv6=ipv6)
-        self._doorkeeper = Doorkeeper(home, self._agent, self._router)
+        self._doorkeeper = Doorkeeper(home, self._agent, self._router, ipv6=ipv6)
         self._probing = Probing(self._agent, clock)
-        self._machines = MachineNamespaces(home, self._machines_worker)
+        self._machines = MachineNamespaces(home, self._machines_worker, ipv6=ipv6)
         self._faulting = Faulting(home, self._agent, self._machines_worker, self._machines, clock)
         self._plans = asyncio.Lock()
 
@@ -104,7 +106,11 @@ class World:
 
     def problems(self) -> Mapping[str, str]:
         """Return what cannot be as planned, by forwarding rule (ports this user may not listen on, all-ports rules) or fault."""
-        return {**self._doorkeeper.problems, **self._faulting.problems}
+        return {**self._without_ipv6, **self._doorkeeper.problems, **self._faulting.problems}
+
+    def places(self) -> Mapping[str, tuple[str, ...]]:
+        """Return where on this machine clients find the forwarding rules ("ADDRESS:PORT", as in a URL), by rule."""
+        return self._doorkeeper.places()
 
     async def border(self) -> dict[str, int]:
         """Return what was kept in: packets to addresses outside, dropped ("astray"), and such that got past that ("outside": 0)."""
@@ -164,6 +170,8 @@ class World:
         """See `Fabric.apply_network`."""
         async with self._plans:
             await self._router.apply_network(replace(plan, faults=()))
+            dual = () if self._ipv6 else [each.key for each in plan.subnetworks if each.cidr_ipv6]
+            self._without_ipv6 = {key: f"{key}: {family.NO_IPV6}" for key in dual}
             await self._faulting.apply(plan.faults)
 
     async def apply_balancer(self, plan: BalancerPlan) -> None:

@@ -61,6 +61,8 @@ def inhabitants(kind: str, namespace: int) -> list[str]:
 class Cloud:
     """What a test works with."""
 
+    subnetwork = SUBNETWORK
+
     def __init__(self, world: World) -> None:
         self.world = world
         self.address = rule_address()
@@ -87,7 +89,7 @@ class Cloud:
         self.firewall = firewall or self.firewall
         await self.world.apply_network(
             NetworkPlan(
-                subnetworks=(SUBNETWORK,),
+                subnetworks=(self.subnetwork,),
                 interfaces=tuple(self.interfaces.values()),
                 firewall=self.firewall,
                 faults=self.faults,
