@@ -1,4 +1,4 @@
-"""Instances: reading them, their console, and asking the controllers to stop, start, reset or delete one."""
+"""Instances: reading them, their console, and asking the controllers to stop, start, suspend, resume, reset or delete one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class InstanceMethods(CollectionMethods):
         }
         own |= {
             f"compute.instances.{verb}": once(self._asked(verb))
-            for verb in ("delete", "reset", "stop", "start")
+            for verb in ("delete", "reset", "stop", "start", "suspend", "resume")
         }
         own["compute.instances.getSerialPortOutput"] = self.serial_port_output
         own["compute.instances.getGuestAttributes"] = self.guest_attributes
@@ -60,6 +60,7 @@ class InstanceMethods(CollectionMethods):
     def _asked(self, verb: str) -> Handler:
         def handler(call: Call) -> Result:
             draft = self.existing(call)
+            _check_status(draft, verb)
             request = Until(ask(draft, verb))
             return commit(call, draft, verb, until=(request, _done(draft, verb)))
 
@@ -134,6 +135,18 @@ class InstanceMethods(CollectionMethods):
         return {**answer, "queryPath": wanted, "queryValue": {"items": items}}
 
 
+def _check_status(draft: Draft, verb: str) -> None:
+    """Refuse what an instance's status makes impossible: its operation would never be done."""
+    status = draft.document["status"]
+    needed = {"suspend": "RUNNING", "resume": "SUSPENDED"}.get(verb)
+    if (needed and status != needed) or (verb == "start" and status in {"SUSPENDED", "SUSPENDING"}):
+        which = f"it must be {needed}" if needed else "resume it"
+        message = (
+            f"The resource '{draft.relname}' is not ready: its status is {status}; to {verb} it, {which}."
+        )
+        raise errors.ApiError(400, "resourceNotReady", message)
+
+
 def _done(draft: Draft, verb: str) -> Until:
     """Return when a verb is carried out, beyond the controllers' having taken it up."""
     document = f"compute/{draft.relname}"
@@ -142,4 +155,5 @@ def _done(draft: Draft, verb: str) -> Until:
         return Until(machine)
     if verb == "reset":
         return Until(machine, "intent", ("run",))
-    return Until(document, "status", ("TERMINATED", "STOPPED") if verb == "stop" else ("RUNNING",))
+    ends = {"stop": ("TERMINATED", "STOPPED"), "suspend": ("SUSPENDED", "TERMINATED")}
+    return Until(document, "status", ends.get(verb, ("RUNNING",)))

@@ -26,6 +26,7 @@ from localcloud.api.compute.networks import NETWORKS
 from localcloud.api.compute.per_instance_configs import PerInstanceConfigMethods
 from localcloud.api.compute.router_status import RouterMethods
 from localcloud.api.compute.routers import ROUTERS
+from localcloud.api.compute.standby_methods import StandbyMethods
 from localcloud.api.compute.subnetwork_methods import SubnetworkMethods
 from localcloud.api.compute.subnetworks import SUBNETWORKS
 
@@ -59,6 +60,7 @@ def handlers() -> dict[str, Handler]:
     for collection in (INSTANCE_GROUP_MANAGERS, REGION_INSTANCE_GROUP_MANAGERS):
         table |= GroupMethods(collection, COLLECTIONS).handlers()
         table |= PerInstanceConfigMethods(collection, COLLECTIONS).handlers()
+        table |= StandbyMethods(collection, COLLECTIONS).handlers()
     table |= BackendServiceMethods(REGION_BACKEND_SERVICES, COLLECTIONS).handlers()
     table |= InstanceMethods(INSTANCES, COLLECTIONS).handlers()
     table |= SubnetworkMethods(SUBNETWORKS, COLLECTIONS).handlers()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,13 @@ POLICIES = (
     policy(0, 3, minimalAction="RESTART"),  # what is restarted in place makes no use of a surge
     policy(3, 0, type="OPPORTUNISTIC"),
 )
+# What a verb's members must be meant to be.
+STATES = {
+    "stopInstances": "RUNNING",
+    "suspendInstances": "RUNNING",
+    "startInstances": "STOPPED",
+    "resumeInstances": "SUSPENDED",
+}
 # How long until whatever was asked for and whatever befell is over: repairs one after another, each after its initial delay.
 REST = 10_800
 STILL = 3_000
@@ -82,6 +90,19 @@ class Client(RuleBasedStateMachine):
             self.cloud.post(f"{WEB}/{verb}", {"instances": instances})
             if verb == "abandonInstances":
                 self.abandoned += instances
+
+    @rule(verb=st.sampled_from(tuple(STATES)), number=NUMBERS)
+    def put_to_rest_or_wake(self, verb: str, number: int) -> None:
+        if instances := self._some(number):
+            listed = self.cloud.listed()
+            states = {listed[instance.rpartition("/")[2]]["targetStatus"] for instance in instances}
+            statuses = (200,) if states == {STATES[verb]} else (400,)
+            self.cloud.post(f"{WEB}/{verb}", {"instances": instances}, statuses=statuses)
+
+    @rule(number=NUMBERS, mode=st.sampled_from(("MANUAL", "SCALE_OUT_POOL")))
+    def change_pool(self, number: int, mode: str) -> None:
+        policy = {"mode": mode, "initialDelaySec": number % 90}
+        self._patch(targetSuspendedSize=number % 3, targetStoppedSize=number // 3 % 2, standbyPolicy=policy)
 
     @rule(number=NUMBERS, action=st.sampled_from(("REFRESH", "RESTART", "REPLACE")))
     def apply_updates(self, number: int, action: str) -> None:
@@ -212,11 +233,18 @@ class Client(RuleBasedStateMachine):
         assert group["status"]["isStable"], f"the group never came to rest\n{story}"
         assert self.opportunistic or group["status"]["versionTarget"]["isReached"], story
         listed = cloud.listed()
-        assert len(listed) == group["targetSize"], story
         assert {entry["currentAction"] for entry in listed.values()} <= {"NONE"}
-        assert {entry["instanceStatus"] for entry in listed.values()} <= {"RUNNING"}
-        assert {member.health for member in self._members().values()} <= {"HEALTHY"}, story
-        assert sim.eligible() == set(listed), story
+        pairs = [(entry["targetStatus"], entry["instanceStatus"]) for entry in listed.values()]
+        wanted = {
+            ("RUNNING", "RUNNING"): "targetSize",
+            ("STOPPED", "TERMINATED"): "targetStoppedSize",
+            ("SUSPENDED", "SUSPENDED"): "targetSuspendedSize",
+        }
+        sizes = {pair: group.get(size, 0) for pair, size in wanted.items() if group.get(size)}
+        assert Counter(pairs) == sizes, story
+        serving = {name for name, entry in listed.items() if entry["targetStatus"] == "RUNNING"}
+        assert {self._members()[name].health for name in serving} <= {"HEALTHY"}, story
+        assert sim.eligible() == serving, story
         writes: list[str] = []
         unwatch = sim.store.watch(
             lambda keys, events: writes.extend([*keys, *(event.kind for event in events)])
