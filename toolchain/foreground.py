@@ -19,7 +19,7 @@ def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: b
     make it two, which the engine takes for "stop at once, whatever becomes of the state". A polite request to end (SIGTERM, SIGHUP)
     reaches this process alone and is passed on as one Ctrl-C.
     """
-    interrupted = False
+    interrupted = early = False
     child: subprocess.Popen[bytes] | None = None
 
     def note(_number: int, _frame: FrameType | None) -> None:
@@ -27,7 +27,10 @@ def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: b
         interrupted = True
 
     def pass_on(_number: int, _frame: FrameType | None) -> None:
-        if child is not None and not interrupted:
+        nonlocal early
+        if child is None:
+            early = True
+        elif not interrupted:
             child.send_signal(signal.SIGINT)
 
     # Handlers, not SIG_IGN: what is ignored here would be ignored by the command as well.
@@ -35,6 +38,8 @@ def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: b
     previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         child = subprocess.Popen(command, env=env, cwd=cwd, stdin=None if interactive else subprocess.DEVNULL)
+        if early and not interrupted:  # it came before there was anybody to pass it on to
+            child.send_signal(signal.SIGINT)
         status = child.wait()
     finally:
         for number, handler in previous.items():

@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -23,10 +24,11 @@ from scripts.service import Service, numbers, port_from
 from tests.scripts.google import Google
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROGRAM = Path(__file__).resolve().parents[2] / "scripts/service.py"
-TRIES = 2000  # requests, not time: what is waited for happens after a few
+Seen = TypeVar("Seen")
+PATIENCE = 120.0  # seconds: fails a test that hangs, and nothing else
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Running:
     google: Google
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def get(self, path: str) -> tuple[int, str]:
         connection = self.connect()
@@ -66,6 +68,15 @@ class Running:
         return found
 
 
+def until(look: Callable[[], Seen], enough: Callable[[Seen], bool]) -> Seen:
+    """Look until it is enough, and return what is then seen."""
+    end = time.monotonic() + PATIENCE
+    while not enough(seen := look()):
+        assert time.monotonic() < end, seen
+        os.sched_yield()
+    return seen
+
+
 @pytest.fixture
 def service() -> Iterator[Running]:
     with Google() as google:
@@ -89,11 +100,13 @@ def service() -> Iterator[Running]:
 
 def test_it_says_who_answers_whom(service: Running) -> None:
     connection = service.connect()
-    for _ in range(TRIES):
+
+    def answer_to_me() -> dict[str, Any]:
         connection.request("GET", "/")
-        answer = json.loads(connection.getresponse().read())
-        if answer["zone"] is not None:
-            break
+        found: dict[str, Any] = json.loads(connection.getresponse().read())
+        return found
+
+    answer = until(answer_to_me, lambda found: found["zone"] is not None)
     assert (answer["instance"], answer["zone"]) == ("web-1a2b", "europe-west1-c")
     address, port = connection.sock.getsockname()
     assert answer["client"] == {"address": address, "port": port}
@@ -107,7 +120,7 @@ def test_it_can_be_unwell_for_a_while_and_mended(service: Running) -> None:
     service.json("/break?seconds=3000")
     status, text = service.get("/healthz")
     assert status == 503
-    assert re.fullmatch(r"broken for 2999\.\d more seconds\n|broken for 3000\.0 more seconds\n", text)
+    assert re.fullmatch(r"broken for (29\d\d\.\d|3000\.0) more seconds\n", text)
     assert service.get("/")[0] == 200, "only its health is bad"
     service.json("/break?seconds=0")
     assert service.get("/healthz")[0] == 200
@@ -118,17 +131,18 @@ def test_burning_uses_cpu_in_other_processes_until_told_to_stop(service: Running
     assert service.json("/burn?seconds=3000&cpu=0.5") == {"burning_sec": 3000.0, "cpu": 0.5, "cpus": cpus}
     first = service.children
     assert len(first) == cpus
-    for _ in range(TRIES):
-        used = sum(map(int, Path(f"/proc/{first[0]}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
-        if used >= 5:  # ticks of CPU time
-            break
-        assert service.get("/healthz")[0] == 200
-    assert used >= 5
+    until(lambda: ticks(first[0]), lambda used: used >= 5)
+    assert service.get("/healthz")[0] == 200
     service.json("/burn?seconds=3000")
     assert len(service.children) == cpus, "a new burn takes the place of the old"
     assert not set(service.children) & set(first)
     service.json("/burn?seconds=0")
     assert service.children == []
+
+
+def ticks(pid: int) -> int:
+    """Return the CPU time of a process, in the kernel's ticks."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +191,7 @@ def test_connections_are_kept_and_bodies_never_taken_for_requests(service: Runni
     "noise", [b"\x16\x03\x01 not http at all\r\n\r\n", b"GET http://[ HTTP/1.1\r\nConnection: close\r\n\r\n"]
 )
 def test_noise_is_refused(service: Running, noise: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as connection:
         connection.sendall(noise)
         assert b"400" in connection.recv(4096)
     assert service.get("/")[0] == 200
@@ -195,7 +209,7 @@ def test_sigterm_ends_it_even_with_idle_connections_open(service: Running) -> No
     service.json("/burn?seconds=3000")
     burning = service.children
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(timeout=20) == 0
+    assert service.process.wait(timeout=PATIENCE) == 0
     assert service.process.stderr is not None
     assert service.process.stderr.read().endswith("stopped\n")
     assert [pid for pid in burning if Path(f"/proc/{pid}").exists()] == []

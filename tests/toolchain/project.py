@@ -94,7 +94,9 @@ class Project:
 
     def _run(self, arguments: tuple[str, ...]) -> tuple[int, str]:
         with self.start(*arguments) as running:
-            output, _ = running.communicate(timeout=120)
+            output, _ = running.communicate(
+                timeout=600
+            )  # fails a test that hangs; a whole stack may take minutes on a busy machine
         return running.returncode, output
 
     def outputs(self, *arguments: str) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.toolchain.meeting_point import MeetingPoint
+from tests.toolchain.meeting_point import PATIENCE_SECONDS, MeetingPoint
 from toolchain import foreground
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,10 +69,24 @@ def test_what_this_process_is_sent_reaches_the_command_as_it_should(
             running.send_signal(number)
             handled.hear()
             finish.say("no more will come")
-            printed, _ = running.communicate(timeout=60)
+            printed, _ = running.communicate(timeout=PATIENCE_SECONDS)
 
     assert printed == f"interrupts: {passed_on}\n"
     assert running.returncode == 5
+
+
+def test_a_request_to_end_that_comes_while_the_command_is_begun_reaches_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begin = subprocess.Popen
+
+    def interrupted(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - Popen's own
+        begun = begin(command, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return begun
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    assert foreground.run(["/bin/sleep", "1000"], env=os.environ, cwd=tmp_path) == 128 + signal.SIGINT
 
 
 def test_a_command_ended_by_a_signal_has_the_status_a_shell_gives(tmp_path: Path) -> None:

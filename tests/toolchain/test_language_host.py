@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.toolchain.meeting_point import MeetingPoint
+from tests.toolchain.meeting_point import PATIENCE_SECONDS, MeetingPoint
 from toolchain.language_host.install import install_commands
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        ended, _, _ = select.select([descriptor], [], [], 60)
+        ended, _, _ = select.select([descriptor], [], [], PATIENCE_SECONDS)
     finally:
         os.close(descriptor)
     return bool(ended)
@@ -227,7 +227,7 @@ def test_an_interrupted_up_leaves_no_process_and_a_state_to_go_on_with(
             while not _written(project.folder) and running.poll() is None:
                 os.sched_yield()
             os.killpg(running.pid, number)
-            printed, _ = running.communicate(timeout=60)
+            printed, _ = running.communicate(timeout=PATIENCE_SECONDS)
 
     assert running.returncode != 0, printed
     assert _gone(program)

@@ -158,13 +158,15 @@ def test_the_process_prints_its_port_and_ends_when_told_to() -> None:
         assert process.stdout is not None
         assert int(process.stdout.readline()) > 0
         process.terminate()
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=300)
     assert (process.returncode, output, errors) == (0, "", "")
 
 
 def test_the_process_refuses_an_endpoint_elsewhere() -> None:
     command = [sys.executable, "-m", "localcloud.provider", "--endpoint", "https://compute.googleapis.com/"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3])}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    result = subprocess.run(
+        command, capture_output=True, text=True, env=environment, check=False, timeout=300
+    )
     assert result.returncode == 2
     assert "--endpoint is 'https://compute.googleapis.com/'" in result.stderr
