@@ -52,11 +52,6 @@ _AUTOSCALER = (
     NoEffect(
         "autoscalingPolicy.loadBalancingUtilization", "a passthrough balancer has no utilisation to scale by"
     ),
-    NoEffect(
-        "autoscalingPolicy.cpuUtilization.predictiveMethod",
-        "scaling follows what is measured, not what is forecast from days of history",
-        ("NONE",),
-    ),
 )
 NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
     "Address": (NoEffect("ipVersion", _NO_IPV6, ("IPV4",)),),

@@ -32,6 +32,7 @@ class Policy:
     scale_in_fixed: int | None = None
     scale_in_percent: int | None = None
     scale_in_window: float = 600.0
+    predictive: bool = False
 
     @property
     def horizon(self) -> float:
@@ -83,6 +84,7 @@ def parse(document: Mapping[str, Any]) -> Policy:
         scale_in_fixed=most.get("fixed"),
         scale_in_percent=most.get("percent"),
         scale_in_window=_seconds(control.get("timeWindowSec"), 600.0),
+        predictive=(cpu or {}).get("predictiveMethod") == "OPTIMIZE_AVAILABILITY",
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import autoscaler, metric_signals, scaling_status, schedule
+from localcloud.control import autoscaler, forecast, metric_signals, scaling_status, schedule
 from localcloud.control.links import last, relname
+from localcloud.control.load_history import LoadHistory
 from localcloud.control.managed import members_of
 from localcloud.control.signals import Load, Need
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from localcloud.clock import Clock
     from localcloud.control.member import Member
@@ -23,6 +24,7 @@ class AutoscalerController:
 
     def __init__(self, store: Store, clock: Clock, utilisation: Utilisation) -> None:
         self._store, self._clock, self._utilisation = store, clock, utilisation
+        self._load_history = LoadHistory(store)
         self._known: dict[str, None] = {}
 
     def touch(self, name: str) -> None:
@@ -50,6 +52,7 @@ class AutoscalerController:
         document = self._store.get("compute/" + name)
         record_key = "control/autoscalers/" + name
         if document is None:
+            self._load_history.forget(name)
             if self._store.get(record_key) is not None:
                 with self._store.transaction() as change:
                     change.delete(record_key)
@@ -60,7 +63,7 @@ class AutoscalerController:
             with self._store.transaction() as change:
                 self._write(change, name, document, None, ["SCALING_TARGET_DOES_NOT_EXIST"])
             return
-        members = members_of(self._store, target)
+        members = [member for member in members_of(self._store, target) if not member.waiting]
         record = self._store.get(record_key) or {"history": []}
         policy = autoscaler.parse(document["autoscalingPolicy"])
         current = int(group.get("targetSize") or 0)
@@ -68,6 +71,9 @@ class AutoscalerController:
         history = [(float(when), int(size)) for when, size in record["history"]]
         schedules = document["autoscalingPolicy"].get("scalingSchedules") or {}
         loads = [self._load(member, now) for member in members if not member.leaving]
+        needs = self._needs(document["autoscalingPolicy"], target, loads, current, now)
+        if policy.cpu_target is not None:
+            needs += self._forecast(name, policy, loads, now)
         found = autoscaler.recommend(
             policy,
             loads,
@@ -75,7 +81,7 @@ class AutoscalerController:
             history,
             now=now,
             scheduled=schedule.required(schedules, now),
-            needs=self._needs(document["autoscalingPolicy"], target, loads, current, now),
+            needs=needs,
         )
         details = [*found.details, *scaling_status.troubles(members, schedules, policy)]
         with self._store.transaction() as change:
@@ -97,6 +103,17 @@ class AutoscalerController:
         if policy.get("loadBalancingUtilization"):
             found.append(scaling_status.by_balancer(self._store, target))
         return found
+
+    def _forecast(
+        self, name: str, policy: autoscaler.Policy, loads: Sequence[Load], now: float
+    ) -> list[Need]:
+        """Note the load, and return what is forecast if that is asked for and can be."""
+        self._load_history.note(name, forecast.load_of(loads, policy.initialisation), now)
+        if not policy.predictive or policy.cpu_target is None:
+            return []
+        history = self._load_history.of(name)
+        found = forecast.need(history, now, target=policy.cpu_target, lead=policy.initialisation)
+        return [] if found is None else [found]
 
     def _load(self, member: Member, now: float) -> Load:
         running = member.instance_status == "RUNNING" and member.running_at > 0
