@@ -27,14 +27,18 @@ _TEMPLATE_PROPERTIES = (
     "networkInterfaces.name", "disks.autoDelete", "disks.boot", "disks.deviceName", "disks.diskSizeGb",
     "disks.initializeParams.diskSizeGb", "disks.initializeParams.sourceImage", "disks.interface", "disks.mode", "disks.source",
     "disks.type", "labels", "machineType", "metadata", "networkInterfaces.accessConfigs", "networkInterfaces.network",
-    "networkInterfaces.networkIP", "networkInterfaces.subnetwork", "scheduling.automaticRestart",
+    "networkInterfaces.ipv6AccessConfigs.kind", "networkInterfaces.ipv6AccessConfigs.name",
+    "networkInterfaces.ipv6AccessConfigs.networkTier", "networkInterfaces.ipv6AccessConfigs.type", "networkInterfaces.networkIP",
+    "networkInterfaces.stackType", "networkInterfaces.subnetwork", "scheduling.automaticRestart",
     "scheduling.onHostMaintenance", "scheduling.preemptible", "scheduling.provisioningModel", "serviceAccounts", "tags",
 )  # fmt: skip
 EFFECTIVE: Mapping[str, frozenset[str]] = {
-    "Network": frozenset({"name", "description", "autoCreateSubnetworks", "mtu", "internalIpv6Range", "IPv4Range"}),
+    "Network": frozenset({
+        "name", "description", "autoCreateSubnetworks", "mtu", "enableUlaInternalIpv6", "internalIpv6Range", "IPv4Range",
+    }),
     "Subnetwork": frozenset({
         "name", "description", "network", "region", "ipCidrRange", "purpose", "role", "privateIpGoogleAccess", "ipv6AccessType",
-        "logConfig", "secondaryIpRanges", "fingerprint",
+        "stackType", "logConfig", "secondaryIpRanges", "fingerprint",
     }),
     "Firewall": frozenset({
         "name", "description", "network", "allowed", "denied", "direction", "disabled", "priority", "sourceRanges", "sourceTags",
@@ -42,7 +46,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "Address": frozenset({
         "name", "description", "address", "addressType", "network", "networkTier", "subnetwork", "purpose", "prefixLength",
-        "ipv6EndpointType", "labels", "labelFingerprint",
+        "ipVersion", "ipv6EndpointType", "labels", "labelFingerprint",
     }),
     "HealthCheck": frozenset({
         "name", "description", "type", "checkIntervalSec", "timeoutSec", "healthyThreshold", "unhealthyThreshold", "sourceRegions",
@@ -69,7 +73,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "ForwardingRule": frozenset({
         "name", "description", "IPAddress", "IPProtocol", "allPorts", "backendService", "fingerprint", "labels", "labelFingerprint",
-        "loadBalancingScheme", "networkTier", "portRange", "ports", "target", "subnetwork", "region",
+        "ipVersion", "loadBalancingScheme", "networkTier", "portRange", "ports", "target", "subnetwork", "region",
     }),
     "Router": frozenset({"name", "description", "network", "nats.name", "nats.natIpAllocateOption", "nats.natIps", "region",
                          "nats.sourceSubnetworkIpRangesToNat", "nats.subnetworks", "nats.type", "nats.initialNatIps"}),

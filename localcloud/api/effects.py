@@ -20,20 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NoEffect:
-    """`path` as links have it (``networkInterfaces[].ipv6AccessConfigs``); `unless` are values that ask for what happens anyway."""
+    """`path` as links have it (``disks[].diskEncryptionKey``); `unless` are values that ask for what happens anyway."""
 
     path: str
     consequence: str
     unless: tuple[Any, ...] = ()
 
 
-_NO_IPV6 = "instances and balancers here have IPv4 only, so nothing is reached by IPv6"
 _NO_LOGS = "nothing writes such logs"
 _NO_STATE = "an instance that is recreated starts with a new disk"
 _NO_HARDWARE = "instances are sandboxes on this machine's own processor"
 _TEMPLATE = (
-    NoEffect("properties.networkInterfaces[].ipv6AccessConfigs", _NO_IPV6),
-    NoEffect("properties.networkInterfaces[].stackType", _NO_IPV6, ("IPV4_ONLY",)),
     NoEffect("properties.disks[].diskEncryptionKey", "disks are folders on this machine, and not encrypted"),
     NoEffect("properties.minCpuPlatform", _NO_HARDWARE),
     NoEffect("properties.advancedMachineFeatures", _NO_HARDWARE),
@@ -54,13 +51,7 @@ _AUTOSCALER = (
     ),
 )
 NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
-    "Address": (NoEffect("ipVersion", _NO_IPV6, ("IPV4",)),),
-    "ForwardingRule": (NoEffect("ipVersion", _NO_IPV6, ("IPV4",)),),
-    "Subnetwork": (
-        NoEffect("stackType", _NO_IPV6, ("IPV4_ONLY",)),
-        NoEffect("logConfig.enable", _NO_LOGS, (False,)),
-    ),
-    "Network": (NoEffect("enableUlaInternalIpv6", _NO_IPV6, (False,)),),
+    "Subnetwork": (NoEffect("logConfig.enable", _NO_LOGS, (False,)),),
     "Firewall": (NoEffect("logConfig.enable", _NO_LOGS, (False,)),),
     "BackendService": (NoEffect("logConfig.enable", _NO_LOGS, (False,)),),
     "HealthCheck": (

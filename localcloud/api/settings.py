@@ -35,7 +35,7 @@ class ApiSettings:
     `external_range` is the CIDR range that external addresses come from; `content` the folder that keeps objects' bytes; `hosts`
     the names that a request's Host header may have beside Google's own (without port: a foreign name is what betrays DNS rebinding);
     `latencies` say how long changes take: none does unless said. `quotas` are the limits, see `localcloud.plans.quotas`; None: there
-    are none.
+    are none. `ipv6`: whether this machine has it; without, nothing dual-stack is made.
     """
 
     external_range: str
@@ -46,6 +46,7 @@ class ApiSettings:
     hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost"})
     latencies: Latencies = field(default_factory=Latencies)
     quotas: Mapping[str, Mapping[str, float]] | None = None
+    ipv6: bool = True
 
     def __post_init__(self) -> None:
         try:

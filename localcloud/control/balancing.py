@@ -27,6 +27,7 @@ class Candidate:
     leaving: bool
     failover: bool = False
     weight: int = 1
+    address_ipv6: str = ""
 
     @property
     def standing(self) -> Standing:
@@ -77,6 +78,7 @@ def backend(each: Candidate, chosen: frozenset[Standing], service: serving.Servi
     return Backend(
         instance=each.instance,
         address=each.address,
+        address_ipv6=each.address_ipv6,
         eligible=each.standing in chosen,
         weight=each.weight if service.weighted else 1,
         keeps=keeps,
@@ -134,13 +136,14 @@ def candidate(
     store: Store, rule: serving.Rule, each: serving.Serving, *, failover: bool, turned_away: bool
 ) -> Candidate | None:
     """Return an instance as a rule's candidate; None if it has nothing that could take a packet."""
-    if each.document["status"] not in {"RUNNING", "STOPPING"}:
+    if each.document["status"] not in {"RUNNING", "STOPPING"} or not each.takes_packets_of(rule):
         return None
     verdict = store.get(f"control/backends/{rule.service.key}/{each.member.name}/{rule.name}") or {}
     known = str(verdict.get("instanceId")) == str(each.document["id"])
     return Candidate(
         instance=each.member.name,
         address=each.address,
+        address_ipv6=each.address_ipv6 if ":" in rule.address else "",
         healthy=known and verdict.get("healthState") == "HEALTHY",
         leaving=turned_away or each.leaving or not each.running,
         failover=failover,

@@ -5,17 +5,16 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Literal, cast
 
-from localcloud.control import faults
+from localcloud.control import faults, ipv6
 from localcloud.control.links import relname
 from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from localcloud.store import Document, Store
 
 # Google's implied rules: everything may leave, nothing may come in; any rule of the user's comes before them.
 _IMPLIED_PRIORITY = 65_535
+_EVERYWHERE = ("0.0.0.0/0", "::/0")
 _FACELESS = {"TERMINATED", "SUSPENDED"}
 
 
@@ -30,7 +29,7 @@ def plan(store: Store) -> NetworkPlan:
                 subnetworks.append(_subnetwork(key.removeprefix("compute/"), document))
             case "instances" if visible(document):
                 interfaces.append(interface(document))
-            case "firewalls" if not document.get("disabled") and not _only_ipv6(document):
+            case "firewalls" if not document.get("disabled"):
                 rules.append(_rule(document))
             case _:
                 pass
@@ -72,6 +71,7 @@ def interface(document: Document) -> NetworkInterface:
         network=relname(primary["network"]),
         subnetwork=relname(primary["subnetwork"]),
         address=primary["networkIP"],
+        address_ipv6=ipv6.address_of(primary),
         tags=frozenset((document.get("tags") or {}).get("items") or []),
         service_account=accounts[0]["email"] if accounts else "",
     )
@@ -84,25 +84,15 @@ def _subnetwork(name: str, document: Document) -> Subnetwork:
         network=relname(document["network"], name),
         cidr=cidr,
         gateway=document.get("gatewayAddress") or gateway(cidr),
+        cidr_ipv6=document.get("ipv6CidrRange") or "",
     )
-
-
-def _only_ipv6(document: Document) -> bool:
-    """Instances here have IPv4 only; a rule of IPv6 ranges alone must not turn into one for everybody."""
-    ranges = [*(document.get("sourceRanges") or ()), *(document.get("destinationRanges") or ())]
-    tagged = document.get("sourceTags") or document.get("sourceServiceAccounts")
-    return bool(ranges) and all(":" in entry for entry in ranges) and not tagged
-
-
-def _ipv4(ranges: Iterable[str]) -> tuple[str, ...]:
-    return tuple(entry for entry in ranges if ":" not in entry)
 
 
 def _rule(document: Document) -> FirewallRule:
     allowed = document.get("allowed") or []
     listed = allowed or document.get("denied") or []
     direction = document.get("direction") or "INGRESS"
-    sources = _ipv4(document.get("sourceRanges") or ())
+    sources = tuple(document.get("sourceRanges") or ())
     unnamed = not sources and not document.get("sourceTags") and not document.get("sourceServiceAccounts")
     if direction == "INGRESS" and unnamed:
         sources = ("0.0.0.0/0",)
@@ -118,7 +108,7 @@ def _rule(document: Document) -> FirewallRule:
             for entry in listed
         ),
         source_ranges=sources,
-        destination_ranges=_ipv4(document.get("destinationRanges") or ()),
+        destination_ranges=tuple(document.get("destinationRanges") or ()),
         source_tags=frozenset(document.get("sourceTags") or ()),
         source_service_accounts=frozenset(document.get("sourceServiceAccounts") or ()),
         target_tags=frozenset(document.get("targetTags") or ()),
@@ -135,7 +125,7 @@ def _implied(network: str) -> tuple[FirewallRule, FirewallRule]:
             direction="EGRESS",
             priority=_IMPLIED_PRIORITY,
             protocols=everything,
-            destination_ranges=("0.0.0.0/0",),
+            destination_ranges=_EVERYWHERE,
         ),
         FirewallRule(
             name="default-deny-ingress",
@@ -143,6 +133,6 @@ def _implied(network: str) -> tuple[FirewallRule, FirewallRule]:
             action="deny",
             priority=_IMPLIED_PRIORITY,
             protocols=everything,
-            source_ranges=("0.0.0.0/0",),
+            source_ranges=_EVERYWHERE,
         ),
     )

@@ -105,10 +105,11 @@ def autohealing(watching: Watching | None, each: serving.Serving) -> Target | No
 def balancer(store: Store, rule: serving.Rule, each: serving.Serving) -> Target | None:
     """Return the target of a forwarding rule's check on one instance behind it."""
     check = store.get("compute/" + rule.service.check) if rule.service.check else None
-    if check is None or not each.running or each.leaving:
+    if check is None or not each.running or each.leaving or not each.takes_packets_of(rule):
         return None
+    address = rule.address.partition("/")[0]  # of an IPv6 rule's range the first
     return Target(
-        spec=_spec(check, "balancer", each, rule.address, rule.key),
+        spec=_spec(check, "balancer", each, address, rule.key),
         check=rule.service.check,
         thresholds=_thresholds(check),
         instance_id=str(each.document["id"]),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import ip_interface
 from typing import Any
 
+from localcloud.control import ipv6
 from localcloud.control.links import relname
 from localcloud.control.managed import members_of
 from localcloud.control.member import Member
@@ -29,7 +30,7 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A forwarding rule of a passthrough balancer. `ports`: inclusive ranges; empty for all."""
+    """A forwarding rule of a passthrough balancer. `address`: a range, of IPv6. `ports`: inclusive ranges; empty for all."""
 
     key: str
     name: str
@@ -58,6 +59,15 @@ class Serving:
         return str(self.document["networkInterfaces"][0]["networkIP"])
 
     @property
+    def address_ipv6(self) -> str:
+        """Its external IPv6 address; empty if it has none."""
+        return ipv6.external_address_of(self.document["networkInterfaces"][0])
+
+    def takes_packets_of(self, rule: Rule) -> bool:
+        """Say whether it has an address of the rule's family: packets of an IPv6 rule go to no other instances."""
+        return ":" not in rule.address or bool(self.address_ipv6)
+
+    @property
     def running(self) -> bool:
         """Its status is RUNNING."""
         return bool(self.document["status"] == "RUNNING")
@@ -73,14 +83,14 @@ class Serving:
 
 
 def rules(store: Store) -> Iterator[Rule]:
-    """Yield the forwarding rules that have a backend service and an IPv4 address, in key order."""
+    """Yield the forwarding rules that have a backend service and an address, in key order."""
     for key, document in store.scan("compute/projects/"):
         if key.split("/")[-2] != "forwardingRules" or not document.get("backendService"):
             continue
         name = key.removeprefix("compute/")
         address = str(document.get("IPAddress") or "")
         service = store.get("compute/" + relname(document["backendService"], name))
-        if service is None or not _is_ipv4(address):
+        if service is None or not _is_address(address):
             continue
         yield Rule(
             key=name,
@@ -158,9 +168,9 @@ def _ports(document: Document) -> tuple[tuple[int, int], ...]:
     return tuple(ranges)
 
 
-def _is_ipv4(address: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
-        IPv4Address(address)
-    except AddressValueError:
+        ip_interface(text)
+    except ValueError:
         return False
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def admits(plan: NetworkPlan, interface: NetworkInterface, source: str, protocol
         if rule.network == interface.network
         and rule.direction == "INGRESS"
         and _targets(rule, interface.tags, interface.service_account)
-        and any(IPv4Address(source) in IPv4Network(entry) for entry in rule.source_ranges)
+        and any(ip_address(source) in ip_network(entry) for entry in rule.source_ranges)
         and any(_covers(name, ports, protocol, port) for name, ports in rule.protocols)
     ]
     if not applicable:

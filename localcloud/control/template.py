@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import rfc3339
+from localcloud.control import ipv6
 from localcloud.control.links import key, last, project_of, relname, url
 
 if TYPE_CHECKING:
@@ -177,8 +178,11 @@ def _interface(
         "network": url(relname(subnetwork["network"])),
         "subnetwork": url(name),
         "networkIP": book.allocate(name, subnetwork["ipCidrRange"], kept=kept),
-        "stackType": "IPV4_ONLY",
     }
+    try:
+        interface |= ipv6.interface_fields(wanted, subnetwork, interface["networkIP"])
+    except ValueError as error:
+        raise TemplateError(str(error)) from error
     if wanted.get("accessConfigs"):
         interface["accessConfigs"] = [
             {

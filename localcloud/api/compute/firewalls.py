@@ -73,13 +73,16 @@ def _check_targets(draft: Draft) -> None:
 
 
 def _check_ranges(draft: Draft, name: str) -> None:
+    versions = set()
     for index, value in enumerate(draft.get(name) or []):
         try:
-            ipaddress.ip_network(value)
+            versions.add(ipaddress.ip_network(value).version)
         except ValueError as error:
             raise errors.invalid(
                 f"resource.{name}[{index}]", value, f"Must be a valid CIDR address range: {error}."
             ) from error
+    if len(versions) > 1:
+        raise draft.refuse(name, "IPv4 and IPv6 ranges cannot be in one rule: make a rule for each.")
 
 
 FIREWALLS = Collection(

@@ -90,6 +90,8 @@ def _port_range(text: str) -> tuple[int, int] | None:
 
 def _address(draft: Draft) -> None:
     given = draft.get("IPAddress")
+    if draft.get("ipVersion") == "IPV6" and draft.document["networkTier"] != "PREMIUM":
+        raise draft.refuse("networkTier", "IPv6 addresses are of the PREMIUM tier.")
     if not given and draft.get("ipVersion") == "IPV6":
         subnetwork = referenced(draft.cloud.store, draft.require("subnetwork")) or {}
         cidr = subnetwork.get("externalIpv6Prefix")
@@ -121,9 +123,10 @@ def _address(draft: Draft) -> None:
 def _reserved(draft: Draft, given: str) -> tuple[str, Document]:
     """Return the address resource that the client means, by number or by link."""
     place = f"compute/projects/{draft.project}/regions/{draft.location}/addresses/"
-    if _is_number(given):
+    number = given.removesuffix("/96")  # the range that an IPv6 address is the first of
+    if _is_number(number):
         for key, document in draft.cloud.store.scan(place):
-            if document["address"] == given and document["addressType"] == "EXTERNAL":
+            if document["address"] == number and document["addressType"] == "EXTERNAL":
                 return key, document
         rule = f"The specified external IP address '{given}' was not found in region '{draft.location}'."
         raise draft.refuse("IPAddress", rule)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.draft import Draft, fingerprint
 from localcloud.api.compute.machine_types import machine_type
 from localcloud.api.compute.references import referenced
+
+if TYPE_CHECKING:
+    from localcloud.store import Document
 
 _METADATA_KEY = re.compile(r"[a-zA-Z0-9-_]{1,128}")
 _METADATA_VALUE = 256 * 1024  # bytes
@@ -104,6 +107,28 @@ def _interfaces(draft: Draft, properties: dict[str, Any]) -> None:
             access.setdefault("type", "ONE_TO_ONE_NAT")
             access.setdefault("name", "External NAT")
             access.setdefault("networkTier", "PREMIUM")
+        _ipv6(where, interface, subnetwork)
+
+
+def _ipv6(where: str, interface: dict[str, Any], subnetwork: Document | None) -> None:
+    """Check that what is wanted of IPv6 goes together, and with the subnetwork."""
+    configs = interface.get("ipv6AccessConfigs", [])
+    dual = interface.get("stackType") == "IPV4_IPV6"
+    if configs and not dual:
+        rule = "Only a dual-stack interface has them: set stackType to IPV4_IPV6."
+        raise errors.invalid(f"{where}.ipv6AccessConfigs", configs, rule)
+    if dual and subnetwork is not None and not subnetwork.get("ipv6CidrRange"):
+        rule = f"Subnetwork '{subnetwork['name']}' has no IPv6 range: set its stackType to IPV4_IPV6."
+        raise errors.invalid(f"{where}.stackType", "IPV4_IPV6", rule)
+    if len(configs) > 1:
+        raise errors.invalid(f"{where}.ipv6AccessConfigs", configs, "At most one can be specified.")
+    for config in configs:
+        if config.get("networkTier", "PREMIUM") != "PREMIUM":
+            rule = "IPv6 addresses are of the PREMIUM tier."
+            raise errors.invalid(f"{where}.ipv6AccessConfigs[0].networkTier", config["networkTier"], rule)
+        if subnetwork is not None and subnetwork.get("ipv6AccessType") == "INTERNAL":
+            rule = f"The IPv6 range of subnetwork '{subnetwork['name']}' is internal: leave them out."
+            raise errors.invalid(f"{where}.ipv6AccessConfigs", configs, rule)
 
 
 def _metadata(properties: dict[str, Any]) -> None:

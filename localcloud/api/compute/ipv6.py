@@ -1,4 +1,4 @@
-"""IPv6 ranges and addresses as they are answered: from the range reserved for documentation, since nothing is reached by them."""
+"""IPv6 ranges and addresses: external ones from the range reserved for documentation, since they are reached on this machine only."""
 
 from __future__ import annotations
 

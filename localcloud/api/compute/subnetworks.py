@@ -41,7 +41,7 @@ def _complete(draft: Draft) -> None:
 
 
 def _ipv6(draft: Draft) -> None:
-    """Give a dual-stack subnetwork its IPv6 range; it is answered as Google does, and reaches nothing."""
+    """Give a dual-stack subnetwork its IPv6 range."""
     stack, access = draft.get("stackType"), draft.get("ipv6AccessType")
     if stack == "IPV6_ONLY":
         raise draft.refuse("stackType", "The local cloud's instances need IPv4: use IPV4_IPV6 or IPV4_ONLY.")
@@ -53,6 +53,12 @@ def _ipv6(draft: Draft) -> None:
         return
     if access is None:
         raise errors.required("resource.ipv6AccessType")
+    if not draft.cloud.settings.ipv6:
+        rule = (
+            "The kernel of this machine has no IPv6 (it was booted with ipv6.disable=1, or built without), so nothing could be reached "
+            "by it here: use IPV4_ONLY, or boot the kernel with IPv6."
+        )
+        raise draft.refuse("stackType", rule)
     if draft.get("ipv6CidrRange"):
         return
     store = draft.cloud.store

@@ -115,7 +115,9 @@ def test_the_network_is_closed_but_for_its_rules() -> None:
     )
     plan = networks.plan(cloud.store)
     names = {rule.name: rule for rule in plan.firewall}
-    assert set(names) == {"web-hc", "open", "default-allow-egress", "default-deny-ingress"}
+    assert set(names) == {"web-hc", "six", "open", "default-allow-egress", "default-deny-ingress"}
+    assert names["six"].source_ranges == ("2600:1901:8001::/48",)
+    assert names["default-deny-ingress"].source_ranges == ("0.0.0.0/0", "::/0")
     assert names["open"].source_ranges == ("0.0.0.0/0",)
     assert names["open"].protocols == (("tcp", ("22",)),)
     assert names["default-deny-ingress"].priority == 65535
