@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.deployment import Deployment
+from tests.localcloud.conftest import clouds_end_with_the_tests
+
+__all__ = ["clouds_end_with_the_tests"]
 
 Deploy = Callable[..., Deployment]
 
