@@ -23,6 +23,7 @@ from localcloud.guest.record import Record
 from localcloud.guest.trust import Trust
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from localcloud.store import Store
 
 _MACHINE_ID = re.compile(r"[0-9]{1,20}")
-_POWER_OFF_PATIENCE = 5.0  # real seconds for a killed init to be gone
+_POWER_OFF_PATIENCE = 60.0  # real seconds for a killed init to be gone
 
 
 class Sandboxes:
@@ -226,8 +227,7 @@ class Sandboxes:
             source = self._source(record.spec)
             source.set_forwarded(record.forwarded)
             machine = Machine(record, folder, source)
-            if record.init.alive():
-                sockets = await self._host.listen(record.outer.pid, LISTENERS)
+            if record.init.alive() and (sockets := await self._listeners(record)) is not None:
                 await machine.serve(sockets, self._google_api, self._trust.server)
                 living.append(record.spec.id)
             machine.booted = True
@@ -236,6 +236,15 @@ class Sandboxes:
             if record.hung_until > 0 and record.init.alive():
                 self._pauses.plan(machine)
         return living
+
+    async def _listeners(self, record: Record) -> tuple[socket.socket, ...] | None:
+        """Make the listeners of a machine that an earlier daemon booted; None if it is just dying, which is no trouble of ours."""
+        try:
+            return await self._host.listen(record.outer.pid, LISTENERS)
+        except RuntimeError:
+            if record.init.alive():
+                raise
+            return None
 
     def _take(self, machine: Machine) -> None:
         self._machines[machine.record.spec.id] = machine

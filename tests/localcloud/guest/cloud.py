@@ -34,7 +34,7 @@ EMAIL = "webserver@local.iam.gserviceaccount.com"
 READ_ONLY = "https://www.googleapis.com/auth/devstorage.read_only"
 OWNER = "owner-token-of-the-tests"
 COMPUTE = "https://www.googleapis.com/compute/v1"
-PATIENCE = 120  # seconds until a story that has got stuck is ended
+PATIENCE = 300  # seconds until a story that has got stuck is ended
 ZONE = "projects/local/zones/europe-west1-b"
 SUBNETWORK = Subnetwork(
     key="projects/local/regions/r/subnetworks/s", network="n", cidr="10.0.0.0/24", gateway="10.0.0.1"

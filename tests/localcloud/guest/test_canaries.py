@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
-METADATA = "curl -sm5 -H Metadata-Flavor:Google http://169.254.169.254/computeMetadata/v1"
+METADATA = "curl -sm60 -H Metadata-Flavor:Google http://169.254.169.254/computeMetadata/v1"
 _AUTHORITY = "guest/trust/ca.key"
 NAMES = (
     "metadata value", "start-up script", "script in the bucket", "object", "secret version", "project metadata", "disk", "home", "memory",
@@ -101,7 +101,7 @@ async def _live(cloud: Cloud, secret: dict[str, str]) -> None:
         "enable-guest-attributes": "TRUE",
         "shutdown-script": f": {secret['shutdown script']}",
         "startup-script-url": "gs://scripts/script.sh",
-        "startup-script": f"#!/bin/bash\n: {secret['start-up script']}\ncurl -sm5 -X PUT --data "
+        "startup-script": f"#!/bin/bash\n: {secret['start-up script']}\ncurl -sm60 -X PUT --data "
         f"{secret['guest attribute']} -H Metadata-Flavor:Google http://169.254.169.254/computeMetadata/v1/instance/guest-attributes/a/b\n",
     }
     owner = await cloud.boot_with(metadata, "owner", labels={"key": secret["label"]})

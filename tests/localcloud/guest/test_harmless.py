@@ -92,7 +92,9 @@ async def test_another_instances_metadata_token_and_control_socket_are_out_of_re
     victim = await cloud.boot_with({"password": secret}, "victim")
     villain = await cloud.boot("", "villain")
     metadata = "curl -sm2 -H Metadata-Flavor:Google"
-    own = await cloud.said(villain, f"{metadata} 'http://169.254.169.254/computeMetadata/v1/?recursive=true'")
+    own = await cloud.said(
+        villain, f"{metadata} -m60 'http://169.254.169.254/computeMetadata/v1/?recursive=true'"
+    )
     assert '"name":"villain"' in own
     assert secret not in own
     at_victim = await cloud.said(
