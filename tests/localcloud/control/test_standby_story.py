@@ -126,8 +126,7 @@ def test_by_hand_nothing_is_taken_but_what_is_asked_for() -> None:
     [
         (("stopInstances", "startInstances"), "STOPPING", "STOPPED", "TERMINATED", "targetStoppedSize"),
         (
-            "suspendInstances",
-            "resumeInstances",
+            ("suspendInstances", "resumeInstances"),
             "SUSPENDING",
             "SUSPENDED",
             "SUSPENDED",
