@@ -6,7 +6,8 @@
     GET /burn?seconds=S&cpu=F    keep the fraction F (1.0 unless said) of all CPUs busy for S seconds; S = 0 stops it
     GET /break?seconds=S         answer /healthz with 503 for S seconds; S = 0 mends it
 
-Listens on $PORT (8080 unless set). Asks the metadata server at $GCE_METADATA_HOST (metadata.google.internal unless set) who it is.
+Listens on $PORT (8080 unless set), over IPv6 as well where the machine has it. Asks the metadata server at $GCE_METADATA_HOST
+(metadata.google.internal unless set) who it is.
 On SIGTERM it stops accepting, lets requests under way end, and exits.
 """
 
@@ -115,6 +116,7 @@ class Service(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def __init__(self, address: tuple[str, int]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Handler)
         self.identity = Identity()
         self.burner = Burner()
@@ -127,6 +129,8 @@ class Service(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind, without the reverse lookup of our own name that HTTPServer makes."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # one socket for both
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
 
@@ -213,8 +217,8 @@ class Handler(BaseHTTPRequestHandler):
         return {
             "instance": self.server.identity.instance,
             "zone": self.server.identity.zone,
-            "client": {"address": self.client_address[0], "port": self.client_address[1]},
-            "server": {"address": server_address, "port": server_port},
+            "client": {"address": plain(self.client_address[0]), "port": self.client_address[1]},
+            "server": {"address": plain(server_address), "port": server_port},
             "uptime_sec": round(time.monotonic() - self.server.started_at, 3),
         }
 
@@ -248,6 +252,11 @@ class Handler(BaseHTTPRequestHandler):
             code != HTTPStatus.OK and not path.startswith("/healthz")
         ):
             super().log_request(code, size)
+
+
+def plain(address: str) -> str:
+    """Return an address as people write it: an IPv4 one that came to a socket for both without what such a socket puts before it."""
+    return address.removeprefix("::ffff:")
 
 
 def numbers(query: str, wanted: dict[str, tuple[float, float, float | None]]) -> dict[str, float]:
@@ -292,7 +301,8 @@ def port_from(text: str) -> int:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    service = Service(("", port_from(os.environ.get("PORT", "8080"))))
+    everywhere = "::" if socket.has_dualstack_ipv6() else ""
+    service = Service((everywhere, port_from(os.environ.get("PORT", "8080"))))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -42,7 +42,7 @@ def status(report: Mapping[str, Any]) -> str:
             f"group        {group['name']} ({group['location']})  target size {group['target_size']}  {state}  actions: {actions}"
         )
     lines += [
-        f"forwarding   {rule['name']}  {rule['address']}  {rule['protocol']} {', '.join(map(str, rule['ports']))}"
+        f"forwarding   {rule['name']}  {rule['address']}  {rule['protocol']} {', '.join(map(str, rule['ports']))}{_elsewhere(rule)}"
         for rule in report["forwarding_rules"]
     ]
     lines += [f"FAULT        {fault['name']}: {fault['does']}" for fault in report["faults"]]
@@ -53,6 +53,13 @@ def status(report: Mapping[str, Any]) -> str:
         for denial in report["denied"]
     ]
     return "\n".join(lines)
+
+
+def _elsewhere(rule: Mapping[str, Any]) -> str:
+    """Say where an IPv6 rule is to be found: its address is none of this machine's."""
+    if ":" not in rule["address"] or not rule["reached_at"]:
+        return ""
+    return f"  (here at {', '.join(rule['reached_at'])})"
 
 
 def instances(found: Sequence[Mapping[str, Any]]) -> str:

@@ -22,7 +22,7 @@ from localcloud.daemon import clockwork, unhurried
 from localcloud.daemon.config import CloudConfig
 from localcloud.daemon.front import Front
 from localcloud.daemon.server import serving
-from localcloud.dataplane import holding
+from localcloud.dataplane import family, holding
 from localcloud.guest import serial_port
 from localcloud.identity import Identities
 from localcloud.store import Store
@@ -81,6 +81,7 @@ async def run(
             project_number=config.project_number,
             latencies=Latencies.from_environment(os.environ),
             quotas=quotas.from_environment(os.environ),
+            ipv6=family.kernel_has_ipv6(),
         )
 
         def serial_output(instance_id: str) -> bytes:

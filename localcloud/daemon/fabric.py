@@ -20,12 +20,12 @@ class HonestFabric(Fabric, Protocol):
     """A data plane that says what it cannot serve as planned."""
 
     def problems(self) -> Mapping[str, str]:
-        """Return, by forwarding rule or fault, what is not as planned and why."""
+        """Return, by forwarding rule, subnetwork or fault, what is not as planned and why."""
         ...
 
 
 class ToldFabric:
-    """Passes every plan on, and tells when a forwarding rule or a fault begins or ceases to be a problem."""
+    """Passes every plan on, and tells when a forwarding rule, a subnetwork or a fault begins or ceases to be a problem."""
 
     def __init__(self, fabric: HonestFabric, store: Store, clock: Clock) -> None:
         self._fabric, self._store, self._clock = fabric, store, clock
@@ -58,6 +58,9 @@ class ToldFabric:
 
 
 def _event(subject: str, words: str, now: float) -> Event:
+    if "/subnetworks/" in subject:
+        text = words or "is served as planned now"
+        return Event(now, "network.problem", subject.rpartition("/")[2], text, {"subnetwork": subject})
     if "/" in subject:
         text = words or "is served as planned now"
         return Event(now, "balancer.problem", subject.rpartition("/")[2], text, {"forwardingRule": subject})

@@ -9,7 +9,7 @@ from localcloud.clock import Clock, rfc3339
 from localcloud.control.faults import PREFIX, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from localcloud.daemon.config import CloudConfig
     from localcloud.store import Store
@@ -19,13 +19,23 @@ class CloudReport:
     """Reads only; every value was measured or decided elsewhere."""
 
     def __init__(
-        self, store: Store, clock: Clock, config: CloudConfig, problems: Callable[[], Mapping[str, str]]
+        self,
+        store: Store,
+        clock: Clock,
+        config: CloudConfig,
+        problems: Callable[[], Mapping[str, str]],
+        places: Callable[[], Mapping[str, Sequence[str]]],
     ) -> None:
-        """`problems` returns what this machine does not allow, by forwarding rule."""
-        self._store, self._clock, self._config, self._problems = store, clock, config, problems
+        """`problems` returns what this machine does not allow, by forwarding rule; `places` where clients on it find each."""
+        self._store, self._clock, self._config = store, clock, config
+        self._problems, self._places = problems, places
 
     def status(self) -> dict[str, Any]:
-        """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (faults asked for, missing permissions)."""
+        """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (faults asked for, missing permissions).
+
+        `reached_at` is where clients on this machine find a forwarding rule: not at its address, if that is an IPv6 one.
+        """
+        places = self._places()
         return {
             "pid": os.getpid(),
             "endpoint": self._config.endpoint,
@@ -45,8 +55,9 @@ class CloudReport:
                     "address": document.get("IPAddress", ""),
                     "protocol": document.get("IPProtocol", ""),
                     "ports": document.get("ports") or [document.get("portRange", "all")],
+                    "reached_at": list(places.get(key.removeprefix("compute/"), ())),
                 }
-                for _, document in self._compute("forwardingRules")
+                for key, document in self._compute("forwardingRules")
             ],
             "problems": {rule.rpartition("/")[2]: words for rule, words in self._problems().items()},
             "faults": [

@@ -26,8 +26,8 @@ _HEADERS = {
 _NO_ETAG = "NONE"
 _LONGEST_WAIT = 3600.0  # real seconds; a longer wait is not refused but ends then, with what there is
 _BODY_LIMIT = 256 << 10
-NUMBERED = frozenset({"access-configs", "disks", "dns-servers", "forwarded-ips", "ip-aliases", "licenses", "network-interfaces",
-                      "target-instance-ips"})  # fmt: skip
+NUMBERED = frozenset({"access-configs", "disks", "dns-servers", "forwarded-ips", "forwarded-ipv6s", "ip-aliases", "licenses",
+                      "network-interfaces", "target-instance-ips"})  # fmt: skip
 TRUE = frozenset({"true", "1", "yes", "y", "on"})
 
 

@@ -125,7 +125,7 @@ def _interface(
             for index, access in enumerate(nic.get("accessConfigs", []))
         },
         "dns-servers": {"0": "169.254.169.254"},
-        "forwarded-ips": _numbered(forwarded),
+        "forwarded-ips": _numbered([each for each in forwarded if ":" not in each]),
         "gateway": gateway,
         "ip": address,
         "ip-aliases": _numbered([entry["ipCidrRange"] for entry in nic.get("aliasIpRanges", [])]),
@@ -134,7 +134,17 @@ def _interface(
         "network": f"projects/{project_number}/networks/{last(nic.get('network', ''))}",
         "subnetmask": subnet_mask,
         "target-instance-ips": {},
+        **_ipv6(nic, forwarded),
     }
+
+
+def _ipv6(nic: Mapping[str, Any], forwarded: Sequence[str]) -> dict[str, Any]:
+    """Return what the interface of a dual-stack instance has beside; others have none of it."""
+    configs = nic.get("ipv6AccessConfigs") or [{}]
+    address = nic.get("ipv6Address") or configs[0].get("externalIpv6")
+    if not address:
+        return {}
+    return {"forwarded-ipv6s": _numbered([each for each in forwarded if ":" in each]), "ipv6s": address}
 
 
 def _scheduling(scheduling: Mapping[str, Any]) -> dict[str, str]:

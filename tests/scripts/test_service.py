@@ -249,3 +249,18 @@ def test_a_port_that_is_none_is_refused(text: str) -> None:
 
 def test_an_absent_number_takes_its_default() -> None:
     assert numbers("seconds=1", {"seconds": (0, 9, None), "cpu": (0, 1, 0.5)}) == {"seconds": 1, "cpu": 0.5}
+
+
+def test_both_families_are_served_and_addresses_shown_as_people_write_them(service: Running) -> None:
+    assert service.json("/")["client"]["address"] == "127.0.0.1"
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine's kernel has no IPv6")
+    try:
+        connection = http.client.HTTPConnection("::1", service.port, timeout=PATIENCE)
+        connection.connect()
+    except OSError as error:
+        pytest.skip(f"this machine's loopback has no IPv6: {error}")
+    connection.request("GET", "/")
+    found = json.loads(connection.getresponse().read())
+    connection.close()
+    assert found["client"]["address"] == found["server"]["address"] == "::1"

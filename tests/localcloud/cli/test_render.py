@@ -36,5 +36,24 @@ def test_instances_without_checks_or_measurements_show_dashes() -> None:
     assert render.instances([{**item, "cpu": 1.333}]).endswith("133%")
 
 
+def test_an_ipv6_rule_comes_with_its_place_on_this_machine() -> None:
+    rule = {
+        "name": "web",
+        "address": "127.7.7.1",
+        "protocol": "TCP",
+        "ports": ["8080"],
+        "reached_at": ["127.7.7.1:8080"],
+    }
+    other = {**rule, "name": "web6", "address": "2001:db8:0:0:8000::/96", "reached_at": ["[::1]:8080"]}
+    clock = {"time": "T", "speed": 1}
+    report = {
+        "pid": 1, "endpoint": "e", "project": "p", "clock": clock, "groups": [], "forwarding_rules": [rule, other], "faults": [],
+        "problems": {}, "denied": [],
+    }  # fmt: skip
+    four, six = render.status(report).splitlines()[2:]
+    assert four == "forwarding   web  127.7.7.1  TCP 8080"
+    assert six == "forwarding   web6  2001:db8:0:0:8000::/96  TCP 8080  (here at [::1]:8080)"
+
+
 def test_a_guests_escape_sequences_never_reach_the_terminal() -> None:
     assert harmless("ok\r\n\x1b]0;title\x07\ttab\x1b[2J") == "ok\n�]0;title�\ttab�[2J"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from localcloud.plans.probe import ProbeResult, ProbeSpec
 
 RULE = "projects/local/regions/r/forwardingRules/web"
+SUBNETWORK = "projects/local/regions/r/subnetworks/six"
 
 
 class Troubled:
@@ -47,6 +48,7 @@ def test_a_problem_is_told_when_it_begins_and_when_it_ends() -> None:
         await fabric.apply_balancer(BalancerPlan())
         below.trouble = {RULE: "port 80: permission denied"}
         await fabric.apply_balancer(BalancerPlan())
+        below.trouble = {**below.trouble, SUBNETWORK: "no IPv6"}
         await fabric.apply_balancer(BalancerPlan())
         below.trouble = {}
         await fabric.apply_balancer(BalancerPlan())
@@ -55,5 +57,7 @@ def test_a_problem_is_told_when_it_begins_and_when_it_ends() -> None:
 
     assert asyncio.run(story()) == [
         ("balancer.problem", "web", "port 80: permission denied"),
+        ("network.problem", "six", "no IPv6"),
         ("balancer.problem", "web", "is served as planned now"),
+        ("network.problem", "six", "is served as planned now"),
     ]

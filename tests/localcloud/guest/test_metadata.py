@@ -224,6 +224,21 @@ def test_forwarding_rules_addresses_appear_when_they_are_set(server: Server) -> 
     ]
 
 
+def test_a_dual_stack_instance_learns_its_ipv6_address_and_the_rules_ranges(server: Server) -> None:
+    server.source.set_forwarded(("127.7.7.1", "2001:db8:0:7:8000::/96"))
+    missing = server.get("/computeMetadata/v1/instance/network-interfaces/0/ipv6s")
+    assert missing.status_code == 404, "by its absence clients tell that there is no IPv6"
+    document = dict(server.store.get(KEY) or {})
+    config = {"externalIpv6": "2001:db8:0:7:a00:2::", "externalIpv6PrefixLength": 96}
+    (interface,) = document["networkInterfaces"]
+    document["networkInterfaces"] = [{**interface, "ipv6AccessConfigs": [config]}]
+    with server.store.transaction() as change:
+        change.put(KEY, document)
+    assert server.text("instance/network-interfaces/0/ipv6s") == "2001:db8:0:7:a00:2::"
+    assert server.text("instance/network-interfaces/0/forwarded-ipv6s/0") == "2001:db8:0:7:8000::/96"
+    assert server.text("instance/network-interfaces/0/forwarded-ips/") == "0\n"
+
+
 def test_keys_are_camelled_but_emails_are_not() -> None:
     assert (camel("network-interfaces"), camel("a-b@c-d.e"), camel("ip")) == (
         "networkInterfaces",
