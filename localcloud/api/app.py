@@ -13,7 +13,7 @@ from localcloud.api.monitoring import alert_policies, dashboards, notification_c
 from localcloud.api.operations import Operations
 from localcloud.api.quotas import Quotas
 from localcloud.api.secretmanager import secrets, versions
-from localcloud.api.storage import buckets, object_listing, objects, policy_methods, uploads
+from localcloud.api.storage import buckets, object_copies, object_listing, objects, policy_methods, uploads
 from localcloud.api.storage.content import Content
 
 if TYPE_CHECKING:
@@ -63,7 +63,17 @@ def handlers() -> dict[str, Handler]:
     """Return every served method's handler, by method id."""
     table = compute.handlers()
     modules = (
-        *(buckets, objects, object_listing, policy_methods, service_accounts, keys, projects, services),
+        *(
+            buckets,
+            objects,
+            object_listing,
+            object_copies,
+            policy_methods,
+            service_accounts,
+            keys,
+            projects,
+            services,
+        ),
         *(secrets, versions, alert_policies, notification_channels, dashboards, time_series),
     )
     for module in modules:

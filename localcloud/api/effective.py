@@ -63,7 +63,8 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "Autoscaler": frozenset({
         "name", "description", "target", "autoscalingPolicy.coolDownPeriodSec", "autoscalingPolicy.stabilizationPeriodSec",
-        "autoscalingPolicy.cpuUtilization.predictiveMethod", "autoscalingPolicy.cpuUtilization.utilizationTarget", "autoscalingPolicy.customMetricUtilizations",
+        "autoscalingPolicy.cpuUtilization.predictiveMethod", "autoscalingPolicy.cpuUtilization.utilizationTarget",
+        "autoscalingPolicy.customMetricUtilizations",
         "autoscalingPolicy.maxNumReplicas", "autoscalingPolicy.minNumReplicas", "autoscalingPolicy.mode",
         "autoscalingPolicy.scaleInControl", "autoscalingPolicy.scalingSchedules",
     }),

@@ -10,7 +10,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api.authorization import Resource, authorize, project_policy
-from localcloud.api.permissions import project_resource
+from localcloud.api.permissions import object_resource, project_resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -124,6 +124,29 @@ def _alert_policy(call: Call) -> Needs:
         yield f"logging.notificationRules.{verb}", project_resource(call.cloud)
 
 
+def _copy(call: Call) -> Needs:
+    """Of a copy the destination: to be created, and what is there to be deleted."""
+    yield from _written(call, call.path.get("destinationBucket") or call.path["bucket"])
+
+
+def _compose(call: Call) -> Needs:
+    bucket = call.path["destinationBucket"]
+    for source in call.body.get("sourceObjects", []):
+        place = object_resource(call.cloud, bucket, source.get("name", ""))
+        yield "storage.objects.get", place
+        if call.body.get("deleteSourceObjects"):
+            yield "storage.objects.delete", place
+    yield from _written(call, bucket)
+
+
+def _written(call: Call, bucket: str) -> Needs:
+    name = call.path["destinationObject"]
+    place = object_resource(call.cloud, bucket, name)
+    yield "storage.objects.create", place
+    if call.cloud.store.get(f"storage/b/{bucket}/o/{name}") is not None:
+        yield "storage.objects.delete", place
+
+
 def _grants(call: Call) -> Needs:
     """Conditions may allow the grant of some roles and not of others: so it is judged by the roles whose bindings change."""
     before = call.cloud.store.get(project_policy(call.cloud)) or {}
@@ -179,5 +202,9 @@ _ASKED: dict[str, Callable[[Call], Needs]] = {
     "compute.forwardingRules.insert": _forwarding_rule,
     "monitoring.projects.alertPolicies.create": _alert_policy,
     "monitoring.projects.alertPolicies.patch": _alert_policy,
+    "storage.objects.copy": _copy,
+    "storage.objects.rewrite": _copy,
+    "storage.objects.move": _copy,
+    "storage.objects.compose": _compose,
     _GRANTS: _grants,
 }

@@ -46,6 +46,10 @@ _LABELLED = frozenset({"addresses", "forwardingRules", "images", "instances"})
 _STORAGE_VERBS = {"insert": "create", "patch": "update"}
 _IAM_VERBS = {"patch": "update"}
 _OTHERWISE = {
+    "storage.buckets.getStorageLayout": "storage.objects.list",
+    "storage.objects.copy": "storage.objects.get",
+    "storage.objects.rewrite": "storage.objects.get",
+    "storage.objects.compose": "storage.objects.create",
     "iam.projects.serviceAccounts.keys.upload": "iam.serviceAccountKeys.create",
     "secretmanager.projects.secrets.addVersion": "secretmanager.versions.add",
     "serviceusage.services.batchEnable": "serviceusage.services.enable",
@@ -85,10 +89,11 @@ def resource_of(call: Call) -> Resource:
     """Return what a call acts on."""
     service = call.method.id.partition(".")[0]
     if service == "storage":
-        bucket = call.path.get("bucket")
+        # Of a copy this is the source; what is needed for the destination is asked further.
+        bucket = _first(call, "bucket", "sourceBucket", "destinationBucket")
         if bucket is None:
             return project_resource(call.cloud)
-        name = call.path.get("object") or call.query.get("name")
+        name = _first(call, "object", "sourceObject", "destinationObject") or call.query.get("name")
         if name and ".objects." in call.method.id:
             return object_resource(call.cloud, bucket, name)
         return bucket_resource(call.cloud, bucket)
@@ -105,6 +110,10 @@ def resource_of(call: Call) -> Resource:
     if service == "compute":
         return Resource(policies=project.policies, name=_compute_name(call), words="resource")
     return project
+
+
+def _first(call: Call, *names: str) -> str | None:
+    return next((call.path[name] for name in names if name in call.path), None)
 
 
 def _compute_name(call: Call) -> str:

@@ -188,6 +188,18 @@ def _forget(call: Call, tx: Transaction, name: str) -> None:
     policies.forget(tx, f"{key(name)}/iam")
 
 
+def _storage_layout(call: Call) -> Result:
+    """Return where a bucket is and whether it has folders of its own, which none has here."""
+    document = existing(call, call.path["bucket"])
+    return {
+        "kind": "storage#storageLayout",
+        "bucket": document["name"],
+        "location": document["location"],
+        "locationType": document["locationType"],
+        "hierarchicalNamespace": {"enabled": False},
+    }
+
+
 def _no_caches(call: Call) -> Result:
     existing(call, call.path["bucket"])
     return {"kind": "storage#anywhereCaches"}
@@ -198,6 +210,7 @@ def handlers() -> dict[str, Handler]:
     return {
         "storage.buckets.insert": _insert,
         "storage.buckets.get": _get,
+        "storage.buckets.getStorageLayout": _storage_layout,
         "storage.buckets.list": _list,
         "storage.buckets.patch": _patch,
         "storage.buckets.update": _update,

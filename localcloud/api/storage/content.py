@@ -20,11 +20,15 @@ _CHUNK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was written: size in bytes, and both checksums as Cloud Storage spells them (base64)."""
+    """What was written: size in bytes, and both checksums as Cloud Storage spells them (base64).
+
+    `components`: of how many objects it was composed; 0 if it was not. What is composed has no MD5.
+    """
 
     size: int
     md5: str
     crc32c: str
+    components: int = 0
 
 
 class Writer:
@@ -96,6 +100,12 @@ class Content:
         target = self.path(bucket, name, generation)
         target.parent.mkdir(exist_ok=True)
         writer.path.replace(target)
+
+    def link(self, source: Path, bucket: str, name: str, generation: str) -> None:
+        """Give an object the bytes of another one, which never change."""
+        target = self.path(bucket, name, generation)
+        target.parent.mkdir(exist_ok=True)
+        target.hardlink_to(source)
 
     def path(self, bucket: str, name: str, generation: str) -> Path:
         """Return where an object's bytes are; names are hashed, for an object's name may be anything."""

@@ -23,7 +23,8 @@ def media(call: Call, document: Document) -> Answer:
         "etag": f'"{document["etag"]}"',
         "x-goog-generation": document["generation"],
         "x-goog-metageneration": document["metageneration"],
-        "x-goog-hash": f"crc32c={document['crc32c']},md5={document['md5Hash']}",
+        "x-goog-hash": f"crc32c={document['crc32c']}"
+        + (f",md5={document['md5Hash']}" if "md5Hash" in document else ""),
         "x-goog-storage-class": document["storageClass"],
         "x-goog-stored-content-length": document["size"],
         "accept-ranges": "bytes",

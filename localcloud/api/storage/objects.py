@@ -12,7 +12,7 @@ from localcloud.api.storage.links import object_links, rendered
 from localcloud.api.storage.media import media
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from localcloud.api.cloud import Cloud
     from localcloud.api.storage.content import Stored, Writer
@@ -40,10 +40,13 @@ def check_name(name: str) -> None:
 
 def existing(call: Call) -> Document:
     """Return the object that the path (and generation) names; 404 if it is not there."""
-    bucket, name = call.path["bucket"], call.path["object"]
+    return version(call, call.path["bucket"], call.path["object"], call.query.get("generation"))
+
+
+def version(call: Call, bucket: str, name: str, generation: str | None = None) -> Document:
+    """Return an object, its live version or the one of a generation; 404 if it is not there."""
     buckets.existing(call, bucket)
     found = call.cloud.store.get(key(bucket, name))
-    generation = call.query.get("generation")
     if generation is not None and (found is None or found["generation"] != generation):
         found = call.cloud.store.get(_old_key(bucket, name, generation))
     if found is None:
@@ -68,19 +71,52 @@ def check_preconditions(query: Mapping[str, Any], found: Document | None) -> Non
 
 
 def store(call: Call, metadata: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
-    """Make an object of a finished upload: bytes first, then the document that makes them visible."""
+    """Make an object of a finished upload."""
     bucket = call.path["bucket"]
     name = str(call.query.get("name") or metadata.get("name") or "")
     try:
-        place = buckets.existing(call, bucket)
-        check_name(name)
-        old = call.cloud.store.get(key(bucket, name))
-        check_preconditions(call.query, old)
+        may_write(call, bucket, name)
         stored = writer.finish()
         _check_hashes(metadata, stored)
     except BaseException:
         writer.discard()
         raise
+
+    def keep(generation: str) -> None:
+        call.cloud.content.keep(writer, bucket, name, generation)
+
+    return write(call, bucket, name, metadata, stored=stored, keep=keep)
+
+
+def may_write(call: Call, bucket: str, name: str) -> None:
+    """Refuse to write where there is no bucket, under no name, and against the caller's preconditions."""
+    buckets.existing(call, bucket)
+    check_name(name)
+    check_preconditions(call.query, call.cloud.store.get(key(bucket, name)))
+
+
+def write(
+    call: Call,
+    bucket: str,
+    name: str,
+    metadata: Mapping[str, Any],
+    *,
+    stored: Stored,
+    keep: Callable[[str], None],
+) -> dict[str, Any]:
+    """Make an object of bytes that are there: these first, then the document that makes them visible.
+
+    Args:
+        call: whose preconditions must hold, and who is answered.
+        bucket: where the object is to be.
+        name: what it is called there.
+        metadata: the fields that clients set.
+        stored: size and checksums of its bytes.
+        keep: puts the bytes of a generation in their place.
+    """
+    may_write(call, bucket, name)
+    place = buckets.existing(call, bucket)
+    old = call.cloud.store.get(key(bucket, name))
     generation = max(int(buckets.now_number(call)), int(old["generation"]) + 1 if old else 0)
     document = _document(
         call.cloud,
@@ -91,7 +127,7 @@ def store(call: Call, metadata: Mapping[str, Any], writer: Writer) -> dict[str, 
         stored=stored,
         place=place,
     )
-    call.cloud.content.keep(writer, bucket, name, document["generation"])
+    keep(document["generation"])
     versioned = place.get("versioning", {}).get("enabled", False)
     with call.cloud.store.transaction() as tx:
         tx.put(key(bucket, name), document)
@@ -111,7 +147,7 @@ def _check_hashes(metadata: Mapping[str, Any], stored: Stored) -> None:
             raise errors.invalid(message)
 
 
-_CLIENTS = (
+CLIENTS = (
     "cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "customTime", "metadata",
     "storageClass", "eventBasedHold", "temporaryHold",
 )  # fmt: skip
@@ -138,9 +174,10 @@ def _document(
         "metageneration": "1",
         "contentType": "application/octet-stream",
         "storageClass": place["storageClass"],
-        **{field: metadata[field] for field in _CLIENTS if metadata.get(field)},
+        **{field: metadata[field] for field in CLIENTS if metadata.get(field)},
         "size": str(stored.size),
-        "md5Hash": stored.md5,
+        "md5Hash": stored.md5 or None,
+        "componentCount": stored.components or None,
         "crc32c": stored.crc32c,
         "etag": buckets.etag(1),
         "timeCreated": now,
@@ -169,14 +206,14 @@ def _patch(call: Call) -> Result:
 def _update(call: Call) -> Result:
     old = existing(call)
     check_preconditions(call.query, old)
-    return _changed(call, old, {**dict.fromkeys(_CLIENTS), "storageClass": old["storageClass"], **call.body})
+    return _changed(call, old, {**dict.fromkeys(CLIENTS), "storageClass": old["storageClass"], **call.body})
 
 
 def _changed(call: Call, old: Document, changes: dict[str, Any]) -> Result:
     metageneration = int(old["metageneration"]) + 1
     document = {
         **old,
-        **{name: value for name, value in changes.items() if name in _CLIENTS},
+        **{name: value for name, value in changes.items() if name in CLIENTS},
         "metageneration": str(metageneration),
         "etag": buckets.etag(metageneration),
         "updated": call.cloud.timestamp(),
@@ -194,17 +231,22 @@ def _changed(call: Call, old: Document, changes: dict[str, Any]) -> Result:
 def _delete(call: Call) -> Result:
     found = existing(call)
     check_preconditions(call.query, found)
+    remove(call, found, archive="generation" not in call.query)
+    return Answer(status=204)
+
+
+def remove(call: Call, found: Document, *, archive: bool = True) -> None:
+    """Delete an object; in a versioned bucket its live version becomes a noncurrent one, unless it is not to be archived."""
     bucket, name, generation = found["bucket"], found["name"], found["generation"]
     place = buckets.existing(call, bucket)
     live = call.cloud.store.get(key(bucket, name)) is found
-    versioned = live and place.get("versioning", {}).get("enabled", False) and "generation" not in call.query
+    versioned = live and place.get("versioning", {}).get("enabled", False) and archive
     with call.cloud.store.transaction() as tx:
         tx.delete(key(bucket, name) if live else _old_key(bucket, name, generation))
         if versioned:
             tx.put(_old_key(bucket, name, generation), {**found, "timeDeleted": call.cloud.timestamp()})
     if not versioned:
         call.cloud.content.remove(bucket, name, generation)
-    return Answer(status=204)
 
 
 def every(cloud: Cloud) -> Iterator[tuple[str, str, str]]:

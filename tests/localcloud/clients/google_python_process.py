@@ -105,6 +105,31 @@ class Storage:
         """Return an object's content."""
         return [base64.b64encode(self._client.bucket(bucket).blob(name).download_as_bytes()).decode()]
 
+    def copy(self, bucket: str, name: str, to: str, target: str, new: bool) -> None:
+        """Copy an object."""
+        where = self._client.bucket(bucket)
+        condition = 0 if new else None
+        where.copy_blob(where.blob(name), self._client.bucket(to), target, if_generation_match=condition)
+
+    def rewrite(self, bucket: str, name: str, to: str, target: str) -> None:
+        """Copy an object by rewriting it, in as many calls as that takes."""
+        source, token = self._client.bucket(bucket).blob(name), None
+        made = self._client.bucket(to).blob(target)
+        while True:
+            token, _, _ = made.rewrite(source, token=token)
+            if token is None:
+                return
+
+    def move(self, bucket: str, name: str, target: str) -> None:
+        """Give an object another name."""
+        where = self._client.bucket(bucket)
+        where.move_blob(where.blob(name), target)
+
+    def compose(self, bucket: str, target: str, *names: str) -> None:
+        """Put objects one behind the other."""
+        where = self._client.bucket(bucket)
+        where.blob(target).compose([where.blob(name) for name in names])
+
     def names(self, bucket: str, prefix: str) -> list[str]:
         """Return the names of objects that begin with a prefix."""
         return [blob.name for blob in self._client.list_blobs(bucket, prefix=prefix)]

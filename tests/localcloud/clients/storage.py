@@ -11,6 +11,8 @@ from urllib.parse import quote
 from tests.localcloud.clients.client import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.localcloud.clients.gcloud import Gcloud
     from tests.localcloud.clients.google_python import GooglePython
     from tests.localcloud.clients.raw_http import RawHttp
@@ -36,6 +38,18 @@ class StorageClient(ABC):
     @abstractmethod
     def get(self, bucket: str, name: str) -> bytes:
         """Read an object."""
+
+    @abstractmethod
+    def copy(self, bucket: str, name: str, to: str, target: str, *, new: bool = False) -> None:
+        """Copy an object into a bucket under a name; `new`: only if there is none."""
+
+    @abstractmethod
+    def move(self, bucket: str, name: str, target: str) -> None:
+        """Give an object another name."""
+
+    @abstractmethod
+    def compose(self, bucket: str, target: str, names: Sequence[str]) -> None:
+        """Put objects one behind the other."""
 
     @abstractmethod
     def names(self, bucket: str, prefix: str) -> list[str]:
@@ -85,6 +99,20 @@ class RawStorage(StorageClient):
             raise RefusedError(response.status_code, response.text)
         return response.content
 
+    def copy(self, bucket: str, name: str, to: str, target: str, *, new: bool = False) -> None:
+        path = f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}/rewriteTo/b/{to}/o/{quote(target, safe='')}"
+        query = {"ifGenerationMatch": "0"} if new else {}
+        assert self._client.answered(self._http.post(path, params=query))["done"]
+
+    def move(self, bucket: str, name: str, target: str) -> None:
+        path = f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}/moveTo/o/{quote(target, safe='')}"
+        self._client.answered(self._http.post(path))
+
+    def compose(self, bucket: str, target: str, names: Sequence[str]) -> None:
+        path = f"/storage/v1/b/{bucket}/o/{quote(target, safe='')}/compose"
+        body = {"sourceObjects": [{"name": name} for name in names]}
+        self._client.answered(self._http.post(path, json=body))
+
     def names(self, bucket: str, prefix: str) -> list[str]:
         found = self._client.answered(self._http.get(f"/storage/v1/b/{bucket}/o", params={"prefix": prefix}))
         return [item["name"] for item in found.get("items", [])]
@@ -124,6 +152,18 @@ class GoogleStorage(StorageClient):
     def get(self, bucket: str, name: str) -> bytes:
         return base64.b64decode(self._do("get", bucket, name)[0])
 
+    def copy(self, bucket: str, name: str, to: str, target: str, *, new: bool = False) -> None:
+        if new:
+            self._do("copy", bucket, name, to, target, new)
+        else:
+            self._do("rewrite", bucket, name, to, target)
+
+    def move(self, bucket: str, name: str, target: str) -> None:
+        self._do("move", bucket, name, target)
+
+    def compose(self, bucket: str, target: str, names: Sequence[str]) -> None:
+        self._do("compose", bucket, target, *names)
+
     def names(self, bucket: str, prefix: str) -> list[str]:
         return self._do("names", bucket, prefix)
 
@@ -158,6 +198,17 @@ class GcloudStorage(StorageClient):
         target = Path(f"{self._file}.back")
         self._client.run("storage", "cp", f"gs://{bucket}/{name}", str(target))
         return target.read_bytes()
+
+    def copy(self, bucket: str, name: str, to: str, target: str, *, new: bool = False) -> None:
+        condition = ("--if-generation-match=0",) if new else ()
+        self._client.run("storage", "cp", f"gs://{bucket}/{name}", f"gs://{to}/{target}", *condition)
+
+    def move(self, bucket: str, name: str, target: str) -> None:
+        self._client.run("storage", "mv", f"gs://{bucket}/{name}", f"gs://{bucket}/{target}")
+
+    def compose(self, bucket: str, target: str, names: Sequence[str]) -> None:
+        sources = [f"gs://{bucket}/{name}" for name in names]
+        self._client.run("storage", "objects", "compose", *sources, f"gs://{bucket}/{target}")
 
     def names(self, bucket: str, prefix: str) -> list[str]:
         found = self._client.run("storage", "objects", "list", f"gs://{bucket}/{prefix}*")

@@ -53,3 +53,27 @@ def test_objects_are_written_read_guarded_and_removed(client: Operator, tmp_path
         storage.remove("p-scripts", f"scripts/{name}")
     storage.remove_bucket("p-scripts")
     assert client.cloud.keys("storage/") == []
+
+
+@pytest.mark.parametrize("client", OPERATORS, indirect=True)
+def test_objects_are_made_of_others(client: Operator, tmp_path: Path) -> None:
+    storage = storage_of(client, tmp_path)
+    storage.make("p-scripts")
+    storage.make("p-backups")
+    storage.put("p-scripts", "one", b"first\n")
+    storage.put("p-scripts", "two", b"second\n")
+    storage.copy("p-scripts", "one", "p-backups", "kept/one")
+    assert storage.get("p-backups", "kept/one") == b"first\n"
+    with pytest.raises(RefusedError) as refused:
+        storage.copy("p-scripts", "two", "p-backups", "kept/one", new=True)
+    assert refused.value.status in {412, 0}  # gcloud says it on the terminal only
+    storage.copy("p-scripts", "two", "p-backups", "kept/one")
+    assert storage.get("p-backups", "kept/one") == b"second\n"
+    storage.compose("p-scripts", "both", ["one", "two"])
+    assert storage.get("p-scripts", "both") == b"first\nsecond\n"
+    storage.move("p-scripts", "both", "parts/both")
+    assert storage.names("p-scripts", "parts/") == ["parts/both"]
+    assert client.cloud.store.get("storage/b/p-scripts/o/both") is None
+    assert storage.get("p-scripts", "parts/both") == b"first\nsecond\n"
+    document = client.cloud.store.get("storage/b/p-scripts/o/parts/both") or {}
+    assert (document["componentCount"], document["size"]) == (2, "13")
