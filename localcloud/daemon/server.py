@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+# Seconds that a connection may be idle: longer than clients keep theirs (httpx 5, Go 90). If it were ours to close it, a request that is
+# on its way at that very moment would be answered by nobody.
+KEEP_ALIVE = 120
+
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the daemon decides when to stop."""
@@ -43,6 +47,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         lifespan="off",
         proxy_headers=False,  # there is no proxy before it
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=KEEP_ALIVE,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

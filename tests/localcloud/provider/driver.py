@@ -13,6 +13,7 @@ import uvicorn
 from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from localcloud.daemon.server import KEEP_ALIVE
 from localcloud.provider.plugin import Plugin
 from localcloud.provider.session import Defaults
 from localcloud.provider.values import Value
@@ -120,7 +121,9 @@ async def served(app: Value) -> AsyncIterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, timeout_keep_alive=KEEP_ALIVE
+        )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
