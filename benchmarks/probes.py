@@ -1,4 +1,4 @@
-"""What probing costs: a thousand endpoints that are probed once a second, by the prober's own processor time.
+"""What probing costs: a thousand endpoints that are probed once a second by several probers, whose own processor time it is.
 
 The prober is the process that sends every probe; what the endpoints' machine spends on answering is its own affair, and not counted.
 """
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from benchmarks.section import BenchmarkSection, Row
 from localcloud.clock import RealClock
 from localcloud.dataplane.namespaces import namespace_inode
+from localcloud.dataplane.probing import MOST_PER_SECOND
 from localcloud.dataplane.world import World
 from localcloud.guest import processes
 from localcloud.home import Home
 from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
-from localcloud.plans.probe import ProbeSpec
+from localcloud.plans.probe import PROBERS, ProbeSpec
 from localcloud.plans.world import Command
 
 if TYPE_CHECKING:
@@ -59,9 +60,13 @@ def run(count: int = COUNT) -> BenchmarkSection:
     share, results, failed = asyncio.run(_probe(count))
     return BenchmarkSection(
         title="Probing",
-        method=f"{count} HTTP probes a second for {SECONDS} s, all answered; the prober's user and system time over real time.",
+        method=(
+            f"{count} endpoints that an HTTP health check asks once a second, for {SECONDS} s; the user and system time over real time of "
+            f"the process that sends all probes. Up to {PROBERS} probers probe each endpoint, together at most {MOST_PER_SECOND:,} times a "
+            "second: with so many endpoints, three."
+        ),
         rows=[
-            Row("cores that the prober uses", share, "", None, f"at most {_CORES:g}", share <= _CORES),
+            Row("cores that the probers use", share, "", None, f"at most {_CORES:g}", share <= _CORES),
             Row("results per second", results, ""),
             Row("probes that failed", failed, ""),
         ],

@@ -103,7 +103,7 @@ class _Cloud:
     def __init__(self, instances: int) -> None:
         self.store, self.clock = Store(), VirtualClock()
         self.machines = SimulatedMachines(self.clock, random.Random(2))  # noqa: S311 - repeatable, not secret
-        self.fabric = SimulatedFabric(self.clock, self.machines, random.Random(3))  # noqa: S311
+        self.fabric = SimulatedFabric(self.clock, self.machines)
         with self.store.transaction() as change:
             for name, document in _documents(instances).items():
                 common = {"name": name.rpartition("/")[2], "selfLink": url(name)}

@@ -152,4 +152,5 @@ def _spec(
         response=str(block.get("response") or ""),
         proxy_header=cast("Literal['NONE', 'PROXY_V1']", block.get("proxyHeader") or "NONE"),
         grpc_service=str(block.get("grpcServiceName") or ""),
+        enough=_thresholds(check).healthy,
     )

@@ -1,4 +1,4 @@
-"""A simulated network for the controllers: its probers live in virtual time, repeatable from a seed.
+"""A simulated network for the controllers: its probers live in virtual time. Repeatable: nothing in it is left to chance.
 
 The controllers are the real ones; only what they drive is simulated, behind the same protocols (`Machines`, `Fabric`). Probes obey the
 network plan's firewall rules and the health of simulated guests; nothing here reads a wall clock.
@@ -15,26 +15,30 @@ from localcloud.control.alarm import Alarm
 from localcloud.control.simulated_firewall import admits
 from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.network import NetworkInterface, NetworkPlan
-from localcloud.plans.probe import ProbeResult, ProbeSpec
+from localcloud.plans.probe import PROBERS, Outcome, ProbeResult, ProbeSpec
+from localcloud.plans.probe_schedule import next_start
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable
 
     from localcloud.clock import Clock
     from localcloud.control.simulated_machines import SimulatedMachines
 
 _SOURCES = {"autohealing": "130.211.0.1", "balancer": "209.85.152.1"}
-# Health checks have thresholds of at most 10: after more equal successes another one changes nothing, and needs not be sent.
-_ENOUGH = 12
-_TICK = 0.25
+# More successes than are enough: the first may have been sent before the controllers knew of the machine that they are about.
+_SPARE = 2
+_PHASES = (
+    10  # places in its interval where a probe may start: so that large groups' probes are sent many at a time
+)
+
+Key = tuple[str, int]  # a probe's id, and the prober's number
 
 
 class SimulatedFabric:
-    """A network and probers. Each probe keeps its own phase; one that cannot change a verdict is not sent."""
+    """A network and probers. Each prober has its own phase; a probe that cannot change a verdict is not sent."""
 
-    def __init__(self, clock: Clock, machines: SimulatedMachines, rng: random.Random) -> None:
-        self._clock, self._machines, self._rng = clock, machines, rng
+    def __init__(self, clock: Clock, machines: SimulatedMachines, probers: int = PROBERS) -> None:
+        self._clock, self._machines, self._probers = clock, machines, probers
         self.network = NetworkPlan()
         self.balancer = BalancerPlan()
         self.probes: dict[str, ProbeSpec] = {}
@@ -44,11 +48,11 @@ class SimulatedFabric:
         self.sent = 0
         self.apply_failures = 0  # how many of the next calls fail
         self._report: Callable[[ProbeResult], None] = lambda _: None
-        self._due: dict[str, float] = {}  # time of the next probe; of the last, while it sleeps
-        self._quiet: dict[str, int] = {}  # equal successes in a row
-        self._sleeping: set[str] = set()
+        self._due: dict[Key, float] = {}  # time of the next probe; of the last, while it sleeps
+        self._quiet: dict[Key, int] = {}  # equal successes in a row
+        self._sleeping: set[Key] = set()
         self._by_instance: dict[str, set[str]] = {}
-        self._queue: list[tuple[float, int, str, ProbeResult | None]] = []
+        self._queue: list[tuple[float, int, Key, ProbeResult | None]] = []
         self._order = itertools.count()
         self._woken = asyncio.Event()
         self._alarm = Alarm(clock, self._woken)
@@ -76,11 +80,11 @@ class SimulatedFabric:
             self._woken.clear()
             now = self._clock.now()
             while self._queue and self._queue[0][0] <= now:
-                when, _, identifier, result = heapq.heappop(self._queue)
+                when, _, key, result = heapq.heappop(self._queue)
                 if result is None:
-                    self._send(identifier, when, now)
-                elif identifier in self.probes:
-                    self._deliver(result)
+                    self._send(key, when, now)
+                elif key[0] in self.probes:
+                    self._report(result)
             self._alarm.set(self._queue[0][0] if self._queue else None)
             await self._woken.wait()
 
@@ -92,8 +96,8 @@ class SimulatedFabric:
         self.network = plan
         if others:
             self._admitted.clear()
-            for identifier in sorted(self._sleeping):
-                self._rouse(identifier)
+            for key in sorted(self._sleeping):
+                self._rouse(key)
             return
         for name, interface in self._interfaces.items():
             if before.get(name) is not interface:
@@ -115,22 +119,24 @@ class SimulatedFabric:
             if spec.id in staying:
                 continue
             self._by_instance[self.probes.pop(spec.id).instance].discard(spec.id)
-            self._sleeping.discard(spec.id)
-            self._due.pop(spec.id)
-            self._quiet.pop(spec.id, None)
+            for key in self._keys(spec.id):
+                self._sleeping.discard(key)
+                self._due.pop(key)
+                self._quiet.pop(key, None)
         for spec in sorted(new, key=lambda each: each.id):
             known = self.probes.get(spec.id)
             self.probes[spec.id] = spec
             self._by_instance.setdefault(spec.instance, set()).add(spec.id)
-            if known is None:
-                self._plan(spec.id, self._first(spec))
-            else:
-                self._rouse(spec.id)
+            for key in self._keys(spec.id):
+                if known is None or known.interval != spec.interval:
+                    self._sleeping.discard(key)
+                    self._quiet[key] = 0
+                    self._plan(key, next_start(spec, key[1], self._clock.now(), spec.interval / _PHASES))
+                else:
+                    self._rouse(key)
 
-    def _first(self, spec: ProbeSpec) -> float:
-        """Draw a probe's phase: a multiple of the tick, so that large groups' probes are sent many at a time."""
-        ticks = self._rng.randrange(max(1, round(spec.interval / _TICK)))
-        return (self._clock.now() // _TICK + 1 + ticks) * _TICK
+    def _keys(self, identifier: str) -> list[Key]:
+        return [(identifier, prober) for prober in range(self._probers)]
 
     def eligible(self) -> dict[str, tuple[str, ...]]:
         """Return for each forwarding rule the instances that get new connections."""
@@ -145,43 +151,47 @@ class SimulatedFabric:
             msg = f"the {what} plan was refused (simulated)"
             raise OSError(msg)
 
-    def _push(self, when: float, identifier: str, result: ProbeResult | None) -> None:
-        heapq.heappush(self._queue, (when, next(self._order), identifier, result))
+    def _push(self, when: float, key: Key, result: ProbeResult | None) -> None:
+        heapq.heappush(self._queue, (when, next(self._order), key, result))
         self._woken.set()
 
     def _wake(self, instance: str) -> None:
         """Something about this instance changed: its probes matter again."""
         for identifier in sorted(self._by_instance.get(instance, ())):
-            self._quiet[identifier] = 0
-            self._rouse(identifier)
+            for key in self._keys(identifier):
+                self._rouse(key)
 
-    def _rouse(self, identifier: str) -> None:
-        self._quiet[identifier] = 0
-        if identifier in self._sleeping:
-            self._sleeping.discard(identifier)
-            interval, now = self.probes[identifier].interval, self._clock.now()
-            periods = max(0.0, -((self._due[identifier] - now) // interval))
-            self._plan(identifier, self._due[identifier] + periods * interval)
+    def _rouse(self, key: Key) -> None:
+        self._quiet[key] = 0
+        if key in self._sleeping:
+            self._sleeping.discard(key)
+            interval, now = self.probes[key[0]].interval, self._clock.now()
+            periods = max(0.0, -((self._due[key] - now) // interval))
+            self._plan(key, self._due[key] + periods * interval)
 
-    def _plan(self, identifier: str, when: float) -> None:
-        self._due[identifier] = when
-        self._push(when, identifier, None)
+    def _plan(self, key: Key, when: float) -> None:
+        self._due[key] = when
+        self._push(when, key, None)
 
-    def _send(self, identifier: str, when: float, now: float) -> None:
-        spec = self.probes.get(identifier)
-        if spec is None or when != self._due[identifier] or identifier in self._sleeping:
+    def _send(self, key: Key, when: float, now: float) -> None:
+        spec = self.probes.get(key[0])
+        if spec is None or when != self._due[key] or key in self._sleeping:
             return  # it was taken back, or is a leftover of an earlier life
         self.sent += 1
-        result = self._answer(spec, now)
-        if result.ended_at <= now:
-            self._deliver(result)
+        outcome, ended_at, detail = self._answer(spec, now)
+        result = ProbeResult(
+            id=spec.id, sent_at=now, ended_at=ended_at, outcome=outcome, detail=detail,
+            prober=key[1], probers=self._probers,
+        )  # fmt: skip
+        if ended_at <= now:
+            self._report(result)
         else:
-            self._push(result.ended_at, identifier, result)
-        self._quiet[identifier] = self._quiet.get(identifier, 0) + 1 if result.outcome == "success" else 0
-        if self._quiet[identifier] >= _ENOUGH:
-            self._sleeping.add(identifier)
+            self._push(ended_at, key, result)
+        self._quiet[key] = self._quiet.get(key, 0) + 1 if outcome == "success" else 0
+        if self._quiet[key] >= spec.enough + _SPARE:
+            self._sleeping.add(key)
         else:
-            self._plan(identifier, now + spec.interval)
+            self._plan(key, now + spec.interval)
 
     def _admits(self, instance: str, source: str, port: int) -> bool:
         """Ask the firewall; it answers the same for all interfaces that it cannot tell apart."""
@@ -193,14 +203,10 @@ class SimulatedFabric:
             known = self._admitted[key] = admits(self.network, interface, source, "tcp", port)
         return known
 
-    def _deliver(self, result: ProbeResult) -> None:
-        self._report(result)
-
-    def _answer(self, spec: ProbeSpec, now: float) -> ProbeResult:
+    def _answer(self, spec: ProbeSpec, now: float) -> tuple[Outcome, float, str]:
+        """Return what becomes of a probe that is sent now: the outcome, when it is known, and why."""
         guest = self._machines.by_name(spec.instance)
-        timeout = ProbeResult(
-            id=spec.id, sent_at=now, ended_at=now + spec.timeout, outcome="timeout", detail="timeout"
-        )
+        timeout: tuple[Outcome, float, str] = ("timeout", now + spec.timeout, "timeout")
         if guest is None or guest.state != "running" or guest.spec.interface.address != spec.instance_address:
             return timeout
         if not self._admits(guest.spec.interface.instance, _SOURCES[spec.consumer], spec.port):
@@ -211,11 +217,7 @@ class SimulatedFabric:
         if answers - now > spec.timeout:
             return timeout
         if answers < guest.ready_at:
-            return ProbeResult(
-                id=spec.id, sent_at=now, ended_at=answers, outcome="failure", detail="connection refused"
-            )
+            return "failure", answers, "connection refused"
         if answers < guest.broken_until:
-            return ProbeResult(
-                id=spec.id, sent_at=now, ended_at=answers, outcome="failure", detail="HTTP 503"
-            )
-        return ProbeResult(id=spec.id, sent_at=now, ended_at=answers, outcome="success", detail="HTTP 200")
+            return "failure", answers, "HTTP 503"
+        return "success", answers, "HTTP 200"

@@ -5,10 +5,10 @@ Counters live in memory: after a restart of the daemon a verdict stands until as
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from localcloud.control.health import Endpoint, HealthState, healthy, judge
+from localcloud.control.health import Endpoint, HealthState, healthy
+from localcloud.control.jury import Jury
 from localcloud.control.links import last, relname, url
 from localcloud.store import Document, Event, Store
 
@@ -25,7 +25,7 @@ class Verdicts:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._targets: dict[str, Target] = {}
-        self._endpoints: dict[str, Endpoint] = {}
+        self._juries: dict[str, Jury] = {}
 
     def watch(self, changes: Changes) -> None:
         """Watch what changed as it is now, and no longer what is gone; a new incarnation of an instance starts from UNKNOWN.
@@ -44,14 +44,14 @@ class Verdicts:
             for identifier, target in changes.targets.items():
                 known = self._targets.get(identifier)
                 if known is None or known.instance_id != target.instance_id or known.since != target.since:
-                    self._endpoints[identifier] = self._remembered(target)
+                    self._juries[identifier] = Jury(self._remembered(target))
                 record = self._store.get(target.record)
                 if target.spec.consumer == "balancer":
-                    wanted = self._backend(target, self._endpoints[identifier].state, record)
+                    wanted = self._backend(target, self._juries[identifier].state, record)
                     if record != wanted:
                         change.put(target.record, wanted)
         for identifier in gone:
-            self._endpoints.pop(identifier, None)
+            self._juries.pop(identifier, None)
             self._targets.pop(identifier, None)
         self._targets.update(changes.targets)
 
@@ -60,11 +60,11 @@ class Verdicts:
         target = self._targets.get(result.id)
         if target is None or result.sent_at < target.since:
             return
-        before = self._endpoints[result.id]
-        after = judge(before, result, target.thresholds, grace_until=target.grace_until)
-        self._endpoints[result.id] = after
-        if after.state != before.state:
-            self._write(target, before, after, result)
+        jury = self._juries[result.id]
+        before, ever = jury.state, jury.ever_healthy
+        view = jury.take(result, target.thresholds, grace_until=target.grace_until)
+        if view is not None and not self._write(target, before, jury, view, result):
+            self._juries[result.id] = Jury(Endpoint(state=before, ever_healthy=ever))
         if target.spec.consumer == "balancer" and result.outcome == "success":
             record = self._store.get(target.record)
             if record is not None and record.get("weight", 1) != result.weight:
@@ -84,7 +84,10 @@ class Verdicts:
         )
         return Endpoint(state=state, ever_healthy=bool(record.get("everHealthy", False)))
 
-    def _write(self, target: Target, before: Endpoint, after: Endpoint, result: ProbeResult) -> None:
+    def _write(
+        self, target: Target, before: HealthState, after: Jury, view: Endpoint, result: ProbeResult
+    ) -> bool:
+        """Keep a verdict; return False if it is about nobody. `view`: that of the prober whose result decided."""
         record = self._store.get(target.record)
         now = self._clock.now()
         with self._store.transaction() as change:
@@ -104,33 +107,33 @@ class Verdicts:
                     fields["healthyAt"] = now
                 change.put(target.record, {**record, **fields})
             else:
-                self._endpoints[result.id] = replace(before, successes=0, failures=0)
-                return
-            change.event(self._event(target, before, after, result, now))
+                return False
+            change.event(self._event(target, before, after.state, view, result))
+        return True
 
     def _event(
-        self, target: Target, before: Endpoint, after: Endpoint, result: ProbeResult, now: float
+        self, target: Target, before: HealthState, after: HealthState, view: Endpoint, result: ProbeResult
     ) -> Event:
-        count = after.successes if healthy(after.state) else after.failures
-        word = "success" if healthy(after.state) else "failure"
+        count = view.successes if healthy(after) else view.failures
+        word = "success" if healthy(after) else "failure"
         plural = "" if count == 1 else "es" if word == "success" else "s"
-        detection = result.ended_at - after.streak_began
+        detection = result.ended_at - view.streak_began
         kind = f"health.{target.spec.consumer}"
-        text = f"{before.state} -> {after.state} after {count} {word}{plural} ({result.detail or result.outcome}) in {detection:.1f} s"
+        text = f"{before} -> {after} after {count} {word}{plural} ({result.detail or result.outcome}) in {detection:.1f} s"
         return Event(
-            now,
+            self._clock.now(),
             kind,
             target.spec.instance,
             f"{text}; check {last(target.check)}",
             {
                 "instance": target.spec.instance,
                 "id": target.instance_id,
-                "from": before.state,
-                "to": after.state,
+                "from": before,
+                "to": after,
                 "check": target.check,
                 "consecutive": count,
                 "detection": detection,
-                "first_sent_at": after.streak_began,
+                "first_sent_at": view.streak_began,
                 "last_sent_at": result.sent_at,
                 "ended_at": result.ended_at,
                 "interval": target.spec.interval,

@@ -96,7 +96,8 @@ async def run(
         await unhurried.load("localcloud.dataplane.world")
         from localcloud.dataplane.world import World  # noqa: PLC0415 - the API need not wait for it
 
-        opening = asyncio.create_task(World.open(home, clock))  # its processes start while this one imports
+        # its processes start while this one imports
+        opening = asyncio.create_task(World.open(home, clock, probers=config.probers))
         await unhurried.load(*_HEAVY)
         from localcloud.daemon import inside  # noqa: PLC0415 - as above
 

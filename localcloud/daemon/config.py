@@ -11,6 +11,8 @@ import socket
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from localcloud.plans.probe import MOST_PROBERS, PROBERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -29,7 +31,13 @@ _PROJECT = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class CloudConfig:
-    """`external_prefix` is the first three octets of the /24 that forwarding rules' addresses come from ("127.101.7")."""
+    """`external_prefix` is the first three octets of the /24 that forwarding rules' addresses come from ("127.101.7").
+
+    `probers`: how many probe each endpoint, 1 to 10.
+
+    Raises:
+        ValueError: there are too few or too many probers.
+    """
 
     api_port: int
     provider_port: int
@@ -37,6 +45,12 @@ class CloudConfig:
     owner_token: str
     project: str = DEFAULT_PROJECT
     project_number: str = "100000000001"
+    probers: int = PROBERS
+
+    def __post_init__(self) -> None:
+        if type(self.probers) is not int or not 1 <= self.probers <= MOST_PROBERS:
+            msg = f"probers is {self.probers!r}: it must be a whole number from 1 to {MOST_PROBERS}; {PROBERS} unless it is said"
+            raise ValueError(msg)
 
     @property
     def endpoint(self) -> str:
@@ -63,6 +77,9 @@ class CloudConfig:
             return cls(**json.loads(text))
         except (TypeError, json.JSONDecodeError) as error:
             msg = f"{home.config_file}: not a local cloud's configuration ({error}); remove the folder {home.path} to start afresh"
+            raise ValueError(msg) from error
+        except ValueError as error:
+            msg = f"{home.config_file}: {error}"
             raise ValueError(msg) from error
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 
@@ -22,7 +23,7 @@ LINK_LOCAL = "fe80::/10"
 GATEWAY_IPV6 = "fe80::1"  # the router's address on every link
 INTERNET_TRANSIT_IPV6 = "fe80::2"
 
-# Google's ranges; a probe's source is one address of its consumer's
+# Google's ranges; a probe's source is one address of its consumer's: this of the first prober, the next of the next
 PROBER_RANGES = ("130.211.0.0/22", "209.85.152.0/22")
 PROBER_SOURCES = {"autohealing": "130.211.0.2", "balancer": "209.85.152.2"}
 PROBER_RANGES_IPV6 = ("2600:1901:8001::/48",)
@@ -58,6 +59,12 @@ def label(key: str) -> str:
 def mac_address(address: str) -> str:
     """Return the MAC address that goes with an IPv4 address, as Google makes it: 42:01 and the four bytes."""
     return "42:01:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(address).packed)
+
+
+@functools.cache
+def prober_source(consumer: str, prober: int, *, ipv6: bool = False) -> str:
+    """Return the address that a prober (counted from 0) probes from for a consumer."""
+    return str(ipaddress.ip_address((PROBER_SOURCES_IPV6 if ipv6 else PROBER_SOURCES)[consumer]) + prober)
 
 
 def mark_of(address: str) -> int:

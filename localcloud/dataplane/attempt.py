@@ -9,14 +9,14 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane.addresses import PROBER_SOURCES, PROBER_SOURCES_IPV6, mark_of
+from localcloud.dataplane.addresses import mark_of, prober_source
 from localcloud.dataplane.dialogue import Verdict, dialogue_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcloud.dataplane.prober import Prober
-    from localcloud.plans.probe import Outcome, ProbeSpec
+    from localcloud.plans.probe import ProbeSpec
 
 _SO_MARK = 36
 _IP_BIND_ADDRESS_NO_PORT = 24
@@ -35,9 +35,10 @@ class Attempt:
     """One probe on its way: connect, say the opening, listen until there is a verdict or the timeout."""
 
     def __init__(
-        self, spec: ProbeSpec, prober: Prober, ended: Callable[[float, Verdict | None], None]
+        self, spec: ProbeSpec, prober: Prober, ended: Callable[[float, Verdict | None], None], number: int = 0
     ) -> None:
         self._spec = spec
+        self._source = prober_source(spec.consumer, number, ipv6=":" in spec.address)
         self._prober = prober
         self._ended = ended
         self._dialogue = dialogue_for(spec)
@@ -49,7 +50,7 @@ class Attempt:
         self._timer = prober.loop.call_at(deadline, self.expire)
 
     def begin(self) -> None:
-        """Make the socket, from the consumer's source address and routed to the instance, and start connecting."""
+        """Make the socket, from the prober's source address and routed to the instance, and start connecting."""
         try:
             sixth = ":" in self._spec.address
             sock = socket.socket(socket.AF_INET6 if sixth else socket.AF_INET, socket.SOCK_STREAM)
@@ -57,7 +58,7 @@ class Attempt:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, _SO_MARK, mark_of(self._spec.instance_address))
             sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            sock.bind(((PROBER_SOURCES_IPV6 if sixth else PROBER_SOURCES)[self._spec.consumer], 0))
+            sock.bind((self._source, 0))
             result = sock.connect_ex((self._spec.address, self._spec.port))
         except OSError as error:
             self._failed(error)
@@ -80,7 +81,7 @@ class Attempt:
                     self._unsent += self._dialogue.opening
             self._proceed()
         except ssl.SSLError as error:
-            self._finish("failure", f"TLS: {error.reason or error}")
+            self._finish(Verdict("failure", f"TLS: {error.reason or error}"))
         except OSError as error:
             self._failed(error)
 
@@ -108,7 +109,7 @@ class Attempt:
             self._prober.loop.remove_writer(self._sock)
             verdict = self._dialogue.opened()
             if verdict is not None:
-                self._finish(verdict.outcome, verdict.detail)
+                self._finish(verdict)
                 return
             self._prober.loop.add_reader(self._sock, self._readable)
             self._readable()
@@ -141,7 +142,7 @@ class Attempt:
         assert isinstance(self._sock, ssl.SSLSocket)  # noqa: S101 - as above
         if self._sock.selected_alpn_protocol() == "h2":
             return True
-        self._finish("failure", "TLS: the server does not offer HTTP/2 (h2)")
+        self._finish(Verdict("failure", "TLS: the server does not offer HTTP/2 (h2)"))
         return False
 
     def _readable(self) -> None:
@@ -150,14 +151,14 @@ class Attempt:
             while self._sock is not None:
                 verdict = self._dialogue.heard(self._sock.recv(16384))
                 if verdict is not None:
-                    self._finish(verdict.outcome, verdict.detail)
+                    self._finish(verdict)
                 elif reply := self._dialogue.reply():
                     # some hundred bytes: a socket that cannot take them belongs to somebody who does not listen
                     self._sock.send(reply)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except ssl.SSLError as error:
-            self._finish("failure", f"TLS: {error.reason or error}")
+            self._finish(Verdict("failure", f"TLS: {error.reason or error}"))
         except OSError as error:
             self._failed(error)
 
@@ -169,20 +170,20 @@ class Attempt:
             self.abandon()
             self._ended(self._sent_at, None)
         elif error.errno == errno.ECONNREFUSED:
-            self._finish("failure", "connection refused")
+            self._finish(Verdict("failure", "connection refused"))
         else:
-            self._finish("failure", (error.strerror or str(error)).lower())
+            self._finish(Verdict("failure", (error.strerror or str(error)).lower()))
 
     def expire(self) -> None:
         """The timeout has come."""
         words = {"connect": "no connection", "listen": "connected, but no complete answer"}.get(
             self._stage, "connected, but no progress"
         )
-        self._finish("timeout", f"{words} within {self._spec.timeout:g} s")
+        self._finish(Verdict("timeout", f"{words} within {self._spec.timeout:g} s"))
 
-    def _finish(self, outcome: Outcome, detail: str) -> None:
+    def _finish(self, verdict: Verdict) -> None:
         self.abandon()
-        self._ended(self._sent_at, Verdict(outcome, detail))
+        self._ended(self._sent_at, verdict)
 
     def abandon(self) -> None:
         """Close without a result."""

@@ -1,9 +1,9 @@
 """What a probe says and what it wants to hear, per protocol, without any I/O: bytes in, verdict out.
 
 Google's rules: a TCP or SSL probe succeeds when the connection (the TLS handshake) is complete, or, with a response configured,
-when the first bytes received equal it; an HTTP or HTTPS probe when the status is 200, and, with a response configured, when it
-occurs within the first 1,024 bytes of the body. Its header X-Load-Balancing-Endpoint-Weight says how many of the new connections the
-instance wants, against the others.
+when the first bytes received equal it; an HTTP, HTTPS or HTTP2 probe when the status is 200, and, with a response configured, when
+it occurs within the first 1,024 bytes of the body. Its header X-Load-Balancing-Endpoint-Weight says how many of the new connections
+the instance wants, against the others.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol
 from localcloud.plans.probe import Outcome, ProbeSpec
 
 HTTP_BODY_WINDOW = 1024
+WEIGHT_HEADER = "x-load-balancing-endpoint-weight"
 MOST_WEIGHT = 1000
 _MAX_HEAD = 64 * 1024
 
@@ -129,8 +130,8 @@ class HttpDialogue:
         for line in lines[1:]:
             name, _, value = line.partition(b":")
             match name.strip().lower():
-                case b"x-load-balancing-endpoint-weight" if value.strip().isdigit():
-                    self._weight = min(int(value), MOST_WEIGHT)
+                case each if each == WEIGHT_HEADER.encode():
+                    self._weight = weight_in(value.decode("latin-1"))
                 case b"transfer-encoding":
                     self._chunked = b"chunked" in value.lower()
                 case b"content-length" if value.strip().isdigit():
@@ -154,6 +155,12 @@ class HttpDialogue:
                 "failure", f"the expected response is not in the body's first {HTTP_BODY_WINDOW} bytes"
             )
         return None
+
+
+def weight_in(header: str) -> int:
+    """Return the weight that a header's value asks for: a whole number, 1,000 at most; 1 if it is none."""
+    digits = header.strip()
+    return min(int(digits), MOST_WEIGHT) if digits.isascii() and digits.isdigit() else 1
 
 
 def _glimpse(data: bytes) -> str:

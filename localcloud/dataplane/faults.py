@@ -19,7 +19,9 @@ from localcloud.dataplane.addresses import (
     PROBER_SOURCES,
     label,
     link_name,
+    prober_source,
 )
+from localcloud.plans.probe import MOST_PROBERS
 
 if TYPE_CHECKING:
     from localcloud.plans.fault import LinkFault
@@ -28,7 +30,10 @@ METADATA = "169.254.169.254"
 _RANGES = {
     "client": (CLIENTS,),
     "prober": PROBER_RANGES,
-    **{f"prober:{consumer}": (f"{address}/32",) for consumer, address in PROBER_SOURCES.items()},
+    **{
+        f"prober:{consumer}": tuple(f"{prober_source(consumer, number)}/32" for number in range(MOST_PROBERS))
+        for consumer in PROBER_SOURCES
+    },
     "metadata": (f"{METADATA}/32",),
 }
 HELD = 0xFA0175  # the mark of packets that have been held

@@ -14,7 +14,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from localcloud.dataplane.dialogue import HTTP_BODY_WINDOW, Verdict
+from localcloud.dataplane.dialogue import HTTP_BODY_WINDOW, WEIGHT_HEADER, Verdict, weight_in
 
 if TYPE_CHECKING:
     from localcloud.plans.probe import ProbeSpec
@@ -103,10 +103,11 @@ class Http2Dialogue:
 
     def _judge(self) -> Verdict:
         """Say what a whole answer with status 200 means."""
+        weight = weight_in(self._headers.get(WEIGHT_HEADER, ""))
         if not self._expected:
-            return Verdict("success", "HTTP status 200")
+            return Verdict("success", "HTTP status 200", weight)
         if self._expected in self._body[:HTTP_BODY_WINDOW]:
-            return Verdict("success", "HTTP status 200 and the expected response")
+            return Verdict("success", "HTTP status 200 and the expected response", weight)
         return Verdict(
             "failure", f"the expected response is not in the body's first {HTTP_BODY_WINDOW} bytes"
         )

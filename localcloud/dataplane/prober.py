@@ -2,14 +2,13 @@
 
 It has no threads and no task per probe: a probe under way is a non-blocking socket with callbacks, one that waits is an entry in
 the loop's heap of timers. It lives as long as the daemon's connection; the schedule needs no memory, because each probe's phase
-is derived from its id and cloud time.
+is derived from its id and cloud time. To the instances it is as many probers as there are on Google Cloud: each has a source address
+and phases of its own, and results of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import math
 import resource
 import ssl
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.dataplane import wire
 from localcloud.dataplane.attempt import Attempt
 from localcloud.plans.probe import ProbeSpec
+from localcloud.plans.probe_schedule import next_start
 
 if TYPE_CHECKING:
     import socket
@@ -42,26 +42,16 @@ class CloudTime:
         return self.monotonic + (cloud - self.cloud) / self.speed
 
 
-def phase(probe: str) -> float:
-    """Return where in its interval a probe starts, as a fraction: evenly spread, and always the same for the same id."""
-    return int.from_bytes(hashlib.blake2s(probe.encode(), digest_size=4).digest(), "big") / 2**32
-
-
-def next_start(spec: ProbeSpec, after: float) -> float:
-    """Return the first cloud time after `after` at which this probe starts."""
-    offset = phase(spec.id) * spec.interval
-    return (math.floor((after - offset) / spec.interval) + 1) * spec.interval + offset
-
-
 class Probe:
-    """A probe that is repeated: its timer, and at most one attempt under way."""
+    """One prober's probe of an endpoint, repeated: its timer, and at most one attempt under way."""
 
-    def __init__(self, spec: ProbeSpec, prober: Prober) -> None:
+    def __init__(self, spec: ProbeSpec, number: int, prober: Prober) -> None:
         self.spec = spec
+        self.number = number
         self._prober = prober
         self._attempt: Attempt | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._due = next_start(spec, prober.time.now())
+        self._due = next_start(spec, number, prober.time.now())
         self._arm()
 
     def _arm(self) -> None:
@@ -70,15 +60,17 @@ class Probe:
     def _start(self) -> None:
         if self._attempt is not None:
             self._attempt.expire()  # equal interval and timeout: it is due now, and results stay in order
-        self._attempt = Attempt(self.spec, self._prober, self._ended)
-        self._due = max(self._due + self.spec.interval, next_start(self.spec, self._prober.time.now()))
+        self._attempt = Attempt(self.spec, self._prober, self._ended, self.number)
+        self._due = max(
+            self._due + self.spec.interval, next_start(self.spec, self.number, self._prober.time.now())
+        )
         self._arm()
         self._attempt.begin()
 
     def _ended(self, sent_at: float, verdict: Verdict | None) -> None:
         self._attempt = None
         if verdict is not None:
-            self._prober.report(self.spec, sent_at, verdict)
+            self._prober.report(self, sent_at, verdict)
 
     def stop(self) -> None:
         """Send no more; an attempt under way is abandoned without a result."""
@@ -95,7 +87,8 @@ class Prober:
         self.loop = asyncio.get_running_loop()
         self.time = cloud_time
         self._channel = channel
-        self._probes: dict[str, Probe] = {}
+        self._probes: dict[str, list[Probe]] = {}
+        self._probers = 1
         self._outbox: list[dict[str, Any]] = []
         self._filled = asyncio.Event()
         self._tls: dict[bool, ssl.SSLContext] = {}
@@ -114,19 +107,20 @@ class Prober:
         return self._tls[http2]
 
     def change(self, message: wire.Message) -> None:
-        """Stop and start probes; a changed one is in both lists."""
-        for probe in message["remove"]:
-            if probe in self._probes:
-                self._probes.pop(probe).stop()
+        """Stop and start probes; a changed one is in both lists, and all are in both if `probers` is another number than before."""
+        for identifier in message["remove"]:
+            for probe in self._probes.pop(identifier, ()):
+                probe.stop()
+        self._probers = message["probers"]
         for fields in message["add"]:
             spec = ProbeSpec(**fields)
-            self._probes[spec.id] = Probe(spec, self)
+            self._probes[spec.id] = [Probe(spec, number, self) for number in range(self._probers)]
 
-    def report(self, spec: ProbeSpec, sent_at: float, verdict: Verdict) -> None:
+    def report(self, probe: Probe, sent_at: float, verdict: Verdict) -> None:
         """Queue a result for the daemon."""
         self._outbox.append({
-            "id": spec.id, "sent_at": sent_at, "ended_at": self.time.now(), "outcome": verdict.outcome, "detail": verdict.detail,
-            "weight": verdict.weight,
+            "id": probe.spec.id, "sent_at": sent_at, "ended_at": self.time.now(), "outcome": verdict.outcome,
+            "detail": verdict.detail, "weight": verdict.weight, "prober": probe.number, "probers": self._probers,
         })  # fmt: skip
         self._filled.set()
 

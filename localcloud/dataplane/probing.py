@@ -22,14 +22,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _BATCH = 500  # specs in one message
 _RETRY_SECONDS = 1.0
+MOST_PER_SECOND = 3000  # probes that several probers send in all: less than half of a core's work
+
+
+def affordable(specs: Collection[ProbeSpec], probers: int, speed: float) -> int:
+    """Return how many of the probers may probe these: an odd number where there are too many probes for all, and one at least."""
+    rate = sum(speed / spec.interval for spec in specs)
+    if rate * probers <= MOST_PER_SECOND:
+        return probers
+    return max(1, int(MOST_PER_SECOND / rate - 1) // 2 * 2 + 1)
 
 
 class Probing:
-    """The set of probes, and the prober that sends them."""
+    """The set of probes, and the process that sends them, for as many probers as can be afforded."""
 
-    def __init__(self, agent: Agent, clock: Clock) -> None:
+    def __init__(self, agent: Agent, clock: Clock, probers: int) -> None:
         self._agent = agent
         self._clock = clock
+        self._wished = self._probers = probers
         self._specs: dict[str, ProbeSpec] = {}
         self._report: Callable[[ProbeResult], None] = lambda _: None
         self._channel: wire.Channel | None = None
@@ -45,6 +55,9 @@ class Probing:
             changed = [spec for key, spec in wanted.items() if self._specs.get(key) != spec]
             removed = [key for key, spec in self._specs.items() if wanted.get(key) != spec]
             self._specs = wanted
+            probers = affordable(wanted.values(), self._wished, self._clock.speed)
+            if probers != self._probers:  # to all of them; a prober's phases are always the same
+                self._probers, changed, removed = probers, list(wanted.values()), [*removed, *wanted]
             if self._channel is None and wanted:
                 await self._start()
             elif changed or removed:
@@ -61,9 +74,9 @@ class Probing:
 
     async def _tell(self, changed: Collection[ProbeSpec], removed: Collection[str]) -> None:
         fields = [dataclasses.asdict(spec) for spec in changed]
-        await self._send({"add": [], "remove": list(removed)})
+        await self._send({"add": [], "remove": list(removed), "probers": self._probers})
         for start in range(0, len(fields), _BATCH):
-            await self._send({"add": fields[start : start + _BATCH], "remove": []})
+            await self._send({"add": fields[start : start + _BATCH], "remove": [], "probers": self._probers})
 
     async def _send(self, message: wire.Message) -> None:
         assert self._channel is not None  # noqa: S101 - callers have started it

@@ -15,6 +15,7 @@ from localcloud.dataplane.helpers import Agent, Worker
 from localcloud.dataplane.machines import MachineNamespaces
 from localcloud.dataplane.probing import Probing
 from localcloud.dataplane.router import Router
+from localcloud.plans.probe import PROBERS
 
 if TYPE_CHECKING:
     import socket
@@ -36,7 +37,15 @@ class World:
     """
 
     def __init__(
-        self, home: Home, clock: Clock, holder: holding.Holder, lock: int, *, table_size: int, ipv6: bool
+        self,
+        home: Home,
+        clock: Clock,
+        holder: holding.Holder,
+        lock: int,
+        *,
+        table_size: int,
+        probers: int,
+        ipv6: bool,
     ) -> None:
         self.home = home
         self.adopted = False
@@ -49,20 +58,26 @@ class World:
         self._machines_worker = Worker(self._agent)
         self._router = Router(self._rules_worker, table_size, ipv6=ipv6)
         self._doorkeeper = Doorkeeper(home, self._agent, self._router, ipv6=ipv6)
-        self._probing = Probing(self._agent, clock)
+        self._probing = Probing(self._agent, clock, probers)
         self._machines = MachineNamespaces(home, self._machines_worker, ipv6=ipv6)
         self._faulting = Faulting(home, self._agent, self._machines_worker, self._machines, clock)
         self._plans = asyncio.Lock()
 
     @classmethod
     async def open(
-        cls, home: Home, clock: Clock, *, table_size: int = maglev.DEFAULT_SIZE, ipv6: bool | None = None
+        cls,
+        home: Home,
+        clock: Clock,
+        *,
+        table_size: int = maglev.DEFAULT_SIZE,
+        probers: int = PROBERS,
+        ipv6: bool | None = None,
     ) -> World:
         """Create this folder's world, or adopt the one that is there.
 
-        `table_size` is the number of slots of each backend service's table: a prime up to 65,537. `ipv6`: whether IPv6 is spoken; if
-        this machine's kernel has it, unless said. Raises WorldError if the machine does not allow it or another process has it,
-        ValueError for a bad size.
+        `table_size` is the number of slots of each backend service's table: a prime up to 65,537. `probers`: how many probe each
+        endpoint. `ipv6`: whether IPv6 is spoken; if this machine's kernel has it, unless said. Raises WorldError if the machine does
+        not allow it or another process has it, ValueError for a bad size.
         """
         if not maglev.is_prime(table_size) or table_size > maglev.MAX_SIZE:
             maglev.build([], table_size)
@@ -75,7 +90,7 @@ class World:
                 _clear(home)
                 holder = await holding.create(home, lock)
             spoken = family.kernel_has_ipv6() if ipv6 is None else ipv6
-            world = cls(home, clock, holder, lock, table_size=table_size, ipv6=spoken)
+            world = cls(home, clock, holder, lock, table_size=table_size, probers=probers, ipv6=spoken)
             world.adopted = adopted
         except BaseException:
             os.close(lock)

@@ -11,10 +11,13 @@ Outcome = Literal[
     "success", "failure", "timeout"
 ]  # failure: reachable but wrong answer; timeout: unreachable or no answer in time
 
+PROBERS = 5  # that probe each endpoint; Google has "5 to 10". An odd number has a majority, and as many see a death early as late
+MOST_PROBERS = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSpec:
-    """One endpoint that one consumer's health check watches, start to start every `interval`.
+    """One endpoint that one consumer's health check watches: every prober for itself, start to start every `interval`.
 
     `consumer` chooses the source address family (autohealing 130.211.0.0/22, balancer 209.85.152.0/22). `address` is where the
     probe is sent: the instance's own for autohealing, the forwarding rule's for the balancer, then routed to `instance`.
@@ -35,11 +38,15 @@ class ProbeSpec:
     response: str = ""
     proxy_header: Literal["NONE", "PROXY_V1"] = "NONE"
     grpc_service: str = ""
+    enough: int = 10  # successes in a row after which a prober's next one changes nothing
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """The outcome of one probe: when it was sent, when its outcome was known, and why in words."""
+    """The outcome of one probe: when it was sent, when its outcome was known, and why in words.
+
+    `prober`: who sent it, of `probers` that probe this endpoint, counted from 0.
+    """
 
     id: str
     sent_at: float
@@ -47,3 +54,5 @@ class ProbeResult:
     outcome: Outcome
     detail: str
     weight: int = 1  # what a success asked for by X-Load-Balancing-Endpoint-Weight
+    prober: int = 0
+    probers: int = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,21 @@ def test_what_is_no_project_id_is_refused_and_leaves_nothing(tmp_path: Path, pro
     with pytest.raises(ValueError, match="not a project id"):
         CloudConfig.load_or_create(home, project)
     assert not home.path.exists()
+
+
+def test_the_number_of_probers_is_read_and_has_bounds(tmp_path: Path) -> None:
+    home = Home(tmp_path / "cloud")
+    made = CloudConfig.load_or_create(home)
+    assert made.probers == 5
+    text = home.config_file.read_text()
+    home.config_file.write_text(text.replace('"probers": 5', '"probers": 3'))
+    assert CloudConfig.load_or_create(home) == replace(made, probers=3)
+    home.config_file.write_text(text.replace(',\n "probers": 5', ""))
+    assert CloudConfig.load(home) == made, "a cloud that was made before there were several"
+    for wrong in ("0", "11", "2.5", "true", '"five"'):
+        home.config_file.write_text(text.replace('"probers": 5', f'"probers": {wrong}'))
+        with pytest.raises(ValueError, match=r"config.json: probers is .* a whole number from 1 to 10"):
+            CloudConfig.load(home)
 
 
 def test_only_its_owner_can_read_the_token(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
                 while (await reader.readline()).strip():
                     pass
                 status = b"200 OK" if b" /healthz " in line else b"404 Not Found"
-                writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 3\r\n\r\nok\n")
+                headers = b"\r\nContent-Length: 3\r\nX-Load-Balancing-Endpoint-Weight: 7\r\n\r\n"
+                writer.write(b"HTTP/1.1 " + status + headers + b"ok\n")
                 break
             if line == b"flood\n":
                 writer.write(b"x" * 20_000_000)

@@ -273,11 +273,11 @@ class Client:
 
 @asynccontextmanager
 async def running_cloud(
-    speed: float = CLOUD_SPEED, *, table_size: int = maglev.DEFAULT_SIZE
+    speed: float = CLOUD_SPEED, *, table_size: int = maglev.DEFAULT_SIZE, probers: int = 1
 ) -> AsyncIterator[Cloud]:
-    """Open a world in a folder of its own; stop it and remove the folder at the end."""
+    """Open a world in a folder of its own, with one prober unless said; stop it and remove the folder at the end."""
     folder = Path(tempfile.mkdtemp(prefix="localcloud-dataplane-"))
-    world = await World.open(Home(folder), RealClock(speed), table_size=table_size)
+    world = await World.open(Home(folder), RealClock(speed), table_size=table_size, probers=probers)
     cloud = Cloud(world)
     try:
         yield cloud

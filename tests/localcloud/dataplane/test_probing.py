@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from localcloud.dataplane.addresses import PROBER_SOURCES
-from localcloud.dataplane.prober import phase
+from localcloud.dataplane.addresses import PROBER_SOURCES, prober_source
+from localcloud.dataplane.probing import affordable
 from localcloud.plans.balancer import BalancerPlan
+from localcloud.plans.probe import ProbeSpec
+from localcloud.plans.probe_schedule import phase
 from localcloud.plans.world import Command
 from tests.localcloud.dataplane.cloud import NETWORK, OPEN, PYTHON, SUBNETWORK, running_cloud
 
@@ -37,7 +39,7 @@ def test_a_healthy_instance_succeeds_and_a_dead_one_times_out(consumer: Consumer
             await cloud.balance("a", "b")
             first, second = cloud.probe(consumer, "a"), cloud.probe(consumer, "b")
             await cloud.watch(first, second)
-            await cloud.outcome(first, "success")
+            assert (await cloud.outcome(first, "success")).weight == 7
             await cloud.world.remove("a", cloud.machines["a"].pid)
             result = await cloud.outcome(first, "timeout")
             assert result.ended_at - result.sent_at >= first.timeout
@@ -131,7 +133,7 @@ while True:
     try:
         with context.wrap_socket(connection, server_side=True) as secure:
             if secure.recv(4096).startswith(b"GET /healthz"):
-                secure.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\nfine")
+                secure.sendall(b"HTTP/1.1 200 OK\\r\\nX-Load-Balancing-Endpoint-Weight: 8\\r\\n\\r\\nfine")
     except OSError:
         pass
 """
@@ -145,7 +147,7 @@ def test_tls_is_spoken_and_certificates_are_not_verified() -> None:
             ssl_only = replace(https, id="ssl", protocol="SSL", response="")
             plain = replace(https, id="plain", protocol="HTTP")
             await cloud.watch(https, ssl_only, plain)
-            await cloud.outcome(https, "success")
+            assert (await cloud.outcome(https, "success")).weight == 8
             await cloud.outcome(ssl_only, "success")
             await cloud.outcome(plain, "failure")
 
@@ -174,6 +176,66 @@ def test_results_of_one_probe_come_in_order_and_at_its_interval() -> None:
             await cloud.watch(probe, cloud.probe("autohealing", "a", id="another", port=9))
             await until_one_is_on_time()
             assert beats == sorted(set(beats))
+
+    asyncio.run(scenario())
+
+
+def test_every_prober_probes_for_itself_from_its_own_address_at_its_own_phase() -> None:
+    async def scenario() -> None:
+        async with running_cloud(probers=3) as cloud:
+            await cloud.start("a")
+            probe = cloud.probe("autohealing", "a", interval=2.0, timeout=2.0)
+            # the second prober alone is let in
+            await cloud.apply_network(replace(OPEN, source_ranges=(f"{prober_source('autohealing', 1)}/32",)))
+            await cloud.watch(probe)
+            started: dict[int, float] = {}
+            while len(started) < 3:
+                result = await cloud.results.get()
+                assert result.probers == 3
+                late = (result.sent_at / probe.interval - phase(probe.id, result.prober) + 0.001) % 1
+                if late > 0.1:  # on a busy machine any may be
+                    continue
+                started[result.prober] = result.sent_at
+                if result.prober == 1:
+                    assert result.outcome == "success" or "no complete answer" in result.detail
+                else:
+                    assert result.outcome == "timeout"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "wished", "speed", "probers"),
+    [(6, 5, 1.0, 5), (600, 5, 1.0, 5), (601, 5, 1.0, 3), (601, 10, 1.0, 3), (1000, 5, 1.0, 3), (1001, 5, 1.0, 1), (50, 5, 20.0, 3)],
+)  # fmt: skip
+def test_there_are_no_more_probers_than_can_be_afforded(
+    endpoints: int, wished: int, speed: float, probers: int
+) -> None:
+    spec = ProbeSpec(
+        id="p", consumer="balancer", instance="a", instance_address="10.0.0.2", address="127.64.0.1", protocol="TCP", port=80,
+        interval=1.0, timeout=1.0,
+    )  # fmt: skip
+    assert affordable([spec] * endpoints, wished, speed) == probers
+
+
+def test_fewer_probers_go_on_where_many_endpoints_are_to_be_probed() -> None:
+    async def scenario() -> None:
+        async with running_cloud(probers=3) as cloud:
+            await cloud.start("a")
+            probe = cloud.probe("autohealing", "a")
+            many = [
+                cloud.probe("autohealing", "a", id=f"{number}", interval=0.01, timeout=0.01, port=9)
+                for number in range(3)
+            ]
+            await cloud.watch(probe)
+            while (await cloud.results.get()).probers != 3:
+                pass
+            await cloud.watch(probe, *many)
+            while (result := await cloud.results.get()).probers != 1:
+                assert result.probers == 3
+            await cloud.watch(probe)
+            while (await cloud.results.get()).probers != 3:
+                pass
 
     asyncio.run(scenario())
 
@@ -257,7 +319,8 @@ while True:
                 for event in speaking.receive_data(data):
                     if isinstance(event, h2.events.RequestReceived):
                         fine = dict(event.headers)[":path"] == "/healthz"
-                        speaking.send_headers(event.stream_id, [(":status", "200" if fine else "404")])
+                        weight = ("x-load-balancing-endpoint-weight", "9")
+                        speaking.send_headers(event.stream_id, [(":status", "200" if fine else "404"), weight])
                         speaking.send_data(event.stream_id, b"all is fine", end_stream=True)
                 peer.sendall(speaking.data_to_send())
     except OSError:
@@ -316,7 +379,7 @@ def test_http2_is_spoken_over_tls_to_servers_that_offer_it() -> None:
                 await cloud.watch(spec)
                 await cloud.outcome(spec, "failure", detail)
             await cloud.watch(replace(probe, response="is fine"))
-            await cloud.outcome(probe, "success")
+            assert (await cloud.outcome(probe, "success")).weight == 9
 
     asyncio.run(scenario())
 

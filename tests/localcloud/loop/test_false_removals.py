@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from localcloud.control.health import Thresholds, condemned
+from localcloud.control.jury import Jury
 from localcloud.plans.probe import ProbeResult
 from localcloud.plans.world import Command
 from tests.localcloud.dataplane.cloud import PYTHON, SUBNETWORK, running_cloud
@@ -35,6 +37,28 @@ def test_verdicts_on_drawn_losses_agree_with_the_closed_form(losses: Losses) -> 
         outcome: Outcome = "failure" if failed else "success"
         count.take(ProbeResult(id="p", sent_at=at, ended_at=at, outcome=outcome, detail=""))
     assert found.mean == pytest.approx(losses.expected, rel=CLOSE)
+
+
+@pytest.mark.parametrize("probers", [1, 3, 5])
+@pytest.mark.parametrize("losses", [CASES[0], Losses(0.3, 0.6, 2)], ids=lambda losses: losses.name)
+def test_the_majority_of_several_probers_removes_as_seldom_as_the_closed_form_says(
+    losses: Losses, probers: int
+) -> None:
+    rng = random.Random(7)  # noqa: S311 - repeatable, not secret
+    jury, failed = Jury(), [False] * probers
+    thresholds = Thresholds(healthy=1, unhealthy=losses.k)
+    intervals = removals = 0
+    while removals < REMOVALS // 4:
+        intervals += 1
+        for prober in range(probers):
+            failed[prober] = rng.random() < (losses.q if failed[prober] else losses.a)
+            outcome: Outcome = "failure" if failed[prober] else "success"
+            found = ProbeResult(
+                id="p", sent_at=0.0, ended_at=0.0, outcome=outcome, detail="", prober=prober, probers=probers
+            )
+            if jury.take(found, thresholds) is not None:
+                removals += condemned(jury.state)
+    assert intervals / removals == pytest.approx(losses.apart(probers), rel=CLOSE)
 
 
 def test_the_closed_form_for_bursts_contains_the_one_for_independent_losses() -> None:

@@ -4,10 +4,17 @@ A probe fails with chance `a` after one that succeeded and with chance `q` after
 probes an instance lasts from its last success until `k` failures in a row, on average, has a closed form:
 
     E = (1/a + (1 - q^(k-1)) / (1 - q)) / q^(k-1)        which for a = q = p is (1 - p^k) / (p^k (1 - p))
+
+Of n probers, an odd number, that lose probes independently of each other, m = (n + 1) / 2 must have given up at once. One that has
+given up is back with its first success, after R = 1 / (1 - q) probes; so it has given up for the share c = R / (E + R) of the time, and
+from one removal to the next it takes, in intervals,
+
+    E_n = (E + R) / (n C(n-1, m-1) (c (1 - c))^(m-1))
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +42,14 @@ class Losses:
         """Probes until a false removal, on average."""
         run = self.q ** (self.k - 1)
         return (1 / self.a + (1 - run) / (1 - self.q)) / run
+
+    def apart(self, probers: int) -> float:
+        """Intervals from one false removal to the next, on average, where an odd number of probers has a vote."""
+        away = 1 / (1 - self.q)
+        cycle = self.expected + away
+        others = (probers - 1) // 2
+        share = away / cycle
+        return cycle / (probers * math.comb(probers - 1, others) * (share * (1 - share)) ** others)
 
 
 CASES = (

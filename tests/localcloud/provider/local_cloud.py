@@ -123,7 +123,7 @@ async def _run(
     app = create_app(store, clock, Identities(store, clock, TOKEN), settings)
     rng = random.Random(7)  # noqa: S311 - repeatable, not secret
     machines = SimulatedMachines(clock, rng)
-    fabric = SimulatedFabric(clock, machines, rng)
+    fabric = SimulatedFabric(clock, machines)
     loops = [
         asyncio.create_task(Controllers(store, clock, machines, fabric, rng).run()),
         asyncio.create_task(fabric.run()),
