@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.localcloud.loop.trials import Trial
+    from tests.localcloud.loop.trial import Trial
 
 _WIDTH, _HEIGHT, _EDGE = 720, 320, 48
 _COLOURS = {"balancer detection": "#1a73e8", "autohealing detection": "#d93025"}

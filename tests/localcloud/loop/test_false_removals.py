@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +14,13 @@ from localcloud.control.jury import Jury
 from localcloud.plans.probe import ProbeResult
 from localcloud.plans.world import Command
 from tests.localcloud.dataplane.cloud import PYTHON, SUBNETWORK, running_cloud
-from tests.localcloud.loop import plot
+from tests.localcloud.loop import plot, results
 from tests.localcloud.loop.theory import CASES, Count, Lasting, Losses
 
 if TYPE_CHECKING:
     from localcloud.plans.probe import Outcome
+    from tests.localcloud.loop.conftest import Progress
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
 CLOSE = 0.05
 REMOVALS = 4000  # of each case: their mean's standard error is 1.6 %
 
@@ -124,12 +123,17 @@ def test_the_real_prober_brings_removals() -> None:
 
 @pytest.mark.kernel
 @pytest.mark.campaign
-def test_false_removals_through_the_real_prober_agree_with_the_closed_forms() -> None:
+def test_false_removals_through_the_real_prober_agree_with_the_closed_forms(progress: Progress) -> None:
     points = []
     for losses in CASES:
         found = asyncio.run(live(losses, REMOVALS, endpoints=100, speed=20))
         points.append((losses.name, losses.expected, found.mean))
+        progress(
+            f"{losses.name}: {found.mean:.2f} probes until a false removal, {losses.expected:.2f} expected"
+        )
+    cases = [dict(zip(("name", "expected", "measured"), point, strict=True)) for point in points]
+    results.note("false_removals", {"removals": REMOVALS, "cases": cases})
     title = f"Probes until a false removal: measured over predicted, {REMOVALS} removals each, grey is 5 %"
-    (DOCS / "false-removals.svg").write_text(plot.against_theory(points, title), encoding="utf-8")
+    (results.DOCS / "false-removals.svg").write_text(plot.against_theory(points, title), encoding="utf-8")
     for name, expected, measured in points:
         assert measured == pytest.approx(expected, rel=CLOSE), name

@@ -1,177 +1,92 @@
-"""One trial of the closed loop: an instance dies or hangs under settings drawn by lot, and every step until its return is timed.
-
-What the settings promise, with probes every I seconds from start to start, a timeout T and thresholds k (unhealthy) and h (healthy): a
-silent death is noticed after (k-1)I+T to kI+T seconds, by each check for itself. From then on nothing waits for anything but the
-controllers: the balancer sends nothing more, the group recreates, and the newcomer returns with the h-th success, (h-1)I after
-its first, plus the time of one answer.
-"""
+"""Many trials of the closed loop in one cloud: as many groups as there are trials under way, each with a balancer and checks of its own."""
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterator
+from tests.localcloud.loop import trial
+from tests.localcloud.loop.lateness import ControlTimer, control_timer
+from tests.localcloud.loop.live import LiveCloud, live_cloud
+from tests.localcloud.loop.settings import Settings
+from tests.localcloud.loop.trial import Trial
 
-    from tests.localcloud.loop.live import LiveCloud
-
-# What a machine may be late by, in real seconds: timers, scheduling, a commit. Cloud time hurries, so both are multiplied by the speed.
-ALLOWANCE = 0.15
-# What the controllers may take, in real seconds: a decision, a balancer's table, an event.
-PROMPT = 1.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """One check's: seconds, seconds, and counts."""
-
-    interval: int
-    timeout: int
-    unhealthy: int
-    healthy: int
-
-    @classmethod
-    def draw(cls, rng: random.Random, *, longest: int, most: int) -> Settings:
-        """Draw by lot, up to this interval and this many failures."""
-        interval = rng.randint(4, longest)
-        return cls(interval, rng.randint(2, interval), rng.randint(2, most), rng.randint(1, 3))
-
-    @property
-    def detection(self) -> tuple[float, float]:
-        """How soon and how late a silent death is noticed."""
-        least = (self.unhealthy - 1) * self.interval + self.timeout
-        return least, least + self.interval
-
-
-@dataclass(frozen=True)
-class Step:
-    """What was measured, in cloud seconds, against what was promised."""
-
-    name: str
-    took: float
-    least: float
-    most: float
-
-    def kept(self, slack: float) -> bool:
-        """Whether it lies within its bounds, but for a machine's lateness."""
-        return self.least - slack <= self.took <= self.most + slack
+SIZE = 2  # instances in a group: one dies, one must not
+# Five cloud seconds in one of this machine's: the shortest time-out is then 0.4 s of it, and its usual lateness 0.1 cloud seconds.
+SPEED = 5.0
 
 
 @dataclass
-class Trial:
-    """One instance's end and return."""
+class Campaign:
+    """Trials at one speed."""
 
+    speed: float
+    trials: list[Trial] = field(default_factory=list)
+
+    def count(self, outcome: trial.Outcome) -> int:
+        """Return how many ended so."""
+        return sum(1 for each in self.trials if each.outcome(self.speed) == outcome)
+
+    def broken(self) -> list[str]:
+        """Return what was not kept by whom, of those that ended so."""
+        return [
+            f"{each.victim} ({each.how}; {each.balancer}; {each.healing}): {words}"
+            for each in self.trials
+            if each.outcome(self.speed) == "broken"
+            for words in each.broken(self.speed)
+        ]
+
+    @property
+    def kept_share(self) -> float:
+        """Return which share kept every promise, of those during which the machine was on time."""
+        counted = self.count("kept") + self.count("broken")
+        return self.count("kept") / counted if counted else 0.0
+
+
+async def campaign(
+    count: int,
+    groups: int,
+    *,
+    seed: int,
+    told: Callable[[Campaign], None] = lambda _: None,
+    speed: float = SPEED,
+    draw: Callable[[random.Random], Settings] = Settings.draw,
+) -> Campaign:
+    """Run trials on a cloud of their own, one per group at a time; `told` is called after each."""
+    found = Campaign(speed)
+    left = iter(range(count))
+    async with live_cloud(speed) as cloud, control_timer() as timer:
+        await cloud.build()
+        names = [f"g{number}" for number in range(groups)]
+        for name in names:
+            await cloud.group(name, SIZE)
+        await cloud.settled(groups * SIZE)
+        async with asyncio.TaskGroup() as tasks:
+            for name in names:
+                # each with lots of its own: which trial comes first must not change what the others draw
+                rng = random.Random(f"{seed} {name}")  # noqa: S311 - repeatable, not secret
+                tasks.create_task(_Line(cloud, name, timer, rng, draw).work(left, found, told))
+    return found
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One group, and the trials it goes through one after another."""
+
+    cloud: LiveCloud
     group: str
-    victim: str
-    how: str
-    balancer: Settings
-    healing: Settings
-    since: int  # the story's length when it began
-    steps: list[Step] = field(default_factory=list)
+    timer: ControlTimer
+    rng: random.Random
+    draw: Callable[[random.Random], Settings]
 
-    def over(self, story: list[dict[str, Any]]) -> bool:
-        """Whether the newcomer has returned to the balancer and to the group's confidence."""
-        recreated = self._find(story, "autohealing.recreate")
-        if recreated is None:
-            return False
-        told = [
-            event for event in story if event["seq"] > recreated["seq"] and event["subject"] == self.victim
-        ]
-        returned = any(event["kind"] == "balancer.added" for event in told)
-        trusted = any(
-            event["kind"] == "health.autohealing" and event["data"]["to"] == "HEALTHY" for event in told
-        )
-        return returned and trusted
-
-    def judge(self, story: list[dict[str, Any]], prompt: float) -> None:
-        """Time every step; `prompt` is what the controllers may take, in cloud seconds."""
-        broken = self._must(story, f"operator.{self.how}")
-        noticed = self._must(story, "health.balancer", leaves="HEALTHY")
-        removed = self._must(story, "balancer.removed")
-        condemned = self._must(story, "health.autohealing", leaves="HEALTHY")
-        recreated = self._must(story, "autohealing.recreate")
-        healthy = self._must(story, "health.balancer", after=recreated["seq"], enters="HEALTHY")
-        added = self._must(story, "balancer.added", after=recreated["seq"])
-        success = healthy["data"]
-        streak = (self.balancer.healthy - 1) * self.balancer.interval
-        self.steps = [
-            Step("balancer detection", noticed["data"]["ended_at"] - broken["at"], *self.balancer.detection),
-            Step(
-                "autohealing detection", condemned["data"]["ended_at"] - broken["at"], *self.healing.detection
-            ),
-            Step("drain", removed["at"] - noticed["data"]["ended_at"], 0, prompt),
-            Step("recreation", recreated["at"] - condemned["data"]["ended_at"], 0, prompt),
-            Step("return", success["ended_at"] - success["first_sent_at"], streak, streak),
-            Step("traffic", added["at"] - success["ended_at"], 0, prompt),
-        ]
-
-    def _find(
-        self, story: list[dict[str, Any]], kind: str, *, after: int = 0, leaves: str = "", enters: str = ""
-    ) -> dict[str, Any] | None:
-        for event in story:
-            if (
-                event["kind"] == kind
-                and event["subject"] == self.victim
-                and event["seq"] > max(after, self.since)
-            ):
-                data = event["data"]
-                if (not leaves or data["from"] == leaves) and (not enters or data["to"] == enters):
-                    return event
-        return None
-
-    def _must(self, story: list[dict[str, Any]], kind: str, **which: Any) -> dict[str, Any]:  # noqa: ANN401
-        found = self._find(story, kind, **which)
-        assert found is not None, f"{self.victim}: no {kind} ({which})"
-        return found
-
-
-def trials(cloud: LiveCloud, groups: list[str], count: int, rng: random.Random) -> Iterator[Trial]:
-    """Have `count` instances die or hang, one per group at a time, and yield each trial with its steps timed."""
-    done = 0
-    while done < count:
-        running = [_begin(cloud, name, rng) for name in groups[: count - done]]
-        cloud.wait(lambda story, running=running: all(trial.over(story) for trial in running))  # type: ignore[misc]
-        for trial in running:
-            trial.judge(cloud.story(), PROMPT * cloud.speed)
-            yield trial
-        done += len(running)
-
-
-def _pair(rng: random.Random) -> tuple[Settings, Settings]:
-    """Draw a pair of which autohealing's is the more conservative one: else the group is first, and there is no verdict to be timed."""
-    balancer = Settings.draw(rng, longest=12, most=3)
-    while True:
-        healing = Settings.draw(rng, longest=20, most=6)
-        if healing.detection[0] > balancer.detection[1] + 5:
-            return balancer, healing
-
-
-def _begin(cloud: LiveCloud, group: str, rng: random.Random) -> Trial:
-    balancer, healing = _pair(rng)
-    for check, drawn in (("lb", balancer), ("heal", healing)):
-        cloud.tune(
-            f"{group}-{check}",
-            interval=drawn.interval,
-            timeout=drawn.timeout,
-            unhealthy=drawn.unhealthy,
-            healthy=drawn.healthy,
-        )
-    members = sorted(each["name"] for each in cloud.instances() if each["name"].startswith(f"{group}-"))
-    victim = rng.choice(members)
-    how = rng.choice(("kill", "hang"))
-    trial = Trial(group, victim, how, balancer, healing, cloud.story()[-1]["seq"])
-    # the probers have the new settings: an operation is done when they are asked for, and this is a moment later
-    cloud.operate(victim, how, **({"seconds": 86_400.0} if how == "hang" else {}))
-    return trial
-
-
-def settled(cloud: LiveCloud, count: int) -> None:
-    """Wait until this many instances are trusted by both of their checks."""
-
-    def trusted(_: object) -> bool:
-        found = [each for each in cloud.instances() if each["autohealing"] == each["balancer"] == "HEALTHY"]
-        return len(found) == count
-
-    cloud.wait(trusted)
+    async def work(self, left: Iterator[int], found: Campaign, told: Callable[[Campaign], None]) -> None:
+        """Take trials while there are any left."""
+        members = [each["name"] for each in await self.cloud.instances(self.group)]
+        for _ in left:
+            done = await trial.run(self.cloud, self.group, members, self.timer, rng=self.rng, draw=self.draw)
+            found.trials.append(done)
+            told(found)
+            if done.trouble:
+                return  # its instances are not what the next trial would take them for; other groups have the rest
