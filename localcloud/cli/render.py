@@ -47,6 +47,7 @@ def status(report: Mapping[str, Any]) -> str:
     ]
     lines += [f"FAULT        {fault['name']}: {fault['does']}" for fault in report["faults"]]
     lines += [f"NOT SERVED   {rule}: {words}" for rule, words in report["problems"].items()]
+    lines += _border(report["border"] or {})
     lines += [
         f"DENIED       {denial['principal']} lacks {denial['permission']} on {denial['resource']} (last at {rfc3339(denial['at'])}, "
         f"{denial['count']} times); grant it a role that has it, for instance {denial['role']}"
@@ -60,6 +61,20 @@ def _elsewhere(rule: Mapping[str, Any]) -> str:
     if ":" not in rule["address"] or not rule["reached_at"]:
         return ""
     return f"  (here at {', '.join(rule['reached_at'])})"
+
+
+def _border(counted: Mapping[str, int]) -> list[str]:
+    """Say what was to leave this machine, if anything was."""
+    lines = []
+    if kept := counted.get("astray"):
+        lines.append(
+            f"KEPT IN      {kept} packet{'' if kept == 1 else 's'} from instances to addresses outside: nothing leaves this machine"
+        )
+    if got := counted.get("outside"):
+        lines.append(
+            f"KEPT IN      {got} packet{'' if got == 1 else 's'} at the last gate, where none should come: please report it"
+        )
+    return lines
 
 
 def instances(found: Sequence[Mapping[str, Any]]) -> str:

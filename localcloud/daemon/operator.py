@@ -55,7 +55,7 @@ class Operator:
         ]
 
     async def _status(self, _: Request) -> Response:
-        return JSONResponse(self._report.status())
+        return JSONResponse(await self._report.status())
 
     async def _instances(self, _: Request) -> Response:
         return JSONResponse(self._report.instances())

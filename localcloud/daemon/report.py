@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from localcloud.clock import Clock, rfc3339
 from localcloud.control.faults import PREFIX, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from localcloud.daemon.config import CloudConfig
     from localcloud.store import Store
@@ -25,17 +26,28 @@ class CloudReport:
         config: CloudConfig,
         problems: Callable[[], Mapping[str, str]],
         places: Callable[[], Mapping[str, Sequence[str]]],
+        *,
+        border: Callable[[], Awaitable[Mapping[str, int]]],
     ) -> None:
-        """`problems` returns what this machine does not allow, by forwarding rule; `places` where clients on it find each."""
-        self._store, self._clock, self._config = store, clock, config
-        self._problems, self._places = problems, places
+        """`problems` returns what this machine does not allow, by forwarding rule; `places` where clients on it find each.
 
-    def status(self) -> dict[str, Any]:
+        `border` counts the packets that were to leave this machine: see `World.border`.
+        """
+        self._store, self._clock, self._config = store, clock, config
+        self._problems, self._places, self._border = problems, places, border
+
+    async def status(self) -> dict[str, Any]:
         """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (faults asked for, missing permissions).
 
-        `reached_at` is where clients on this machine find a forwarding rule: not at its address, if that is an IPv6 one.
+        `border` is None while the process that counts is being replaced. `reached_at` is where clients on this machine find a
+        forwarding rule: not at its address, if that is an IPv6 one.
         """
         places = self._places()
+        border: Mapping[str, int] | None = None
+        with contextlib.suppress(
+            RuntimeError, OSError
+        ):  # it died of what it was doing: the next call has another
+            border = await self._border()
         return {
             "pid": os.getpid(),
             "endpoint": self._config.endpoint,
@@ -63,6 +75,7 @@ class CloudReport:
             "faults": [
                 {"name": record["name"], "does": describe(record)} for _, record in self._store.scan(PREFIX)
             ],
+            "border": border,
             "denied": [dict(document) for _, document in self._store.scan("control/denied/")],
         }
 

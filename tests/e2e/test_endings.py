@@ -59,6 +59,7 @@ def test_destroy_leaves_the_apis_collections_empty_and_down_leaves_nothing(inter
     ours = {pid for pid in _processes() if _belongs(pid, interrupted)}
     status = interrupted.show("status")
     assert status["pid"] in ours
+    assert status["border"] == {"astray": 0, "outside": 0}, "nothing was to leave this machine"
     assert len(ours) > 3, "the daemon, the holder and three instances at least"
     prefix = status["external_range"].rpartition(".")[0]
     assert _listeners(prefix), "the door listens on the service's address"

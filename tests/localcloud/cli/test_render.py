@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from localcloud.cli import render
 from localcloud.cli.commands import harmless
 
@@ -48,11 +50,32 @@ def test_an_ipv6_rule_comes_with_its_place_on_this_machine() -> None:
     clock = {"time": "T", "speed": 1}
     report = {
         "pid": 1, "endpoint": "e", "project": "p", "clock": clock, "groups": [], "forwarding_rules": [rule, other], "faults": [],
-        "problems": {}, "denied": [],
+        "problems": {}, "denied": [], "border": {"astray": 0, "outside": 0},
     }  # fmt: skip
     four, six = render.status(report).splitlines()[2:]
     assert four == "forwarding   web  127.7.7.1  TCP 8080"
     assert six == "forwarding   web6  2001:db8:0:0:8000::/96  TCP 8080  (here at [::1]:8080)"
+
+
+def test_packets_that_were_to_leave_are_told_of() -> None:
+    report: dict[str, Any] = {
+        "pid": 1, "endpoint": "e", "project": "p", "clock": {"time": "T", "speed": 1}, "groups": [], "forwarding_rules": [],
+        "faults": [], "problems": {}, "denied": [], "instances": {"system": "debian-12", "limits": "memory watched"},
+    }  # fmt: skip
+
+    def shown(border: dict[str, int] | None) -> list[str]:
+        return [
+            line
+            for line in render.status({**report, "border": border}).splitlines()
+            if line.startswith("KEPT")
+        ]
+
+    assert shown(None) == shown({"astray": 0, "outside": 0}) == []
+    (one,) = shown({"astray": 1, "outside": 0})
+    assert one.startswith("KEPT IN      1 packet from instances")
+    many, gate = shown({"astray": 12, "outside": 2})
+    assert "12 packets from instances to addresses outside" in many
+    assert "2 packets at the last gate" in gate
 
 
 def test_a_guests_escape_sequences_never_reach_the_terminal() -> None:
