@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane import family, maglev
-from localcloud.dataplane.addresses import label, mark_of
+from localcloud.dataplane.addresses import first_address, label, mark_of
 from localcloud.dataplane.family import IPV4, Family
 
 if TYPE_CHECKING:
@@ -123,18 +123,27 @@ def _kept(service: VirtualService) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class _Session:
-    """The memory of where an affinity's clients went: a map that the kernel fills by itself and forgets."""
+    """The memory of where an affinity's clients went: a map that the kernel fills by itself and forgets.
+
+    Its keys are an affinity's fields, of IPv6 a number made of them: nft (1.0.6 for one) falls over keys of more than 16 bytes where a
+    rule fills a map. Two clients with one number would share a backend: one in four thousand million pairs does.
+    """
 
     name: str
     fields: str
     family: Family
 
+    @property
+    def key(self) -> str:
+        return self.fields if self.family is IPV4 else f"jhash {self.fields} mod 4294967295 seed 0x1"
+
     def declaration(self) -> str:
-        kind = f"typeof {self.fields} : meta mark; flags dynamic,timeout; timeout {_SESSION_IDLE}; size {_SESSIONS};"
+        keys = self.fields if self.family is IPV4 else "symhash mod 2"  # what nft calls a number
+        kind = f"typeof {keys} : meta mark; flags dynamic,timeout; timeout {_SESSION_IDLE}; size {_SESSIONS};"
         return f"add map {self.family.name} balancer {self.name} {{ {kind} }}"
 
     def remember(self) -> str:
-        return f"update @{self.name} {{ {self.fields} : ct mark }} "
+        return f"update @{self.name} {{ {self.key} : ct mark }} "
 
 
 def _session(service: VirtualService) -> _Session | None:
@@ -155,7 +164,7 @@ def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
     if session is not None:
         staying = [each for each in service.backends if _persists(service, each)]
         if staying:
-            lines.append(f"meta mark set {session.fields} map @{session.name}")
+            lines.append(f"meta mark set {session.key} map @{session.name}")
             lines.append(f"meta mark {_marks(staying)} ct mark set meta mark {remember}accept")
     if table is None:
         return [*lines, "counter drop"]
@@ -169,15 +178,13 @@ def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
 
 def _selectors(service: VirtualService) -> list[tuple[str, str]]:
     """Return (map, key) of each entry that leads packets to the service."""
+    address = first_address(service.address)
     if service.protocol == "L3_DEFAULT":
-        return [("whole", service.address)]
-    prefix = f"{service.address} . {service.protocol.lower()} . "
+        return [("whole", address)]
+    prefix = f"{address} . {service.protocol.lower()} . "
     selectors = []
-    single = (
-        _SINGLE_PORTS if family.of(service.address) is IPV4 else 0
-    )  # an IPv6 rule's address is a range itself
     for low, high in service.ports or ((0, 65535),):
-        if high - low < single:
+        if high - low < _SINGLE_PORTS:
             selectors += [("ports", f"{prefix}{port}") for port in range(low, high + 1)]
         else:
             selectors.append(("ranges", f"{prefix}{low}-{high}"))
@@ -249,19 +256,18 @@ def ruleset(
 def _frame(needed: list[str], of: Family) -> list[str]:
     """What is there whatever the plan: the hook, and the maps from a packet's destination to its service, the cheapest first."""
     balancer = of.table("balancer")
-    by_port = f"{of.protocol} {{ tcp, udp }} {of.name} daddr . {of.protocol} . th dport vmap"
+    by_port = f"{of.protocol} {{ tcp, udp }} {of.destination} . {of.protocol} . th dport vmap"
     find = {
         "ports": f"{by_port} @ports",
         "ranges": f"{by_port} @ranges",
-        "whole": f"{of.name} daddr vmap @whole",
+        "whole": f"{of.destination} vmap @whole",
     }
     port = f"type {of.address_type} . inet_proto . inet_service : verdict;"
-    interval = "" if of is IPV4 else " flags interval;"
     return [
         f"add table {balancer}",
         f"add map {balancer} ports {{ {port} }}",
         f"add map {balancer} ranges {{ {port} flags interval; }}",
-        f"add map {balancer} whole {{ type {of.address_type} : verdict;{interval} }}",
+        f"add map {balancer} whole {{ type {of.address_type} : verdict; }}",
         f"add chain {balancer} arrive {{ type filter hook prerouting priority mangle; policy accept; }}",
         f"flush chain {balancer} arrive",
         *(f"flush map {balancer} {which}" for which in find),

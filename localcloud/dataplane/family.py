@@ -13,6 +13,7 @@ from localcloud.dataplane.addresses import (
     FORWARDED,
     FORWARDED_IPV6,
     LINK_LOCAL,
+    RULE_MASK_IPV6,
 )
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 class Family:
     """One address family in nft's words.
 
-    `protocol`: where a packet's transport protocol is. `forwarded`, to be filled with saddr or daddr: matches addresses that are not
-    a forwarding rule's. `neighbourly`: what the router itself answers. `icmp`: the protocol that tells of errors.
+    `protocol`: where a packet's transport protocol is. `destination`: which forwarding rule's address a packet is for.
+    `not_forwarded`, to be filled with saddr or daddr: matches addresses that are no forwarding rule's. `icmp`: the protocol that tells
+    of errors. `neighbourly`: what the router itself answers.
     """
 
     name: Literal["ip", "ip6"]
@@ -35,6 +37,7 @@ class Family:
     icmp_type: str
     neighbourly: str
     not_forwarded: str
+    destination: str
     everything: str
     clients: str
     local: tuple[str, ...]  # sources that every machine may speak from, beside its subnetwork's
@@ -66,6 +69,7 @@ IPV4 = Family(
     icmp_type="icmp type",
     neighbourly="echo-request",
     not_forwarded=f"ip {{}} != {FORWARDED}",
+    destination="ip daddr",
     everything="0.0.0.0/0",
     clients=CLIENTS,
     local=(FORWARDED,),
@@ -79,6 +83,7 @@ IPV6 = Family(
     icmp_type="icmpv6 type",
     neighbourly="{ echo-request, nd-neighbor-solicit, nd-neighbor-advert }",
     not_forwarded=f"ip6 {{}} & {FORWARDED_IPV6} != {FORWARDED_IPV6}",
+    destination=f"ip6 daddr & {RULE_MASK_IPV6}",
     everything="::/0",
     clients=CLIENTS_IPV6,
     local=(LINK_LOCAL,),

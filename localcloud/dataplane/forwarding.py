@@ -6,7 +6,13 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane import balancer, family
-from localcloud.dataplane.addresses import FORWARDED, FORWARDED_IPV6, LOOPBACK, mark_of
+from localcloud.dataplane.addresses import (
+    FORWARDED,
+    FORWARDED_IPV6,
+    LOOPBACK,
+    RULE_MASK_IPV6,
+    mark_of,
+)
 from localcloud.dataplane.family import IPV4, IPV6
 from localcloud.plans.balancer import BalancerPlan
 
@@ -148,8 +154,9 @@ def _check_addresses(plan: BalancerPlan) -> None:
 
 def _check_range(service: VirtualService) -> None:
     upper = int(ipaddress.IPv6Address(FORWARDED_IPV6))
-    if not int(ipaddress.IPv6Network(service.address).network_address) & upper:
-        msg = f"forwarding rule {service.key}: range {service.address} must be in the upper half of its subnetwork's /64"
+    place = ipaddress.IPv6Network(service.address)
+    if not int(place.network_address) & upper or place.netmask != ipaddress.IPv6Address(RULE_MASK_IPV6):
+        msg = f"forwarding rule {service.key}: range {service.address} must be a /96 in the upper half of its subnetwork's /64"
         raise ValueError(msg)
     for backend in service.backends:
         if not backend.address_ipv6:

@@ -94,7 +94,7 @@ async def running_dual_stack(
 ) -> AsyncIterator[DualStackCloud]:
     """Open a world in a folder of its own; stop it and remove the folder at the end."""
     folder = Path(tempfile.mkdtemp(prefix="localcloud-dataplane-"))
-    world = await World.open(Home(folder), RealClock(speed), ipv6=ipv6)
+    world = await World.open(Home(folder), RealClock(speed), probers=1, ipv6=ipv6)
     cloud = DualStackCloud(world)
     try:
         yield cloud
