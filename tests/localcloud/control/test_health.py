@@ -78,7 +78,7 @@ def test_a_verdict_always_rests_on_enough_equal_results(
             assert endpoint.streak_began == number - unhealthy + 1
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 1000),
     interval=st.integers(2, 30),

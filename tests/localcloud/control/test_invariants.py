@@ -5,23 +5,22 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.localcloud.control.scenario import OPERATIONS, Step, run
 
 STEPS = st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 999)), max_size=12)
-SLOW = [HealthCheck.too_slow]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=25)
 @given(st.integers(0, 999), STEPS)
 def test_invariants_hold_through_random_histories(seed: int, steps: list[Step]) -> None:
     run(seed, steps)
 
 
 @pytest.mark.campaign
-@settings(max_examples=2000, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=2000, derandomize=False)
 @given(st.integers(0, 999), STEPS)
 def test_invariants_hold_through_very_many_random_histories(seed: int, steps: list[Step]) -> None:
     run(seed, steps)

@@ -251,7 +251,12 @@ class Client(RuleBasedStateMachine):
         )
         cloud.advance(STILL)
         unwatch()
-        busy = ("control/managed/", AUTOSCALER, "autoscaler")  # what is measured is written down
+        busy = (
+            "control/managed/",
+            "control/load-history/",
+            AUTOSCALER,
+            "autoscaler",
+        )  # what is measured is written down
         assert not [key for key in writes if not key.removeprefix("compute/").startswith(busy)], (
             f"{writes}\n{story}"
         )
