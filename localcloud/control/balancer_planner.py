@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from localcloud.control import balancing, handover, serving
+from localcloud.control import balancing, failover, handover, serving
 from localcloud.control.balancing import Candidate, Standing
 from localcloud.plans.balancer import Backend, BalancerPlan
 
@@ -30,7 +30,7 @@ class Turnout:
 class Planned:
     """A plan and what it was decided on. `forwarded`: addresses that instances (by key) answer to, where they differ from before.
 
-    `look_again`: when a handover ends.
+    `look_again`: when a group or a pool that was turned away from has had its time.
     """
 
     plan: BalancerPlan
@@ -41,7 +41,10 @@ class Planned:
 
 @dataclass
 class _Pool:
-    """The candidates of one forwarding rule by instance key, counted by their standing."""
+    """The candidates of one forwarding rule by instance key, counted by their standing.
+
+    `until`: when the connections to primaries, or to failover backends, whichever get nothing new, are cut off; None: they are.
+    """
 
     rule: serving.Rule
     groups: dict[str, tuple[bool, bool]]
@@ -53,6 +56,7 @@ class _Pool:
     eligible: set[str] = field(default_factory=set)
     verdicts: dict[str, str] = field(default_factory=dict)
     changed: dict[str, None] = field(default_factory=dict)
+    until: float | None = None
 
     def put(self, instance: str, candidate: Candidate | None, verdict: str | None) -> None:
         """Set, or take out, one candidate."""
@@ -74,9 +78,12 @@ class _Pool:
             self.candidates[instance] = candidate
             self.names.add(candidate.instance)
 
-    def settle(self) -> None:
+    def settle(self, store: Store, now: float) -> None:
         """Decide again on those that changed; on all, if another pool is active now."""
         chosen = balancing.active(self.counts, self.rule.service.failover)
+        if chosen and any(backup for backup, _ in self.groups.values()):
+            backups = balancing.backups_in(chosen)
+            self.until = failover.note(store, self.rule.key, backups=backups, now=now)
         changed = list(self.changed) if chosen == self.chosen else [*self.changed, *self.candidates]
         self.chosen = chosen
         self.changed.clear()
@@ -88,13 +95,15 @@ class _Pool:
                 self.backends.pop(instance, None)
                 continue
             eligible = candidate.standing in chosen
-            self.backends[instance] = balancing.backend(candidate, chosen, self.rule.service)
+            self.backends[instance] = balancing.backend(
+                candidate, chosen, self.rule.service, draining=self.until is not None
+            )
             if eligible:
                 self.eligible.add(candidate.instance)
 
 
 class BalancerPlanner:
-    """Looks at the instances it was told of; everything is made anew only when services, rules or a handover's end ask for it."""
+    """Looks at the instances it was told of; everything is made anew only when services, rules or the end of a draining ask for it."""
 
     def __init__(self, store: Store, clock: Clock, inventory: Inventory) -> None:
         self._store, self._clock, self._inventory = store, clock, inventory
@@ -105,6 +114,7 @@ class BalancerPlanner:
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._groups: dict[str, str] = {}  # the group that an instance was last seen in
         self._handover: float | None = None
+        self._look_again: float | None = None
 
     def touch(self, instance: str) -> None:
         """Note that an instance (by key) changed, or its record, a verdict on it, or what is wanted of its machine."""
@@ -117,7 +127,7 @@ class BalancerPlanner:
     def plan(self) -> Planned:
         """Return the balancer as it should be now."""
         now = self._clock.now()
-        if self._all or (self._handover is not None and self._handover <= now):
+        if self._all or (self._look_again is not None and self._look_again <= now):
             self._all = True  # until it is done
             self._changed.update(self._renew(now))
             self._all = False
@@ -132,7 +142,9 @@ class BalancerPlanner:
         self._changed.clear()
         for pool in self._pools.values():
             if pool.changed:
-                pool.settle()
+                pool.settle(self._store, now)
+        ends = (self._handover, *(pool.until for pool in self._pools.values()))
+        self._look_again = min((each for each in ends if each is not None), default=None)
         return Planned(
             plan=BalancerPlan(
                 services=tuple(
@@ -148,7 +160,7 @@ class BalancerPlanner:
                 for key, pool in self._pools.items()
             },
             forwarded=forwarded,
-            look_again=self._handover,
+            look_again=self._look_again,
         )
 
     def _renew(self, now: float) -> dict[str, None]:
@@ -162,6 +174,7 @@ class BalancerPlanner:
             pool = self._pools[rule.key] = _Pool(rule, groups)
             for group in groups:
                 self._of_group.setdefault(group, []).append(pool)
+        failover.forget(self._store, self._pools)
         found = dict.fromkeys(self._addresses)
         for group in sorted(self._of_group):
             found.update(dict.fromkeys(self._inventory.instances_of(group)))

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from localcloud.control import handover, serving
+from localcloud.control import failover, handover, serving
 from localcloud.plans.balancer import Affinity, Backend, BalancerPlan, Persistence, VirtualService
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def plan(store: Store) -> BalancerPlan:
     for rule in serving.rules(store):
         candidates = _candidates(store, rule)
         chosen = active(Counter(each.standing for each in candidates), rule.service.failover)
-        found.append(service(rule, [backend(each, chosen, rule.service) for each in candidates]))
+        draining = failover.draining(store, rule.key)
+        found.append(
+            service(rule, [backend(each, chosen, rule.service, draining=draining) for each in candidates])
+        )
     return BalancerPlan(services=tuple(found))
 
 
@@ -64,17 +67,20 @@ def service(rule: serving.Rule, backends: Iterable[Backend]) -> VirtualService:
     )
 
 
-def backend(each: Candidate, chosen: frozenset[Standing], service: serving.Service) -> Backend:
+def backend(
+    each: Candidate, chosen: frozenset[Standing], service: serving.Service, *, draining: bool
+) -> Backend:
     """Return a candidate as the data plane is to have it, by who gets new connections.
 
-    One that leaves is drained. One of the pool that is not active now is drained too, unless the policy is to cut on failover.
+    One that leaves is drained. One of the pool that is not active now is drained too, while such are (`draining`), unless the policy
+    is to cut on failover.
     """
     keeps: Literal["always", "never", "unhealthy"] = "unhealthy"
-    backups = any("backup" in standing for standing in chosen)
     if each.leaving:
         keeps = "always"
-    elif chosen and each.failover != backups:
-        keeps = "never" if service.failover.get("disableConnectionDrainOnFailover") else "always"
+    elif chosen and each.failover != backups_in(chosen):
+        cut = service.failover.get("disableConnectionDrainOnFailover") or not draining
+        keeps = "never" if cut else "always"
     return Backend(
         instance=each.instance,
         address=each.address,
@@ -109,6 +115,11 @@ def active(counts: Mapping[Standing, int], failover: Mapping[str, object]) -> fr
     if failover.get("dropTrafficIfUnhealthy"):
         return frozenset()
     return frozenset({"ill"}) if primaries else frozenset({"ill backup"})
+
+
+def backups_in(chosen: frozenset[Standing]) -> bool:
+    """Say whether it is the failover backends that get new connections."""
+    return any("backup" in standing for standing in chosen)
 
 
 def persistence(affinity: str, tracking: Mapping[str, object]) -> Persistence:

@@ -13,7 +13,17 @@ from localcloud.control.balancing import Candidate, Standing, backend, eligible,
 from localcloud.control.links import url
 from localcloud.control.serving import Service
 from localcloud.plans.probe import ProbeResult
-from tests.localcloud.control.cloud import GROUP, RULE, SERVICE, VIP, balancer, group, standard
+from tests.localcloud.control.cloud import (
+    GROUP,
+    HEALING,
+    RULE,
+    SERVICE,
+    VIP,
+    balancer,
+    check,
+    group,
+    standard,
+)
 
 CANDIDATES = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=8).map(
     lambda entries: [
@@ -117,7 +127,9 @@ def test_what_becomes_of_a_backends_connections(
     service = Service(
         key="s", check="", groups=(), affinity="NONE", drain=0.0, failover=failover, weighted=False
     )
-    assert backend(candidate, frozenset(chosen), service).keeps == keeps
+    assert backend(candidate, frozenset(chosen), service, draining=True).keeps == keeps
+    later = backend(candidate, frozenset(chosen), service, draining=False).keeps
+    assert later == ("never" if keeps == "always" and letter.islower() else keeps)
 
 
 def test_weights_are_what_instances_ask_for_if_the_service_listens() -> None:
@@ -232,6 +244,55 @@ def test_a_group_that_the_service_turned_away_from_keeps_its_connections_for_the
                 change.delete("compute/" + SERVICE)
             await cloud.advance(1)
             assert not dict(cloud.store.scan("control/behind/"))
+
+    asyncio.run(story())
+
+
+def test_connections_are_cut_off_ten_minutes_after_a_failover_and_a_failback() -> None:
+    async def story() -> None:
+        standby = GROUP.replace("/web", "/backup")
+        cloud = standard()
+        check(cloud, HEALING, interval=300, timeout=300, healthy=1, unhealthy=10)
+        group(cloud, 2, name=standby, baseInstanceName="backup")
+        groups = [name.replace("instanceGroupManagers", "instanceGroups") for name in (GROUP, standby)]
+        balancer(cloud, backends=[{"group": url(groups[0])}, {"group": url(groups[1]), "failover": True}])
+
+        def keep(pool: set[str]) -> set[str]:
+            (service,), (afresh,) = cloud.fabric.balancer.services, balancing.plan(cloud.store).services
+            assert set(service.backends) == set(afresh.backends)
+            return {each.keeps for each in service.backends if each.instance in pool}
+
+        async def until_served_by(pool: set[str]) -> None:
+            for _ in range(120):
+                if cloud.eligible() == pool:
+                    return
+                await cloud.advance(1)
+            pytest.fail(cloud.story())
+
+        async with cloud.running():
+            await cloud.until_stable()
+            await cloud.advance(700)
+            primaries, backups = set(cloud.members()), set(cloud.members(standby))
+            assert (cloud.eligible(), keep(primaries), keep(backups)) == (primaries, {"unhealthy"}, {"never"})
+            for member in cloud.members().values():
+                await cloud.machines.hang(member.instance_id, 900)
+            await until_served_by(backups)
+            assert (keep(primaries), keep(backups)) == ({"always"}, {"unhealthy"})
+            await cloud.advance(300)
+        async with cloud.running():  # the record outlives the daemon
+            await cloud.advance(298)
+            assert (keep(primaries), cloud.eligible()) == ({"always"}, backups)
+            await cloud.advance(3)
+            assert (keep(primaries), cloud.eligible()) == ({"never"}, backups)
+            await cloud.advance(240)
+            await until_served_by(primaries)
+            assert (keep(primaries), keep(backups)) == ({"unhealthy"}, {"always"})
+            await cloud.advance(602)
+            assert (keep(primaries), keep(backups)) == ({"unhealthy"}, {"never"})
+            with cloud.store.transaction() as change:
+                change.delete("compute/" + RULE)
+            await cloud.advance(1)
+            assert not cloud.store.keys("control/failover/")
 
     asyncio.run(story())
 
