@@ -15,6 +15,7 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import TYPE_CHECKING, Any
 
+from localcloud.control import ipv6
 from localcloud.control.links import last
 from localcloud.plans.fault import PEERS, LinkFault
 
@@ -95,7 +96,7 @@ def links(store: Store) -> tuple[LinkFault, ...]:
         match record["kind"]:
             case "slow":
                 for instance, _ in _members(store, record["instance"]):
-                    found.append(_link(name, record, instance, ("0.0.0.0/0",)))
+                    found.append(_link(name, record, instance, ("0.0.0.0/0", "::/0")))
             case "loss" | "partition" | "delay":
                 found += _between_links(store, name, record)
             case _:
@@ -214,13 +215,18 @@ def _instances(store: Store) -> Iterator[tuple[str, Document]]:
             yield str(document["name"]), document
 
 
-def _members(store: Store, party: str) -> list[tuple[str, str]]:
-    """Return the instances of a party: name and address."""
+def _members(store: Store, party: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the instances of a party: name, and its addresses as ranges."""
     return [
-        (name, str(document["networkInterfaces"][0]["networkIP"]))
+        (name, _ranges(document["networkInterfaces"][0]))
         for name, document in _instances(store)
         if party in {"all", name, "zone:" + last(str(document["zone"]))}
     ]
+
+
+def _ranges(interface: Document) -> tuple[str, ...]:
+    sixth = ipv6.address_of(interface)
+    return (f"{interface['networkIP']}/32", *((f"{sixth}/128",) if sixth else ()))
 
 
 def _between_links(store: Store, name: str, record: Document) -> list[LinkFault]:
@@ -232,19 +238,19 @@ def _between_links(store: Store, name: str, record: Document) -> list[LinkFault]
     first, second = _members(store, one), _members(store, other)
     found = []
     pairs = set()
-    for instance, address in first:
-        peers = []
-        for _, each in second:
-            pair = frozenset({address, each})
+    for instance, _ in first:
+        peers: list[str] = []
+        for peer, each in second:
+            pair = frozenset({instance, peer})
             if len(pair) == 2 and pair not in pairs:  # of "all" with "all", each pair once
                 pairs.add(pair)
-                peers.append(each + "/32")
+                peers += each
         if peers:
             found.append(_link(name, record, instance, tuple(peers)))
     # what the other one serves at a forwarding rule's address is caught at its own link
-    for instance, address in second:
-        peers = [each + "/32" for _, each in first if each != address]
-        if peers and (instance, address) not in first:
+    for instance, addresses in second:
+        peers = [each for _, others in first if others != addresses for each in others]
+        if peers and (instance, addresses) not in first:
             found.append(_link(name, record, instance, tuple(peers), forwarded=True))
     return found
 

@@ -20,7 +20,7 @@ from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud.dataplane import wire
+from localcloud.dataplane import delay_rule, wire
 from localcloud.dataplane.delay_rule import Rule
 from localcloud.dataplane.faults import HELD
 from localcloud.dataplane.kernel import KernelRefusedError, ip_batch
@@ -35,7 +35,6 @@ _MTU = 65_535  # as lo has it
 _SO_MARK = 36
 _FRAME = 1 << 17
 _READS = 64
-_IPV4 = b"\x08\x00"
 _REMEMBERED = 10_000
 
 
@@ -80,10 +79,10 @@ class _Link:
 
     def due(self, frame: bytes, now: float) -> float:
         """Return when this frame goes on."""
-        if frame[12:14] != _IPV4 or len(frame) < 38:
+        flow = delay_rule.flow(frame)
+        if not flow:
             return now
         wait = sum(rule.time() for rule in self.rules if rule.holds(frame))
-        flow = frame[23:24] + frame[26:38]  # protocol, addresses and (without IP options) ports
         when = max(now + wait, self.latest.get(flow, 0.0))
         if len(self.latest) > _REMEMBERED:
             self.latest = {key: time for key, time in self.latest.items() if time > now}

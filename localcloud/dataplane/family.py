@@ -25,8 +25,8 @@ class Family:
     """One address family in nft's words.
 
     `protocol`: where a packet's transport protocol is. `destination`: which forwarding rule's address a packet is for.
-    `not_forwarded`, to be filled with saddr or daddr: matches addresses that are no forwarding rule's. `icmp`: the protocol that tells
-    of errors. `neighbourly`: what the router itself answers.
+    `forwarded` and `not_forwarded`, to be filled with saddr or daddr, match addresses that are a forwarding rule's, or none's.
+    `icmp`: the protocol that tells of errors. `neighbourly`: what the router itself answers.
     """
 
     name: Literal["ip", "ip6"]
@@ -36,6 +36,7 @@ class Family:
     icmp: str
     icmp_type: str
     neighbourly: str
+    forwarded: str
     not_forwarded: str
     destination: str
     everything: str
@@ -68,6 +69,7 @@ IPV4 = Family(
     icmp="icmp",
     icmp_type="icmp type",
     neighbourly="echo-request",
+    forwarded=f"ip {{}} {FORWARDED}",
     not_forwarded=f"ip {{}} != {FORWARDED}",
     destination="ip daddr",
     everything="0.0.0.0/0",
@@ -82,6 +84,7 @@ IPV6 = Family(
     icmp="ipv6-icmp",
     icmp_type="icmpv6 type",
     neighbourly="{ echo-request, nd-neighbor-solicit, nd-neighbor-advert }",
+    forwarded=f"ip6 {{}} & {FORWARDED_IPV6} == {FORWARDED_IPV6}",
     not_forwarded=f"ip6 {{}} & {FORWARDED_IPV6} != {FORWARDED_IPV6}",
     destination=f"ip6 daddr & {RULE_MASK_IPV6}",
     everything="::/0",

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Literal
 
 from localcloud.dataplane.addresses import (
     CLIENTS,
-    FORWARDED,
+    CLIENTS_IPV6,
     PROBER_RANGES,
+    PROBER_RANGES_IPV6,
     PROBER_SOURCES,
+    PROBER_SOURCES_IPV6,
     label,
     link_name,
     prober_source,
 )
+from localcloud.dataplane.family import IPV4, IPV6, of
 from localcloud.plans.probe import MOST_PROBERS
 
 if TYPE_CHECKING:
@@ -28,10 +31,15 @@ if TYPE_CHECKING:
 
 METADATA = "169.254.169.254"
 _RANGES = {
-    "client": (CLIENTS,),
-    "prober": PROBER_RANGES,
+    "client": (CLIENTS, CLIENTS_IPV6),
+    "prober": (*PROBER_RANGES, *PROBER_RANGES_IPV6),
     **{
-        f"prober:{consumer}": tuple(f"{prober_source(consumer, number)}/32" for number in range(MOST_PROBERS))
+        f"prober:{consumer}": tuple(
+            prober_source(consumer, number, ipv6=ipv6) + ("/128" if ipv6 else "/32")
+            for ipv6 in (False, True)
+            for number in range(MOST_PROBERS)
+            if consumer in (PROBER_SOURCES_IPV6 if ipv6 else PROBER_SOURCES)
+        )
         for consumer in PROBER_SOURCES
     },
     "metadata": (f"{METADATA}/32",),
@@ -65,7 +73,7 @@ def sides(fault: LinkFault) -> tuple[Side, Side]:
 
 
 def ranges(fault: LinkFault) -> tuple[str, ...]:
-    """Return the peers' IPv4 ranges."""
+    """Return the peers' ranges, of both families."""
     return tuple(each for peer in fault.peers for each in _RANGES.get(peer, (peer,)))
 
 
@@ -130,18 +138,12 @@ def scripts(fault: LinkFault) -> tuple[str, str]:
     for lines in found.values():
         # whatever was left under this name
         lines += [f"add table netdev {name}", f"delete table netdev {name}", f"add table netdev {name}"]
-    peers = f"{{ {', '.join(ranges(fault))} }}"
     priority = _LOSSES if fault.kind == "loss" else _DELAYS
     for side in sides(fault):
         if fault.kind != "loss" and side not in held_at(fault):
             continue
         chain = f"netdev {name} {side.field}"
         hook = f'type filter hook egress device "{side.device}" priority {priority};'
-        match = f"ip {side.field} {peers}"
-        if fault.forwarded:
-            match += f" ip {'daddr' if side.field == 'saddr' else 'saddr'} {FORWARDED}"
-        if fault.kind == "slow":
-            match += f" tcp sport {fault.port}" if fault.port else " meta l4proto tcp"
         found[side.inside] += [
             f"add chain {chain} {{ {hook} }}",
             f"add chain {chain}_fate",
@@ -150,9 +152,25 @@ def scripts(fault: LinkFault) -> tuple[str, str]:
                 for line in (_losing(fault, side) if fault.kind == "loss" else [f'fwd to "{side.detour()}"'])
             ),
             f"add rule {chain} meta mark {HELD:#x} accept",
-            f"add rule {chain} {match} jump {side.field}_fate",
+            *(f"add rule {chain} {match} jump {side.field}_fate" for match in _matches(fault, side)),
         ]
     return "\n".join(found[False]) + "\n", "\n".join(found[True]) + "\n"
+
+
+def _matches(fault: LinkFault, side: Side) -> list[str]:
+    """Return which packets a fault is about, one match per address family that its peers have."""
+    found = []
+    for family in (IPV4, IPV6):
+        peers = ", ".join(each for each in ranges(fault) if of(each) is family)
+        if not peers:
+            continue
+        match = f"{family.name} {side.field} {{ {peers} }}"
+        if fault.forwarded:
+            match += f" {family.forwarded.format('daddr' if side.field == 'saddr' else 'saddr')}"
+        if fault.kind == "slow":
+            match += f" tcp sport {fault.port}" if fault.port else " meta l4proto tcp"
+        found.append(match)
+    return found
 
 
 def removal(name: str) -> str:

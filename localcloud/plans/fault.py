@@ -11,7 +11,7 @@ PEERS = frozenset({"client", "prober", "prober:autohealing", "prober:balancer", 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkFault:
-    """What befalls packets between one instance and its peers (of `PEERS`, or IPv4 ranges), in both directions.
+    """What befalls packets between one instance and its peers (of `PEERS`, or ranges), in both directions.
 
     "loss" loses a `share` of them (1: all, a partition), `burst` in a row on average; which ones is decided by the seed and the
     packet's number, so the same seed loses the same packets again. "delay" holds each for `delay` cloud seconds, give or take

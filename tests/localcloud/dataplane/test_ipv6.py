@@ -15,6 +15,7 @@ from localcloud.dataplane import family, host_listener
 from localcloud.dataplane.doorkeeper import client_process
 from localcloud.dataplane.world import World
 from localcloud.plans.balancer import BalancerPlan
+from localcloud.plans.fault import LinkFault
 from localcloud.plans.network import FirewallRule
 from localcloud.plans.world import Spawned
 from tests.localcloud.dataplane.cloud import CLOUD_SPEED, NETWORK, OPEN, PYTHON, Client
@@ -75,6 +76,15 @@ with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, 58) as sock:
     sock.settimeout(20)
     sock.sendto(bytes([128, 0, 0, 0, 0, 1, 0, 1]), (address, 0))
     print(sock.recvfrom(4096)[0][0])
+"""
+TIMING = """
+import socket, sys, time
+start = time.monotonic()
+with socket.create_connection((sys.argv[1], 8080), timeout=60) as sock:
+    connected = time.monotonic() - start
+    sock.sendall(b"hello\\n")
+    sock.recv(4096)
+    print(connected, time.monotonic() - start)
 """
 FAMILIES = """
 import pathlib
@@ -255,6 +265,31 @@ def test_nothing_leaves_nobody_speaks_for_others_and_only_some_have_ipv6() -> No
             cloud.machines = {"four": Spawned(pid=0, listeners=())}
             with pytest.raises(ValueError, match="four has no IPv6 address"):
                 await cloud.balance("four")
+
+    asyncio.run(scenario())
+
+
+def test_faults_are_about_both_families() -> None:
+    async def scenario() -> None:
+        async with running_dual_stack() as cloud:
+            await cloud.start("a")
+            await cloud.balance("a")
+            fault = LinkFault(name="fault", instance="a", kind="loss", peers=("client",))
+            await cloud.break_links(fault)
+            assert "timed out" in await _as_client(cloud, ASKING, RULE_ADDRESS, SILENCE)
+            own = cloud.interfaces["a"].address_ipv6
+            assert '"a"' in await cloud.execute("b", ASKING, own, "10"), "an instance is no client"
+            ranges = ("10.128.0.3/32", cloud.interfaces["b"].address_ipv6 + "/128")
+            await cloud.break_links(replace(fault, peers=ranges, forwarded=True))
+            assert '"a"' in await cloud.execute("b", ASKING, own, "10"), "only what is addressed to a rule"
+            assert "timed out" in await cloud.execute("b", ASKING, RULE_ADDRESS, SILENCE)
+            everyone = ("0.0.0.0/0", "::/0")
+            await cloud.break_links(replace(fault, kind="slow", peers=everyone, port=8080, delay=2.0))
+            connected, answered = map(float, (await _as_client(cloud, TIMING, RULE_ADDRESS)).split())
+            assert answered - connected >= 2.0 / CLOUD_SPEED
+            await cloud.break_links(replace(fault, kind="delay", peers=("client",), delay=2.0))
+            connected, _ = map(float, (await _as_client(cloud, TIMING, RULE_ADDRESS)).split())
+            assert connected >= 2 * 2.0 / CLOUD_SPEED, "there and back"
 
     asyncio.run(scenario())
 
