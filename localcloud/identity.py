@@ -46,6 +46,9 @@ class Principal:
         return f"user:{self.email}" if self.owner else f"serviceAccount:{self.email}"
 
 
+_OWNER = Principal(email=OWNER_EMAIL, owner=True)
+
+
 class Identities:
     """The book of tokens. Survives restarts with the store."""
 
@@ -87,7 +90,7 @@ class Identities:
         """Return whose token this is, or None if nobody's (or no longer anybody's)."""
         digest = _digest(token)
         if hmac.compare_digest(digest, self._owner):
-            return Principal(email=OWNER_EMAIL, owner=True)
+            return _OWNER
         record = self._store.get(_PREFIX + digest)
         if record is None or record["expiresAt"] <= self._clock.now():
             return None

@@ -8,7 +8,7 @@ there is. A listed object stands for all that is in it (of a log's settings, `ef
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from localcloud.api.effects import NO_EFFECT
 from localcloud.api.unsupported import unsupported
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from localcloud.discovery.document import Document
     from localcloud.store import Transaction
 
+_Tree: TypeAlias = "dict[str, _Tree | None]"
+_UNKNOWN: Final[_Tree] = {}
 NOTHING = "nothing here acts on it"
 _CHECKS = ("tcp", "ssl", "http", "https", "http2", "grpc", "grpcTls")
 _TEMPLATE_PROPERTIES = (
@@ -93,8 +95,21 @@ _ANYWAY: Mapping[str, tuple[Any, ...]] = {
 
 def unheeded(schema: str, body: Mapping[str, Any]) -> list[str]:
     """Return the fields, dotted, that a request for a resource sets and that nothing here acts on; the shortest path of each."""
-    table = EFFECTIVE.get(schema)
-    return [] if table is None else sorted(set(_walk(schema, "", body)))
+    if schema not in EFFECTIVE or _all_heeded(_tree(schema), body):
+        return []
+    return sorted(set(_walk(schema, "", body)))
+
+
+def _all_heeded(tree: _Tree, node: Any) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether everything in a node is acted on, as in most requests: then nobody needs to know where it is."""
+    if isinstance(node, list):
+        return all(_all_heeded(tree, member) for member in node)
+    if isinstance(node, dict):
+        for name, value in node.items():
+            below = tree.get(name, _UNKNOWN)
+            if below is not None and (below is _UNKNOWN or not _all_heeded(below, value)):
+                return False
+    return True
 
 
 def _walk(schema: str, path: str, node: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
@@ -136,6 +151,21 @@ def _fields(schema: str, path: str, node: Mapping[str, Any], document: Document)
 
 
 _MAPS = frozenset({"instanceFlexibilityPolicy.instanceSelections"})
+
+
+@cache
+def _tree(schema: str) -> _Tree:
+    """Return the names that need no telling, by the names that they are below; None is acted on with all that is in it."""
+    heeded, above = _paths(schema)
+    root: _Tree = {}
+    for path in sorted(heeded | (above - _MAPS - {""})):
+        node: _Tree | None = root
+        *parents, last = path.split(".")
+        for name in parents:
+            node = node.get(name) if node is not None else None
+        if node is not None:
+            node[last] = None if path in heeded else {}
+    return root
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localcloud.api.unsupported import unsupported
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from localcloud.api.cloud import Cloud
     from localcloud.store import Transaction
+
+
+_Tree: TypeAlias = "dict[str, _Tree]"
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,8 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
 
 def values(document: Any, path: str) -> list[Any]:  # noqa: ANN401 - JSON
     """Return what a document has at a path."""
-    steps = _steps(path)
-    if not _begins(document, steps):
-        return []
     found = [document]
-    for name, many in steps:
+    for name, many in _steps(path):
         below = [node[name] for node in found if isinstance(node, dict) and node.get(name) is not None]
         if not below:
             return below
@@ -108,14 +108,26 @@ def values(document: Any, path: str) -> list[Any]:  # noqa: ANN401 - JSON
     return found
 
 
-def _begins(document: Any, steps: tuple[tuple[str, bool], ...]) -> bool:  # noqa: ANN401 - JSON
-    """Tell whether a document has anything where a path leads, as far as the first list: what most documents lack, quickly told."""
-    node = document
-    for name, many in steps:
-        node = node.get(name) if isinstance(node, dict) else None
-        if node is None or many:
-            break
-    return node is not None
+def _any(tree: _Tree, node: Any) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether a document has anything where one of its schema's paths leads: most have not, which is quickly told."""
+    if isinstance(node, list):
+        return any(_any(tree, member) for member in node)
+    if isinstance(node, dict):
+        for name, below in tree.items():
+            if name in node and (not below or _any(below, node[name])):
+                return True
+    return False
+
+
+@cache
+def _tree(schema: str) -> _Tree:
+    """Return the names of a schema's paths, by the names that they are below; nothing is below a path's end."""
+    root: _Tree = {}
+    for entry in NO_EFFECT[schema]:
+        node = root
+        for name, _ in _steps(entry.path):
+            node = node.setdefault(name, {})
+    return root
 
 
 @cache
@@ -143,7 +155,9 @@ def tell(
         document: what is kept.
         old: what was kept before, None if the resource is new.
     """
-    for entry in NO_EFFECT.get(schema, ()):
+    if schema not in NO_EFFECT or not _any(_tree(schema), document):
+        return
+    for entry in NO_EFFECT[schema]:
         found = [value for value in values(document, entry.path) if value not in entry.unless]
         if found and (old is None or found != values(old, entry.path)):
             unsupported(cloud, change, subject, entry.path, entry.consequence)

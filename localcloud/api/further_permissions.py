@@ -6,14 +6,13 @@ Who may create a forwarding rule may not yet send an existing backend service tr
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api.authorization import Resource, authorize, project_policy
 from localcloud.api.permissions import object_resource, project_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from localcloud.api.call import Call, Handler, Result
 
@@ -64,14 +63,13 @@ def guarded(method: str, handler: Handler) -> Handler:
     if ask is _nothing and not always:
         return handler
 
-    async def guarding(call: Call) -> Result:
+    def guarding(call: Call) -> Result | Awaitable[Result]:
         if call.principal is None or not call.principal.owner:
             for permission in always:
                 authorize(call.cloud, call.principal, permission, project_resource(call.cloud))
             for permission, resource in ask(call):
                 authorize(call.cloud, call.principal, permission, resource)
-        answered = handler(call)
-        return await answered if inspect.isawaitable(answered) else answered
+        return handler(call)
 
     return guarding
 

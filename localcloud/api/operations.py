@@ -51,7 +51,12 @@ class Operations:
         self._latencies = latencies or Latencies()
         self._timers: dict[str, asyncio.Task[None]] = {}  # by key of the pending record
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
-        self._pending: dict[str, Document] = dict(store.scan(_PENDING))
+        self._pending: dict[str, Document] = {}
+        self._awaited: dict[str, set[str]] = {}  # by a document's key: the pending records that wait for it
+        for key, record in store.scan(_PENDING):
+            self._await(key, record)
+        # By an operation's key: that of the record of its request's id.
+        self._requests = {record["operation"]: key for key, record in store.scan(_REQUEST_IDS)}
         self._finished = [
             key
             for key, op in store.scan("compute/projects/")
@@ -132,6 +137,7 @@ class Operations:
             self._retire(tx, key)
         if request_id:
             tx.put(_REQUEST_IDS + request_id, {"operation": key})
+            self._requests[key] = _REQUEST_IDS + request_id
         return operation
 
     def repeated(self, request_id: str) -> Document | None:
@@ -157,23 +163,32 @@ class Operations:
         return self._store.get(key)
 
     def _changed(self, keys: frozenset[str], _events: tuple[Event, ...]) -> None:
-        concerned = set()
+        concerned: set[str] = set()
         for key in keys:
             if key.startswith(_PENDING):
-                document = self._store.get(key)
-                if document is None:
-                    self._pending.pop(key, None)
-                else:
-                    self._pending[key] = document
+                record = self._store.get(key)
+                self._await(key, record)
+                if record is not None:
                     concerned.add(key)
-                    if "notBefore" in document:
+                    if "notBefore" in record:
                         self._time(key)
-        if not self._pending:
-            return
-        for key, record in self._pending.items():
-            if any(each["key"] in keys for each in record["until"]):
-                concerned.add(key)
-        self._settle(frozenset(concerned))
+        if self._awaited:
+            for key in self._awaited.keys() & keys:
+                concerned |= self._awaited[key]
+        if concerned:
+            self._settle(frozenset(concerned))
+
+    def _await(self, key: str, record: Document | None) -> None:
+        """Take note of what a pending record waits for, so that only its changes are looked into; None: for nothing any more."""
+        for each in self._pending.pop(key, {}).get("until", ()):
+            waiting = self._awaited.get(each["key"], set())
+            waiting.discard(key)
+            if not waiting:
+                self._awaited.pop(each["key"], None)
+        if record is not None:
+            self._pending[key] = record
+            for each in record["until"]:
+                self._awaited.setdefault(each["key"], set()).add(key)
 
     def awake(self) -> None:
         """See to it that what is pending goes on: after a restart nothing has been timed yet."""
@@ -247,6 +262,5 @@ class Operations:
         self._finished = self._finished[-_KEPT:]
         for forgotten in old:
             tx.delete(forgotten)
-        for request, record in self._store.scan(_REQUEST_IDS):
-            if record["operation"] in old:
-                tx.delete(request)
+            if forgotten in self._requests:
+                tx.delete(self._requests.pop(forgotten))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api.errors import ApiError
@@ -36,6 +36,7 @@ _ZONAL = {
     "instanceGroupManagers": "INSTANCE_GROUP_MANAGERS",
     "instances": "INSTANCES",
 }
+_COUNTED = frozenset({*_GLOBAL, *_REGIONAL, *_ZONAL, "addresses"})
 _Amounts = dict[tuple[str, str], float]  # (region or "", metric) -> how much
 
 
@@ -48,22 +49,25 @@ class Quotas:
         self._limits = settings.quotas or _NOTHING
         self._shares: dict[str, _Amounts] = {}
         self._used: _Amounts = defaultdict(float)
+        self._prefix = f"compute/projects/{settings.project}/"
+        self._addresses: dict[
+            str, tuple[str, str]
+        ] = {}  # by key: the region and address of one that is reserved
+        self._reserved: Counter[tuple[str, str]] = Counter()
         if store.get(quotas.KEY) != settings.quotas:
             with store.transaction() as tx:
                 if settings.quotas is None:
                     tx.delete(quotas.KEY)
                 else:
                     tx.put(quotas.KEY, settings.quotas)
-        for key, document in store.scan(self._prefix):
-            self._count(key, document)
-        store.watch(self._changed)
-
-    @property
-    def _prefix(self) -> str:
-        return f"compute/projects/{self._settings.project}/"
+        if settings.quotas is not None:  # else nobody asks what is used
+            self._changed(frozenset(store.keys(self._prefix)), ())
+            store.watch(self._changed)
 
     def check(self, key: str, document: Document) -> None:
         """Refuse a new resource that is one too many; `key` is where it will be."""
+        if self._settings.quotas is None:
+            return
         for (region, metric), amount in self._share(key, document).items():
             limit = self._limits["region" if region else "global"].get(metric)
             if limit is not None and self._used[region, metric] + amount > limit:
@@ -78,9 +82,24 @@ class Quotas:
         ]
 
     def _changed(self, keys: frozenset[str], _events: tuple[Event, ...]) -> None:
-        for key in keys:
-            if key.startswith(self._prefix):
-                self._count(key, self._store.get(key))
+        counted = [
+            key
+            for key in keys
+            if key.startswith(self._prefix) and key.count("/") > 4 and key.rsplit("/", 2)[-2] in _COUNTED
+        ]
+        for key in counted:
+            if "/addresses/" in key:
+                self._reserve(key, self._store.get(key))
+        for key in counted:  # forwarding rules, when it is known which addresses are reserved
+            self._count(key, self._store.get(key))
+
+    def _reserve(self, key: str, document: Document | None) -> None:
+        if key in self._addresses:
+            self._reserved[self._addresses.pop(key)] -= 1
+        if document is not None:
+            place = self._region(key.split("/")), document.get("address", "")
+            self._addresses[key] = place
+            self._reserved[place] += 1
 
     def _count(self, key: str, document: Document | None) -> None:
         for place, amount in self._shares.pop(key, {}).items():
@@ -96,10 +115,10 @@ class Quotas:
 
     def _shared(self, parts: list[str], document: Document) -> Iterator[tuple[tuple[str, str], float]]:
         """Yield what one resource uses. `parts` are its key's: compute, projects, P, global or scope and location, collection, name."""
-        if len(parts) < 6 or parts[-2] == "operations":
-            return
         scope, segment = parts[3], parts[-2]
-        region = {"regions": parts[4], "zones": self._settings.zones.get(parts[4], "")}.get(scope, "")
+        if segment not in _COUNTED:
+            return
+        region = self._region(parts)
         if segment in _GLOBAL:
             yield ("", _GLOBAL[segment]), 1
         if scope == "regions" and segment in _REGIONAL:
@@ -113,15 +132,13 @@ class Quotas:
         if segment == "addresses" and document.get("addressType", "EXTERNAL") == "EXTERNAL":
             yield (region, "STATIC_ADDRESSES"), 1
             yield (region, "IN_USE_ADDRESSES"), document.get("status") == "IN_USE"
-        if segment == "forwardingRules" and not self._reserved(region, document.get("IPAddress", "")):
-            yield (region, "IN_USE_ADDRESSES"), 1
+        if segment == "forwardingRules" and not self._reserved[region, document.get("IPAddress", "")]:
+            yield (region, "IN_USE_ADDRESSES"), 1  # a reserved address is counted by itself
 
-    def _reserved(self, region: str, address: str) -> bool:
-        """Tell whether an address is a reserved one, which is counted by itself."""
-        return any(
-            document.get("address") == address
-            for _, document in self._store.scan(f"{self._prefix}regions/{region}/addresses/")
-        )
+    def _region(self, parts: list[str]) -> str:
+        if parts[3] == "zones":
+            return self._settings.zones.get(parts[4], "")
+        return parts[4] if parts[3] == "regions" else ""
 
 
 def from_environment(environment: Mapping[str, str]) -> Mapping[str, Mapping[str, float]] | None:

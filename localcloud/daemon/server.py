@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from localcloud.daemon.gathering import GatheringProtocol
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Iterator
@@ -42,10 +44,11 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         app,
         log_config=None,
         access_log=False,
-        http="httptools",
+        http=GatheringProtocol,
         ws="none",
         lifespan="off",
         proxy_headers=False,  # there is no proxy before it
+        server_header=False,
         timeout_graceful_shutdown=1,
         timeout_keep_alive=KEEP_ALIVE,
     )

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from localcloud.discovery.invalid import invalid_value, not_repeating, unknown_name, wrong_type
+from localcloud.discovery.swift import DROPPED, SwiftChecks, Unsure, unsure
 
 if TYPE_CHECKING:
     from localcloud.discovery.json_value import JsonValue
@@ -62,9 +63,19 @@ class Validator:
         self._mode = mode
         self._named: dict[str, _Check] = {}
         self._check = self._reference(name)
+        checks = SwiftChecks(schemas, dropping=mode is Mode.REQUEST, meant_empty=_MEANT_EMPTY)
+        self._swift = unsure if mode is Mode.RESPONSE else checks.named(name)
 
     def __call__(self, value: JsonValue, field: str = "resource") -> JsonValue:
         """Return the value as the mode makes it; raises InvalidRequestError naming the field, its value and the rule."""
+        try:
+            swift = self._swift(value, 0)
+        except Unsure:
+            return self.checked(value, field)
+        return {} if swift is DROPPED else swift
+
+    def checked(self, value: JsonValue, field: str = "resource") -> JsonValue:
+        """Do the same, with a name for every place in the value from the beginning."""
         result = self._check(value, field)
         return {} if result is _DROPPED else result
 

@@ -74,9 +74,30 @@ class Collection:
         return f"projects/{project}/{scope}/{self.segment}/{name}"
 
 
-def values_at(document: JsonValue, path: str) -> list[tuple[JsonValue, JsonValue, str]]:
-    """Return (container, key, field name for messages) of every value at a link's path."""
-    found: list[tuple[Any, Any, str]] = []
+def values_at(document: JsonValue, path: str) -> list[tuple[JsonValue, JsonValue]]:
+    """Return (container, key) of every value at a link's path."""
+    nodes = [document]
+    *parents, (last, last_many) = _steps(path)
+    for name, many in parents:
+        below: list[Any] = []
+        for node in nodes:
+            if isinstance(node, dict) and name in node:
+                if many:
+                    below += node[name]
+                else:
+                    below.append(node[name])
+        if not below:
+            return below
+        nodes = below
+    holders = [node for node in nodes if isinstance(node, dict) and last in node]
+    if last_many:
+        return [(node[last], index) for node in holders for index in range(len(node[last]))]
+    return [(node, last) for node in holders]
+
+
+def names_at(document: JsonValue, path: str) -> list[str]:
+    """Return the names, for messages, of the places that `values_at` returns: ``resource.versions[1].instanceTemplate``."""
+    found: list[str] = []
     _collect(document, _steps(path), "resource", found)
     return found
 
@@ -89,9 +110,7 @@ def _steps(path: str) -> _Steps:
     return tuple((name.removesuffix("[]"), name.endswith("[]")) for name in path.split("."))
 
 
-def _collect(
-    node: JsonValue, path: _Steps, field_name: str, found: list[tuple[JsonValue, JsonValue, str]]
-) -> None:
+def _collect(node: JsonValue, path: _Steps, field_name: str, found: list[str]) -> None:
     (key, many), *rest = path
     if not isinstance(node, dict) or key not in node:
         return
@@ -101,8 +120,8 @@ def _collect(
             if rest:
                 _collect(member, path[1:], f"{where}[{index}]", found)
             else:
-                found.append((node[key], index, f"{where}[{index}]"))
+                found.append(f"{where}[{index}]")
     elif rest:
         _collect(node[key], path[1:], where, found)
     else:
-        found.append((node, key, where))
+        found.append(where)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MISSING = object()
 _CONTAINERS = (dict, list)
+_PLAIN = frozenset({str, int, bool, float})
 
 
 @dataclass(slots=True)
@@ -92,7 +93,9 @@ def pruned(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         kept: dict[str, Any] = {}
         for key, item in value.items():
-            if isinstance(item, _CONTAINERS):
+            if item.__class__ in _PLAIN:  # most values are, and are asked for no more
+                kept[key] = item
+            elif isinstance(item, _CONTAINERS):
                 cleaned = pruned(item)
                 if cleaned:
                     kept[key] = cleaned

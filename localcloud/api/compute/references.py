@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
-from localcloud.api.compute.collection import Collection, Link, values_at
+from localcloud.api.compute.collection import Collection, Link, names_at, values_at
 from localcloud.api.links import key_of, link, parse
 
 if TYPE_CHECKING:
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 def resolve_all(draft: Draft) -> None:
     """Replace every reference of the document by its full link by name; refuse what is not there."""
     for spec in draft.collection.links:
-        for container, key, where in values_at(draft.document, spec.path):
-            container[key] = _resolve(draft, spec, container[key], where)
+        for position, (container, key) in enumerate(values_at(draft.document, spec.path)):
+            container[key] = _resolve(draft, spec, container[key], position)
 
 
-def _resolve(draft: Draft, spec: Link, value: str, where: str) -> str:
+def _resolve(draft: Draft, spec: Link, value: str, position: int) -> str:
     relname = parse(value, draft.project)
     if relname is None or relname.split("/")[-2] not in spec.to:
         kinds = " or ".join(spec.to)
+        where = names_at(draft.document, spec.path)[position]
         raise errors.invalid(where, value, f"The URL is malformed: must be a link to one of {kinds}.")
     if not spec.known:
         return link(relname)
@@ -78,7 +79,7 @@ def held(collection: Collection, document: Document) -> Iterator[str]:
     """Yield the links by which this document holds others."""
     for spec in collection.links:
         if spec.held:
-            for container, key, _ in values_at(document, spec.path):
+            for container, key in values_at(document, spec.path):
                 yield container[key]
 
 

@@ -26,6 +26,8 @@ from tests.localcloud.api.resources import STACK, build
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from localcloud.discovery.document import Document
+
 # How many requests; the long campaign raises it (CAMPAIGN=50000).
 COUNT = int(os.environ.get("CAMPAIGN", "1000"))
 
@@ -82,6 +84,11 @@ def _plausible(method: Method, schema: Mapping[str, Any], depth: int = 0) -> st.
             return _fields(method, schema["properties"], depth)
         return st.dictionaries(st.text(max_size=5), JSON, max_size=2)
     return _LINKS | _NAMES | st.text(max_size=40)
+
+
+def plausible_bodies(api: Document, schema: str) -> st.SearchStrategy[Any]:
+    """Values that nearly fit a schema of Compute's, by its name."""
+    return _object(api.methods["compute.instances.list"], schema, 0)  # any method leads to its API's schemas
 
 
 def _object(method: Method, name: str, depth: int) -> st.SearchStrategy[Any]:

@@ -1,4 +1,4 @@
-"""Counts what the controllers do: the interpreter's instructions that their modules execute, the same on every machine."""
+"""Counts what the controllers, or another part, do: the instructions that their modules execute, the same on every machine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import localcloud.store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
+    from types import FrameType, ModuleType
 
-_FOLDER = str(Path(localcloud.control.__file__).parent)
 _STORE = localcloud.store.__file__
 _SIMULATED = "simulat"  # what is driven is none of the controllers' work
 
@@ -28,9 +27,10 @@ class Work:
 
 
 @contextmanager
-def counting() -> Iterator[Work]:
-    """Count while the block runs."""
+def counting(part: ModuleType = localcloud.control) -> Iterator[Work]:
+    """Count what this part of the local cloud does, and the store, while the block runs."""
     work = Work()
+    folder = f"{Path(str(part.__file__)).parent}/"
 
     def each(_frame: FrameType, event: str, _argument: object) -> object:
         if event == "opcode":
@@ -39,7 +39,7 @@ def counting() -> Iterator[Work]:
 
     def call(frame: FrameType, _event: str, _argument: object) -> object:
         file = frame.f_code.co_filename
-        if not (file.startswith(_FOLDER) or file == _STORE) or _SIMULATED in file:
+        if not (file.startswith(folder) or file == _STORE) or _SIMULATED in file:
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return each
