@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from localcloud.control.simulated_machines import SimulatedMachines
 
 _SOURCES = {"autohealing": "130.211.0.1", "balancer": "209.85.152.1"}
+_SOURCE_IPV6 = "2600:1901:8001::2"  # the balancer's; autohealing has none
 # More successes than are enough: the first may have been sent before the controllers knew of the machine that they are about.
 _SPARE = 2
 _PHASES = (
@@ -209,9 +210,12 @@ class SimulatedFabric:
         timeout: tuple[Outcome, float, str] = ("timeout", now + spec.timeout, "timeout")
         if guest is None or guest.state != "running" or guest.spec.interface.address != spec.instance_address:
             return timeout
-        if not self._admits(guest.spec.interface.instance, _SOURCES[spec.consumer], spec.port):
+        sixth = ":" in spec.address
+        source = _SOURCE_IPV6 if sixth else _SOURCES[spec.consumer]
+        if not self._admits(guest.spec.interface.instance, source, spec.port):
             return timeout
-        if spec.address != guest.spec.interface.address and spec.address not in guest.addresses:
+        answered = f"{spec.address}/96" if sixth else spec.address  # an IPv6 rule's range
+        if answered != guest.spec.interface.address and answered not in guest.addresses:
             return timeout
         answers = max(now, guest.hung_until)
         if answers - now > spec.timeout:

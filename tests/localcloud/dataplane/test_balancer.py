@@ -8,6 +8,7 @@ import pytest
 
 from localcloud.dataplane import balancer
 from localcloud.dataplane.addresses import label, mark_of
+from localcloud.dataplane.family import IPV6
 from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
 
 
@@ -119,3 +120,17 @@ def test_a_removed_rule_leaves_no_chain_and_no_table() -> None:
     assert after.tables == {}
     assert f"delete chain ip balancer service_{label('rule')}\n" in after.switch
     assert after.objects < before.objects
+
+
+def test_ipv6_rules_have_tables_of_their_family_and_are_found_by_their_range() -> None:
+    six = _service(1, address="2001:db8:0:7:8000::/96", affinity="CLIENT_IP", tracking="PER_SESSION")
+    whole = _service(1, key="whole", address="2001:db8:0:7:8000:1::/96", protocol="L3_DEFAULT", ports=())
+    rules = balancer.ruleset(_plan(six, whole), {}, "g1", of=IPV6)
+    assert " ip balancer " not in rules.switch
+    assert all("add map ip6 balancer maglev_" in table.declaration() for table in rules.fills)
+    assert f"2001:db8:0:7:8000:: . tcp . 8080 : goto service_{label('rule')}" in rules.switch
+    assert f"2001:db8:0:7:8000:1:: : goto service_{label('whole')}" in rules.switch
+    mark = f"{mark_of('10.128.0.2'):#x}"
+    assert f"ct mark {{ {mark}" in rules.switch, "an instance's mark is its IPv4 address in both"
+    key = "jhash ip6 saddr . ip6 daddr mod 4294967295 seed 0x1"
+    assert f"meta mark set {key} map @session_{label('rule')}_client_ip" in rules.switch
