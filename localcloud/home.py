@@ -46,6 +46,11 @@ class Home:
         """Logs of the daemon and its helpers."""
         return self.path / "logs"
 
+    @property
+    def disks(self) -> Path:
+        """Contents of disks that are not, or not only, an instance's own, by numeric id."""
+        return self.path / "disks"
+
     def instance(self, instance_id: str) -> Path:
         """One instance's own folder: disk, serial output, control socket."""
         return self.path / "instances" / instance_id

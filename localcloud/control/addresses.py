@@ -6,7 +6,7 @@ from collections import Counter
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-from localcloud.control.links import relname
+from localcloud.control.links import last, relname
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 class SubnetworkFullError(ValueError):
     """No address is left; Google's code for it is IP_SPACE_EXHAUSTED."""
+
+
+class AddressInUseError(ValueError):
+    """Another instance has the address; Google's code for it is IP_IN_USE_BY_ANOTHER_RESOURCE."""
 
 
 class AddressBook:
@@ -88,6 +92,25 @@ class AddressBook:
         self._handed_out.append((subnetwork, number))
         return str(IPv4Address(number))
 
+    def check(self, address: str, instance: str) -> None:
+        """Refuse an address that this instance (by its bare name) does not have and another does, or has it reserved.
+
+        Raises:
+            AddressInUseError: so it is.
+        """
+        number = int(IPv4Address(address))
+        for key, held in self._held.items():
+            if any(each == number for _, each in held) and key.rpartition("/")[2] != instance:
+                reservation = self._store.get(key) if "/addresses/" in key else None
+                if reservation is None or any(
+                    last(user) != instance for user in reservation.get("users") or ()
+                ):
+                    msg = f"IP '{address}' is already being used by another resource."
+                    raise AddressInUseError(msg)
+        if any(each == number for _, each in self._handed_out):
+            msg = f"IP '{address}' is already being used by another resource."
+            raise AddressInUseError(msg)
+
     def _take(self, subnetwork: str, number: int) -> None:
         self._taken.setdefault(subnetwork, Counter())[number] += 1
 
@@ -105,7 +128,7 @@ def _held(key: str, document: Document | None) -> Iterator[tuple[str, int]]:
         return
     if key.startswith("control/managed/"):
         for kept in (document.get("preserved") or {}).get("internalIPs", {}).values():
-            yield kept["subnetwork"], int(IPv4Address(kept["address"]))
+            yield kept["subnetwork"], int(IPv4Address(kept["ipAddress"]["literal"]))
         return
     collection = key.split("/")[-2]
     if collection == "instances":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import faults, quotas, stateful, template
+from localcloud.control import faults, preserving, quotas, template
 from localcloud.control.actions import (
     Action,
     Create,
@@ -19,25 +19,27 @@ from localcloud.control.actions import (
     Settle,
     Wake,
 )
-from localcloud.control.addresses import AddressBook, SubnetworkFullError
+from localcloud.control.addresses import AddressBook, AddressInUseError, SubnetworkFullError
 from localcloud.control.errors import record_error
-from localcloud.control.group import Group
 from localcloud.control.intents import Intent, intend
-from localcloud.control.links import last, project_of, url
+from localcloud.control.links import last, project_of
 from localcloud.control.managed import members_prefix
 from localcloud.control.member import Member, Version
+from localcloud.control.outfit import Outfitter
 from localcloud.control.repair import backoff
-from localcloud.control.roster import Roster
 from localcloud.plans import standby
-from localcloud.store import Event, Store, Transaction
+from localcloud.store import Event, Store
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
+    from localcloud.control.look import Look
+
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CODES: Mapping[type[Exception], str] = {
+    AddressInUseError: "IP_IN_USE_BY_ANOTHER_RESOURCE",
     SubnetworkFullError: "IP_SPACE_EXHAUSTED",
     faults.ZoneOutageError: "ZONE_RESOURCE_POOL_EXHAUSTED",
     quotas.QuotaExceededError: "QUOTA_EXCEEDED",
@@ -45,33 +47,12 @@ _CODES: Mapping[type[Exception], str] = {
 _FIRST_ID = 1_000_000_000_000_000_001  # the counter is shared with every other resource
 
 
-@dataclass
-class Look:
-    """One look at one group: what it is, who was looked at, and the transaction that collects the changes."""
-
-    group: Group
-    roster: Roster
-    change: Transaction
-    now: float
-    members: dict[str, Member] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-
-    def member(self, name: str) -> Member:
-        """Return an instance as this look leaves it so far."""
-        if name not in self.members:
-            self.members[name] = self.roster.seen[name].member
-        return self.members[name]
-
-    def knows(self, name: str) -> bool:
-        """Say whether the group has an instance of this name."""
-        return name in self.members or (name in self.roster.seen and name not in self.gone)
-
-
 class Execution:
     """Carries actions out, one at a time, for whichever group is looked at."""
 
     def __init__(self, store: Store, book: AddressBook, rng: random.Random) -> None:
-        self._store, self._book, self._rng = store, book, rng
+        self._store, self._rng = store, rng
+        self._book, self._outfitter = book, Outfitter(store, book)
 
     def carry_out(self, look: Look, action: Action) -> None:
         """Carry out one action."""
@@ -88,12 +69,18 @@ class Execution:
             case Recreate():
                 self._recreate(look, action)
             case Restart(name=name, version=version, reason=reason):
-                self._configure(look, name, version, "RESTARTING")
-                intend(self._store, look.change, look.member(name).instance, "restart", now=look.now)
-                self._tell(look, "instance.restart", name, f"restarted: {reason}", {"reason": reason})
+                if self._configured(look, name, version, "RESTARTING"):
+                    intend(self._store, look.change, look.member(name).instance, "restart", now=look.now)
+                    self._tell(look, "instance.restart", name, f"restarted: {reason}", {"reason": reason})
             case Refresh(name=name, version=version):
-                self._configure(look, name, version, "REFRESHING")
-                self._tell(look, "instance.refresh", name, f"configured as {last(version.template)} says", {})
+                if self._configured(look, name, version, "REFRESHING"):
+                    text = f"configured as {last(version.template)} says"
+                    self._tell(look, "instance.refresh", name, text, {})
+            case _:
+                self._carry_on(look, action)
+
+    def _carry_on(self, look: Look, action: Action) -> None:
+        match action:
             case Rest(name=name):
                 self._rest(look, look.member(name))
             case Wake(name=name):
@@ -101,12 +88,20 @@ class Execution:
             case Settle(name=name, action=to):
                 self._settle(look, look.member(name), to)
             case Forget(name=name):
-                member = look.member(name)
-                del look.members[name]
-                look.gone.add(name)
-                look.change.delete(members_prefix(look.group.key) + name)
-                if member.action == "ABANDONING":
-                    self._tell(look, "instance.abandoned", name, "left the group and goes on by itself", {})
+                self._forget(look, look.member(name))
+            case _:
+                msg = f"{action}: nothing carries it out"
+                raise ValueError(msg)
+
+    def _forget(self, look: Look, member: Member) -> None:
+        del look.members[member.name]
+        look.gone.add(member.name)
+        look.change.delete(members_prefix(look.group.key) + member.name)
+        if member.action == "DELETING" or look.group.deleting:
+            preserving.give_up(self._store, look.change, member)
+        if member.action == "ABANDONING":
+            text = "left the group and goes on by itself"
+            self._tell(look, "instance.abandoned", member.name, text, {})
 
     def _create(self, look: Look, action: Create) -> None:
         name = self._new_name(look, action.zone)
@@ -159,11 +154,13 @@ class Execution:
                 group=look.group.key,
                 overrides=look.group.overrides_of(member.name),
                 now=look.now,
-                kept=stateful.kept_addresses(look.group, member),
+                kept=self._outfitter.addresses(look, member),
                 machine_type=look.group.machine_type,
             )
+            document, preserved = self._outfitter.furnish(look, member, document)
         except (
             template.TemplateError,
+            AddressInUseError,
             SubnetworkFullError,
             faults.ZoneOutageError,
             quotas.QuotaExceededError,
@@ -176,7 +173,7 @@ class Execution:
             instance_id=numeric_id,
             instance_status=document["status"],
             config=look.group.config_of(member.name),
-            preserved=stateful.preserved(look.group, document),
+            preserved=preserved,
             standby_at=look.now + look.group.initial_time if member.waiting else 0.0,
             retry_at=0.0,
             attempts=0,
@@ -199,7 +196,8 @@ class Execution:
 
     def _failed(self, look: Look, member: Member, error: Exception) -> None:
         code = _CODES.get(type(error), "CONDITION_NOT_MET")
-        message = f"Instance '{member.name}' creation failed: {error}"
+        what = "creation" if member.action in {"CREATING", "RECREATING"} else "update"
+        message = f"Instance '{member.name}' {what} failed: {error}"
         attempts = member.attempts + 1
         failed = replace(
             member,
@@ -250,26 +248,14 @@ class Execution:
             },
         )
 
-    def _configure(self, look: Look, name: str, version: Version, action: str) -> None:
-        """Bring the document of an existing instance to a version's configuration."""
-        member = replace(look.member(name), config=look.group.config_of(name))
-        if action == "RESTARTING":
-            look.members[name] = replace(member.afresh(action, look.now, version), instance_status="STOPPING")
-        else:
-            look.members[name] = replace(member.acting(action, look.now), version=version)
-        document = self._store.get(member.instance)
-        if document is not None:
-            made_from = template.properties(self._store, version.template)
-            fields = template.configuration(
-                made_from, version.template, look.group.key, look.group.overrides_of(name)
-            )
-            if action == "RESTARTING" and made_from.get("machineType"):
-                path = f"projects/{project_of(look.group.key)}/zones/{member.zone}/machineTypes/"
-                fields |= {
-                    "machineType": url(path + last(look.group.machine_type or made_from["machineType"]))
-                }
-                fields |= {"serviceAccounts": list(made_from.get("serviceAccounts") or [])}
-            look.change.put(member.instance, {**document, **fields})
+    def _configured(self, look: Look, name: str, version: Version, action: str) -> bool:
+        """Bring an instance to a version's configuration, or note why that cannot be, to be tried again."""
+        try:
+            self._outfitter.configure(look, name, version, action)
+        except template.TemplateError as error:
+            self._failed(look, look.member(name), error)
+            return False
+        return True
 
     def _rest(self, look: Look, member: Member) -> None:
         """Have an instance of the standby pool wait."""

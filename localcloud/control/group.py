@@ -62,8 +62,7 @@ class Group:
     )  # of instances that have a configuration of their own
     shape: str = "EVEN"
     zones_out: frozenset[str] = frozenset()
-    stateful_addresses: frozenset[str] = frozenset()  # interfaces whose internal address is kept
-    stateful_disks: frozenset[str] = frozenset()
+    policy: Document = field(default_factory=dict)  # statefulPolicy.preservedState: what all instances keep
     states: Mapping[str, Document] = field(default_factory=dict)  # preservedState of instances by name
     forsaken: frozenset[str] = frozenset()  # instances whose own configuration is to be undone
     machine_type: str = ""  # in place of the template's
@@ -75,7 +74,20 @@ class Group:
     @property
     def stateful(self) -> bool:
         """Say whether its instances keep something when they are made anew."""
-        return bool(self.stateful_addresses or self.stateful_disks or self.states)
+        return bool(any(self.policy.values()) or self.states)
+
+    def keeps(self, name: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return the disks (by device) and internalIPs (by interface) that an instance keeps; its own configuration goes before the policy.
+
+        Each has ``autoDelete`` and ``from`` (policy or config), and what a configuration says of it: ``source``, ``mode``, ``ipAddress``.
+        """
+        found: dict[str, dict[str, dict[str, Any]]] = {"disks": {}, "internalIPs": {}}
+        for origin, state in (("policy", self.policy), ("config", self.states.get(name, {}))):
+            for kind, kept in found.items():
+                for item, rules in (state.get(kind) or {}).items():
+                    given = {field: value for field, value in rules.items() if value}
+                    kept[item] = {"autoDelete": "NEVER", **given, "from": origin}
+        return found
 
     def overrides_of(self, name: str) -> Document:
         """Return what an instance has in place of, or beside, what its template says."""
@@ -142,7 +154,9 @@ def parse(
     }
     waiting: Mapping[str, Any] = document.get("standbyPolicy") or {}
     pool = {state: int(document.get(field) or 0) for state, field in standby.SIZES.items()}
-    stateful = bool(states or kept.get("disks") or kept.get("internalIPs"))
+    policy_state = {kind: kept[kind] for kind in ("disks", "internalIPs") if kept.get(kind)}
+    stateful = bool(states or policy_state)
+    revised = {**overrides, "policy": policy_state} if policy_state else overrides
     # What an instance keeps, it keeps by its name: a substitute would not have it.
     recreate = policy.get("replacementMethod") == "RECREATE" or stateful
     if recreate:
@@ -174,12 +188,11 @@ def parse(
         repairs=default_action != "DO_NOTHING",
         update_on_repair=lifecycle.get("forceUpdateOnRepair") == "YES",
         overrides=overrides,
-        config=_revision(overrides),
-        configs={name: _revision({**overrides, "preserved": state}) for name, state in states.items()},
+        config=_revision(revised),
+        configs={name: _revision({**revised, "preserved": state}) for name, state in states.items()},
         shape=shape,
         zones_out=zones_out,
-        stateful_addresses=frozenset(kept.get("internalIPs") or ()),
-        stateful_disks=frozenset(kept.get("disks") or ()),
+        policy=policy_state,
         states=states,
         forsaken=frozenset(configs or ()) - frozenset(states),
         machine_type=_machine_type(document),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localcloud.control.crowd import Crowd
-    from localcloud.control.execution import Look
+    from localcloud.control.look import Look
 
 
 def write(store: Store, look: Look, document: Document, decision: mig.Decision, *, crowd: Crowd) -> None:

@@ -9,8 +9,9 @@ from localcloud.control import faults, group_status, managed, mig, stateful, tem
 from localcloud.control import group as groups
 from localcloud.control.addresses import AddressBook
 from localcloud.control.crowd import Crowd, EveryoneNeeded
-from localcloud.control.execution import Execution, Look
+from localcloud.control.execution import Execution
 from localcloud.control.links import last
+from localcloud.control.look import Look
 from localcloud.control.roster import Roster
 from localcloud.plans import per_instance
 from localcloud.store import Document, Event, Store, Transaction

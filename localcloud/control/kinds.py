@@ -19,3 +19,4 @@ class Kind(IntEnum):
     SAMPLE = 8
     RESYNC = 9
     FAULTS = 10
+    DISKS = 11

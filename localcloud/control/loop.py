@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.control.alarm import Alarm
 from localcloud.control.autoscalers import AutoscalerController
+from localcloud.control.disk_keeper import DiskKeeper
 from localcloud.control.groups import GroupController
 from localcloud.control.inventory import Inventory
 from localcloud.control.kinds import Kind
@@ -62,6 +63,7 @@ class Controllers:
             machines.watch(self._keeper.machine_changed)
         self._faults = FaultKeeper(store, clock, machines, self._keeper.host_returned)
         self._utilisation = Utilisation(store, clock, machines)
+        self._disks = DiskKeeper(store, clock, machines)
         self._autoscalers = AutoscalerController(store, clock, self._utilisation)
         verbs, inventory = Verbs(store, clock), Inventory(store)
         self._planning = Planning(
@@ -83,6 +85,7 @@ class Controllers:
             groups=self._groups,
             autoscalers=self._autoscalers,
             utilisation=self._utilisation,
+            disks=self._disks,
         )
         self._handlers: Mapping[Kind, Callable[[str], float | None]] = {
             Kind.REQUEST: verbs.carry_out,
@@ -96,6 +99,7 @@ class Controllers:
             Kind.SAMPLE: self._sample,
             Kind.RESYNC: self._resync,
             Kind.FAULTS: self._faults.look,
+            Kind.DISKS: self._disks.look,
         }
 
     async def run(self) -> None:
@@ -115,6 +119,7 @@ class Controllers:
             self._alarm.stop()
             await self._planning.stop()
             await self._faults.settle()
+            await self._disks.settle()
             await self._keeper.settle()
 
     async def _wait(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
-from localcloud.control import network
+from localcloud.control import disks, network
 from localcloud.control.intents import PREFIX, intent_of
 from localcloud.control.links import last
 from localcloud.control.machine_types import allotment
@@ -51,6 +51,7 @@ class MachineOperations:
             forwarded_addresses=self.forwarded.get(key, ()),
             memory_mib=allotted.memory_mib,
             vcpus=allotted.vcpus,
+            **disks.fields(self._store, document),
         )
 
     async def start(self, key: str, spec: MachineSpec) -> None:
@@ -128,9 +129,11 @@ class MachineOperations:
         began = self._clock.now()
         await self._machines.stop(numeric_id, grace=_grace(document))
         now = self._clock.now()
+        await self._keep_boot_disk(key, numeric_id)
         with self._store.transaction() as change:
             current = self._store.get(key)
             if current is not None and str(current["id"]) == numeric_id:
+                disks.detach(self._store, change, current, current.get("disks") or (), now=now)
                 change.delete(key)
             change.delete(PREFIX + numeric_id)
             self.tell(
@@ -142,6 +145,16 @@ class MachineOperations:
             )
         self.told.pop(numeric_id, None)
         await self._machines.forget(numeric_id)
+
+    async def _keep_boot_disk(self, key: str, numeric_id: str) -> None:
+        """Take a boot disk that outlives its instance out of the machine's folder, before anybody can want it."""
+        document = self._store.get(key)
+        if document is None or str(document["id"]) != numeric_id:
+            return
+        for entry in document.get("disks") or ():
+            disk = self._store.get(disks.key_of(entry))
+            if entry["boot"] and not entry["autoDelete"] and disk is not None:
+                await self._machines.detach(numeric_id, str(disk["id"]))
 
     async def discard(self, numeric_id: str) -> None:
         """Remove a machine that nobody owns."""

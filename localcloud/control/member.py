@@ -11,6 +11,7 @@ from typing import Any
 
 from localcloud.control.health import condemned
 from localcloud.control.links import relname, url
+from localcloud.control.preserving import from_policy
 from localcloud.plans import standby
 from localcloud.store import Document
 
@@ -140,6 +141,7 @@ class Member:
             "requested": self.requested,
             "allowed": self.allowed,
             "preserved": self.preserved,
+            **({"preservedStateFromPolicy": from_policy(self.preserved)} if self.preserved else {}),
             **({"standby": self.target, "standbyAt": self.standby_at} if self.waiting else {}),
         }
 

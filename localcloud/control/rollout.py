@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from localcloud.control import shape
+from localcloud.control import preserving, shape
 from localcloud.control.actions import Action, Create, Delete, Recreate, Refresh, Restart
 from localcloud.control.crowd import Crowd, EveryoneNeeded
 from localcloud.control.group import DISRUPTION, Group
@@ -144,7 +144,7 @@ class _Rollout:
             return minimal
         required = self._needs(member.version, version) if member.version != version else "NONE"
         if self._is_stale(member):
-            required = _most(required, "REFRESH")
+            required = _most(_most(required, "REFRESH"), preserving.needed(self._group, member))
         return _most(required, minimal)
 
     def _is_stale(self, member: Member) -> bool:
@@ -229,7 +229,7 @@ class _Rollout:
         budget -= group.size - group.unavailable
         replaced = []
         for member in members:
-            if member.name in self._busy or member.action == "RECREATING":
+            if member.name in self._busy or member.action == "RECREATING" or member.retry_at > self._now:
                 continue
             version = (self._target(member) if member in self._outdated else None) or member.version
             level = self._level(member, version, group.minimal_action)

@@ -9,6 +9,7 @@ from localcloud.control.links import relname
 
 if TYPE_CHECKING:
     from localcloud.control.autoscalers import AutoscalerController
+    from localcloud.control.disk_keeper import DiskKeeper
     from localcloud.control.groups import GroupController
     from localcloud.control.inventory import Inventory
     from localcloud.control.planning import Planning
@@ -30,9 +31,11 @@ class Router:
         groups: GroupController,
         autoscalers: AutoscalerController,
         utilisation: Utilisation,
+        disks: DiskKeeper,
     ) -> None:
         self._store, self._queue, self._inventory, self._planning = store, queue, inventory, planning
         self._groups, self._autoscalers, self._utilisation = groups, autoscalers, utilisation
+        self._disks = disks
         self._sizes: dict[str, object] = {}  # targetSize of groups; autoscalers care for nothing else of them
 
     def everything(self) -> None:
@@ -40,11 +43,12 @@ class Router:
         self._inventory.renew()
         self._planning.touch_all()
         self._groups.touch_all()
+        self._disks.touch_all()
         for name in self._groups.known():
             self._queue.add((Kind.GROUP, name))
         for key, _ in self._store.scan(""):
             self.route(key)
-        self._add(Kind.NETWORK, Kind.PROBES, Kind.BALANCER, Kind.SWEEP, Kind.SAMPLE, Kind.FAULTS)
+        self._add(Kind.NETWORK, Kind.PROBES, Kind.BALANCER, Kind.SWEEP, Kind.SAMPLE, Kind.FAULTS, Kind.DISKS)
 
     def route(self, key: str) -> None:
         """Ask for what has to be looked at because this key changed."""
@@ -121,8 +125,8 @@ class Router:
                 self._autoscalers.touch(name)
                 for group in self._groups.known():  # its name is in the group's status
                     self._queue.add((Kind.GROUP, group))
-            case "addresses":
-                self._groups.touch_addresses(key)
+            case "addresses" | "disks":
+                self._kept(key, collection)
             case "networks" | "subnetworks" | "firewalls":
                 self._planning.touch_network()
                 self._add(Kind.NETWORK)
@@ -134,6 +138,12 @@ class Router:
                 self._add(Kind.PROBES, Kind.BALANCER)
             case _:
                 pass
+
+    def _kept(self, key: str, collection: str) -> None:
+        if collection == "addresses":
+            self._groups.touch_addresses(key)
+        elif self._disks.touch(key):
+            self._add(Kind.DISKS)
 
     def _instance(self, key: str) -> None:
         self._planning.touch(key)

@@ -53,6 +53,7 @@ class SimulatedMachines:
             None
         )  # told the instance's name, for whoever probes it
         self._watcher: Callable[[str], None] = lambda _: None
+        self.kept: dict[str, str] = {}  # of each disk: the machine that wrote to it first
         self.start_failures = 0  # how many of the next starts fail
 
     async def start(self, spec: MachineSpec) -> None:
@@ -78,6 +79,8 @@ class SimulatedMachines:
             cpu_as_of=now,
         )
         self._ids[spec.name] = spec.id
+        for disk in (spec.boot_disk, *(each.id for each in spec.disks)):
+            self.kept.setdefault(disk, spec.id)
         self._unseen.add(spec.id)
         await self._clock.sleep(takes)
         if (guest := self.guests.get(spec.id)) is not None:
@@ -122,6 +125,17 @@ class SimulatedMachines:
 
     async def forget(self, machine_id: str) -> None:
         """There is no folder."""
+
+    async def detach(self, machine_id: str, boot_disk: str) -> None:
+        """What it holds stays where it is."""
+
+    async def forget_disk(self, disk_id: str) -> None:
+        """Forget who wrote to it."""
+        self.kept.pop(disk_id, None)
+
+    def disks(self) -> frozenset[str]:
+        """Return the disks that were written to."""
+        return frozenset(self.kept)
 
     def observe(self) -> Mapping[str, MachineView]:
         """Return every machine that exists."""

@@ -83,7 +83,7 @@ class _Pool:
         )
 
     def _draw(self) -> None:
-        """Take as many as the group is too small by: those that wait suspended first, and where fewest serve."""
+        """Take as many as the group is too small by: where fewest serve, and those that wait suspended first."""
         lacking = self._group.size - len(self._serving) - self._crowd.total
         if lacking <= 0:
             return
@@ -100,8 +100,8 @@ class _Pool:
                 ready,
                 key=lambda each: (
                     each.member.version not in self._known,
-                    each.member.target != standby.SUSPENDED,
                     per_zone.get(each.member.zone, 0),
+                    each.member.target != standby.SUSPENDED,
                     each.member.name,
                 ),
             )

@@ -1,21 +1,13 @@
-"""What instances keep when they are made anew: addresses (statefulPolicy) and metadata (per-instance configurations).
-
-Names are kept by any recreation. Disks are named after their instance, so their names are kept too; their contents are not.
-"""
+"""How far a stateful group's instances have what they are to keep; what that is, is in `preserving`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control.links import relname
 from localcloud.plans import per_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from localcloud.control.execution import Look
-    from localcloud.control.group import Group
-    from localcloud.control.member import Member
+    from localcloud.control.look import Look
     from localcloud.store import Document, Store
 
 _DELETED = frozenset({per_instance.UNAPPLIED_DELETION, per_instance.DELETING})
@@ -25,25 +17,6 @@ _IN_THE_MAKING = frozenset({"CREATING", "RECREATING", "REFRESHING", "RESTARTING"
 def is_deleted(config: Document) -> bool:
     """Say whether a per-instance configuration is on its way out."""
     return config.get("status") in _DELETED
-
-
-def preserved(group: Group, instance: Document) -> dict[str, Any]:
-    """Return what the instance's record has to remember, so that the next one of its name has it: addresses by interface."""
-    kept = {
-        interface["name"]: {
-            "address": interface["networkIP"],
-            "subnetwork": relname(interface["subnetwork"]),
-        }
-        for interface in instance["networkInterfaces"]
-        if interface["name"] in group.stateful_addresses
-    }
-    return {"internalIPs": kept} if kept else {}
-
-
-def kept_addresses(group: Group, member: Member) -> dict[str, str]:
-    """Return the addresses that an instance gets again, by interface."""
-    kept: Mapping[str, Any] = member.preserved.get("internalIPs") or {}
-    return {name: each["address"] for name, each in kept.items() if name in group.stateful_addresses}
 
 
 def status(look: Look) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from localcloud.guest.sandbox import Sandbox
 from localcloud.plans.world import Command
 
 if TYPE_CHECKING:
+    from localcloud.guest.disks import Disks
     from localcloud.guest.limits import Limits
     from localcloud.plans.machine import MachineSpec
     from localcloud.plans.world import MachineHost, Spawned
@@ -30,8 +31,9 @@ class BootError(Exception):
 class Boots:
     """Boots instances of one cloud. `library` and `ssl` are what all of them share."""
 
-    def __init__(self, host: MachineHost, library: Path, ssl: Path, limits: Limits) -> None:
+    def __init__(self, host: MachineHost, library: Path, ssl: Path, limits: Limits, disks: Disks) -> None:
         self._host, self._library, self._ssl, self._limits = host, library, ssl, limits
+        self._disks = disks
 
     async def spawn(self, spec: MachineSpec, folder: Path) -> Spawned:
         """Start the sandbox of the instance with this folder, which is made if need be; its init then still has to say that it is up."""
@@ -44,6 +46,7 @@ class Boots:
             ssl=self._ssl,
             memory_mib=spec.memory_mib,
             limits=self._limits,
+            disks={each.device: (self._disks.folder(each.id), each.read_only) for each in spec.disks},
             shelf=None if user is None else _SHELF,
             as_root=user is None and os.geteuid() == 0,
         )
@@ -66,6 +69,7 @@ class Boots:
 
     def _prepare(self, spec: MachineSpec, folder: Path, user: int | None) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._disks.attach(spec, folder, user)
         disk.prepare(folder / "disk", spec, self._library, spec.key.split("/")[2], user)
 
 

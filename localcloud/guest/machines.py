@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.guest import boot, library, processes, serial_port, session
 from localcloud.guest.boot import BootError
+from localcloud.guest.disks import Disks
 from localcloud.guest.identity_token import IdentitySigner
 from localcloud.guest.init import wire
 from localcloud.guest.limits import Limits
@@ -60,12 +61,13 @@ class Sandboxes:
         shared = home.path / "guest"
         self._trust = Trust(shared / "trust")
         self._signer = IdentitySigner(shared / "identity.key")
-        self._boots = boot.Boots(host, library.prepare(shared), self._trust.ssl_folder, limits)
+        self._disks = Disks(home.disks)
+        self._boots = boot.Boots(host, library.prepare(shared), self._trust.ssl_folder, limits, self._disks)
         self._machines: dict[str, Machine] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._pauses = Pauses(clock, self._lock)
         self._changed: Callable[[str], None] = lambda _: None
-        self._overuse = Overuse(home.path, limits, self._machines.values)
+        self._overuse = Overuse(home.path, limits, self._machines.values, self._disks)
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self, spec: MachineSpec) -> None:
@@ -177,6 +179,19 @@ class Sandboxes:
                 raise ValueError(msg)
             await asyncio.to_thread(shutil.rmtree, self._folder(machine_id), ignore_errors=True)
         self._locks.pop(machine_id, None)
+
+    async def detach(self, machine_id: str, boot_disk: str) -> None:
+        """Take the boot disk out of the folder of a stopped machine, to be kept under this id. Nothing to take is nothing to do."""
+        async with self._lock(machine_id):
+            await asyncio.to_thread(self._disks.detach, self._folder(machine_id), boot_disk)
+
+    async def forget_disk(self, disk_id: str) -> None:
+        """Remove what a disk holds that no machine has."""
+        await asyncio.to_thread(self._disks.remove, disk_id)
+
+    def disks(self) -> frozenset[str]:
+        """Return the ids of the disks that something is kept of, outside of machines' own folders."""
+        return self._disks.present()
 
     def observe(self) -> Mapping[str, MachineView]:
         """Return every machine that exists, by id."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from localcloud.guest.disks import Disks
     from localcloud.guest.limits import Limits
     from localcloud.guest.machine import Machine
 
@@ -54,8 +55,10 @@ class _Free:
 class Overuse:
     """Looks at the machines that it is given anew each time, for as long as it runs."""
 
-    def __init__(self, place: Path, limits: Limits, machines: Callable[[], Iterable[Machine]]) -> None:
-        self._place, self._limits, self._machines = place, limits, machines
+    def __init__(
+        self, place: Path, limits: Limits, machines: Callable[[], Iterable[Machine]], disks: Disks
+    ) -> None:
+        self._place, self._limits, self._machines, self._disks = place, limits, machines, disks
         self._most = 0  # bytes that were free when all were measured, or later
         self._turn = 0
         self._full: set[str] = set()
@@ -107,7 +110,7 @@ class Overuse:
             self._turn += 1
             due = [machine for machine in living if machine.record.spec.id in self._full]
             due += living[self._turn % len(living) :][:1] if living else []
-        sizes = {machine: await asyncio.to_thread(size, machine.folder) for machine in due}
+        sizes = {machine: await asyncio.to_thread(self._taken, machine) for machine in due}
         largest = max(sizes.values(), default=0)
         for machine, taken in sizes.items():
             limit = self._limits.disk_bytes
@@ -118,6 +121,12 @@ class Overuse:
                 machine.record.init.send(signal.SIGKILL)
             else:
                 await self._hold(machine, full=taken >= limit)
+
+    def _taken(self, machine: Machine) -> int:
+        """Return the bytes on all disks of a machine, which share one limit."""
+        return size(machine.folder) + sum(
+            size(self._disks.folder(each.id)) for each in machine.record.spec.disks
+        )
 
     async def _hold(self, machine: Machine, *, full: bool) -> None:
         """Let the instance's processes write no more, or again. Its init goes on: it is what is written to the serial port."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from localcloud.guest.processes import ProcessId
-from localcloud.plans.machine import MachineSpec
+from localcloud.plans.machine import AttachedDisk, MachineSpec
 from localcloud.plans.network import NetworkInterface
 
 _FILE = "machine.json"
@@ -49,6 +49,7 @@ class Record:
             interface["tags"] = frozenset(interface["tags"])
             spec = dict(fields["spec"], interface=NetworkInterface(**interface))
             spec["forwarded_addresses"] = tuple(spec["forwarded_addresses"])
+            spec["disks"] = tuple(AttachedDisk(**each) for each in spec.get("disks", ()))
             return cls(
                 spec=MachineSpec(**spec),
                 outer=ProcessId(**fields["outer"]),

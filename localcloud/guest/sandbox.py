@@ -6,7 +6,8 @@ bubblewrap 0.8 as root and as an ordinary user.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.guest.disk import FOLDERS
@@ -44,6 +45,7 @@ class Sandbox:
     ssl: Path
     memory_mib: int
     limits: Limits
+    disks: Mapping[str, tuple[Path, bool]] = field(default_factory=dict)  # by device: folder, read-only
     shelf: Path | None = None  # where the three folders are found under these names, if not where they are
     as_root: bool = False  # whether the host's root runs it
 
@@ -63,7 +65,7 @@ class Sandbox:
         disk, library, ssl = (
             (self.disk, self.library, self.ssl)
             if self.shelf is None
-            else (self.shelf / name for name in self.folders())
+            else (self.shelf / name for name in ("disk", "library", "ssl"))
         )
         for name, target in FOLDERS.items():
             words += ["--bind", str(disk / name), target]
@@ -99,13 +101,25 @@ class Sandbox:
             "/media",
             "--chdir",
             "/",
+            *self._mounts(),
         ]
         words += ["--", "/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE]
         return (*_SHIELD, *words) if self.as_root else tuple(words)
 
     def folders(self) -> dict[str, str]:
         """Return what a shelf must hold, in the order of the fields."""
-        return {"disk": str(self.disk), "library": str(self.library), "ssl": str(self.ssl)}
+        others = {f"disk-{number}": str(folder) for number, (folder, _) in enumerate(self.disks.values())}
+        return {"disk": str(self.disk), "library": str(self.library), "ssl": str(self.ssl), **others}
+
+    def _mounts(self) -> list[str]:
+        """Mount further disks where Google's guides do, and have the links that udev would make of their devices lead there."""
+        words: list[str] = []
+        for number, (device, (folder, read_only)) in enumerate(self.disks.items()):
+            source = str(folder) if self.shelf is None else str(self.shelf / f"disk-{number}")
+            place = f"/mnt/disks/{device}"
+            words += ["--ro-bind" if read_only else "--bind", source, place]
+            words += ["--symlink", place, f"/dev/disk/by-id/google-{device}"]
+        return words
 
     def _limits(self) -> str:
         """Name what each process is held to; the init sets it, and nothing in the instance can raise it again."""

@@ -12,8 +12,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttachedDisk:
+    """A disk beside the boot disk: by its own numeric id, and the device name that the guest knows it by."""
+
+    id: str
+    device: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class MachineSpec:
-    """An instance as its host sees it. `key` is the instance's key in the store; `vcpus` what its machine type is allotted."""
+    """An instance as its host sees it. `key` is the instance's key in the store; `vcpus` what its machine type is allotted.
+
+    `boot_disk`: numeric id of a boot disk that may have been another machine's before; empty: a new one.
+    """
 
     key: str
     name: str
@@ -24,6 +36,8 @@ class MachineSpec:
     forwarded_addresses: tuple[str, ...]
     memory_mib: int
     vcpus: float
+    boot_disk: str = ""
+    disks: tuple[AttachedDisk, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +71,18 @@ class Machines(Protocol):
 
     async def forget(self, machine_id: str) -> None:
         """Remove the folder of a stopped machine."""
+        ...
+
+    async def detach(self, machine_id: str, boot_disk: str) -> None:
+        """Take the boot disk out of the folder of a stopped machine, to be kept under this id. Nothing to take is nothing to do."""
+        ...
+
+    async def forget_disk(self, disk_id: str) -> None:
+        """Remove what a disk holds that no machine has."""
+        ...
+
+    def disks(self) -> frozenset[str]:
+        """Return the ids of the disks that something is kept of, outside of machines' own folders."""
         ...
 
     def observe(self) -> Mapping[str, MachineView]:

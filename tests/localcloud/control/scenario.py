@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from localcloud.control.links import url
+from localcloud.control.links import relname, url
 from localcloud.plans import standby
 from localcloud.store import Store
 from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
@@ -44,6 +44,7 @@ OPERATIONS = (
     "bring_down",
     "bring_up",
     "suspend_outside",
+    "keep",
 )
 POLICIES = (
     {"maxSurge": {"fixed": 3}, "maxUnavailable": {"fixed": 0}, "replacementMethod": "SUBSTITUTE"},
@@ -60,6 +61,12 @@ POOLS = (
     {"targetSuspendedSize": 0, "targetStoppedSize": 2, "standbyPolicy": {"mode": "MANUAL"}},
     {"targetSuspendedSize": 1, "standbyPolicy": {"mode": "SCALE_OUT_POOL"}},
     {"targetSuspendedSize": 0, "targetStoppedSize": 0},
+)
+_GOES = {"autoDelete": "ON_PERMANENT_INSTANCE_DELETION"}
+KEPT: tuple[dict[str, object], ...] = (
+    {"disks": {"persistent-disk-0": _GOES}, "internalIPs": {"nic0": _GOES}},
+    {"internalIPs": {"nic0": _GOES}},
+    {},
 )
 Step = tuple[str, int]
 _BY_UPDATE = ("replaced by an update", "its zone has too many", "update")
@@ -83,6 +90,8 @@ class Watch:
         now, size = self.cloud.clock.now(), int(document["targetSize"])
         policy = document["updatePolicy"]
         surge, unavailable = policy["maxSurge"]["fixed"], policy["maxUnavailable"]["fixed"]
+        if (document.get("statefulPolicy") or {}).get("preservedState"):  # no substitute would have the state
+            unavailable = max(1, unavailable)
         available = {
             name
             for name, member in members.items()
@@ -262,6 +271,8 @@ async def _apply(cloud: Cloud, step: Step) -> None:  # noqa: C901, PLR0912 - one
             cloud.request("suspend", cloud.members()[name].instance.removeprefix("compute/"))
         case "pool":
             cloud.patch(GROUP, **POOLS[number % len(POOLS)])
+        case "keep":
+            cloud.patch(GROUP, statefulPolicy={"preservedState": KEPT[number % len(KEPT)]})
         case "bring_down" if name:
             cloud.request(("stopInstances", "suspendInstances")[number % 2], GROUP, instances=[name])
         case "bring_up" if name:
@@ -282,6 +293,7 @@ async def _comes_to_rest(cloud: Cloud) -> None:
     assert group["status"]["versionTarget"]["isReached"]
     members = cloud.members()
     _pool_is_full(cloud)
+    _disks_are_attached(cloud)
     serving = {name: member for name, member in members.items() if not member.waiting}
     assert len(serving) == group["targetSize"]
     assert len(members) == len(cloud.instances())
@@ -289,7 +301,8 @@ async def _comes_to_rest(cloud: Cloud) -> None:
     assert {cloud.instances()[name]["status"] for name in serving} <= {"RUNNING"}
     assert cloud.eligible() == set(serving)
     per_zone = [sum(member.zone.endswith(letter) for member in serving.values()) for letter in "bcd"]
-    assert max(per_zone) - min(per_zone) <= 1
+    kept = (group.get("statefulPolicy") or {}).get("preservedState")
+    assert max(per_zone) - min(per_zone) <= 1 or kept, "who keeps something is not moved"
     writes: list[str] = []
     unwatch = cloud.store.watch(
         lambda keys, events: writes.extend([*keys, *(event.kind for event in events)])
@@ -308,11 +321,26 @@ def _pool_is_full(cloud: Cloud) -> None:
         assert len(waiting) == int(group.get(size, 0))
         assert {instances[name]["status"] for name in waiting} <= {standby.AT_REST[state]}
         assert not waiting & cloud.eligible()
-        # One that crashed unseen before it was suspended is down, and boots when it is resumed.
+        # One that crashed, or powered itself off, just before it was suspended is down, and boots when it is resumed.
         assert {guests.get(name) for name in waiting} <= (
-            {None} if state == standby.STOPPED else {None, "suspended", "crashed"}
+            {None} if state == standby.STOPPED else {None, "suspended", "crashed", "exited"}
         )
     assert not guests.keys() - members.keys()
+
+
+def _disks_are_attached(cloud: Cloud) -> None:
+    """Every instance has its own disk, and nobody's disk is left."""
+    wanted = {
+        relname(entry["source"]): [instance["selfLink"]]
+        for instance in cloud.instances().values()
+        for entry in instance["disks"]
+    }
+    assert {name: cloud.get(name)["users"] for name in _disks(cloud) if "/disks/" in name} == wanted
+
+
+def _disks(cloud: Cloud) -> list[str]:
+    keys = cloud.store.keys("compute/projects/")
+    return [key.removeprefix("compute/") for key in keys if key.split("/")[-2] in {"disks", "addresses"}]
 
 
 async def _leaves_nothing(cloud: Cloud) -> None:
@@ -325,6 +353,8 @@ async def _leaves_nothing(cloud: Cloud) -> None:
     assert cloud.store.get("compute/" + GROUP) is None
     assert cloud.store.get("compute/" + GROUP.replace("instanceGroupManagers", "instanceGroups")) is None
     assert not cloud.instances()
+    assert not _disks(cloud), "neither disks nor addresses are kept beyond their instances"
+    assert not cloud.machines.kept
     assert not cloud.machines.guests
     assert not cloud.fabric.probes
     assert not cloud.fabric.network.interfaces
