@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +26,16 @@ class Call:
     principal: Principal | None
     body: Json = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""  # of what is asked, for requests with an id of their own
+
+    def identify(self) -> str:
+        """Return the request's id, noting what is asked under it before a handler changes the body; empty if it has none."""
+        given = str(self.query.get("requestId") or "")
+        if given and not self.fingerprint:
+            query = sorted((name, str(value)) for name, value in self.query.items() if name != "requestId")
+            text = json.dumps([self.method.id, dict(self.path), query, self.body], sort_keys=True)
+            self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return given
 
 
 @dataclass(slots=True)

@@ -126,6 +126,8 @@ class Gateway:
         if session:
             query["upload_id"] = session
         call = Call(self._cloud, method, self._known_path(match), query, principal, {}, headers)
+        if "x-goog-fieldmask" in headers:  # as clients say it that have no query of their own
+            query.setdefault("fields", headers["x-goog-fieldmask"])
         masked = compile_mask(query["fields"]) if query.get("fields") else None
         permission = permission_of(method.id)
         if permission is not None:

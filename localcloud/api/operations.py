@@ -42,6 +42,10 @@ _KEPT = 1000  # finished operations that are kept; Google keeps them for 14 days
 _REQUEST_IDS = "control/request-ids/"
 
 
+class ReusedIdError(ValueError):
+    """A request's id that another request had."""
+
+
 class Operations:
     """Makes operations, finishes them, and lets callers wait for them."""
 
@@ -76,6 +80,7 @@ class Operations:
         user: str,
         until: Sequence[Until] = (),
         request_id: str = "",
+        request: str = "",
         changes: Mapping[str, Any] | None = None,
     ) -> Document:
         """Put an operation into the transaction and return it.
@@ -88,6 +93,7 @@ class Operations:
             user: who asked.
             until: what it waits for: it is RUNNING until all of that has come about. Nothing: DONE when its latency is over.
             request_id: the client's own id of the request; a repeat gets this operation again.
+            request: what is asked, so that a repeat is known from another request under the same id.
             changes: further fields of the operation.
         """
         location = (
@@ -136,14 +142,22 @@ class Operations:
         else:
             self._retire(tx, key)
         if request_id:
-            tx.put(_REQUEST_IDS + request_id, {"operation": key})
+            tx.put(_REQUEST_IDS + request_id, {"operation": key, "request": request})
             self._requests[key] = _REQUEST_IDS + request_id
         return operation
 
-    def repeated(self, request_id: str) -> Document | None:
-        """Return the operation that a request of this id already has."""
+    def repeated(self, request_id: str, request: str) -> Document | None:
+        """Return the operation that a request of this id already has.
+
+        Raises:
+            ReusedIdError: what was asked under this id was something else.
+        """
         record = self._store.get(_REQUEST_IDS + request_id)
-        return None if record is None else self._store.get(record["operation"])
+        if record is None:
+            return None
+        if record.get("request", request) != request:
+            raise ReusedIdError(request_id)
+        return self._store.get(record["operation"])
 
     async def wait(self, key: str, seconds: float) -> Document | None:
         """Return the operation when it is DONE, or as it stands after so many cloud seconds."""

@@ -17,6 +17,7 @@ from localcloud.api.compute.versions import for_version
 from localcloud.api.effective import tell_unheeded
 from localcloud.api.effects import tell
 from localcloud.api.links import link
+from localcloud.api.operations import ReusedIdError
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -266,7 +267,8 @@ def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) 
             target_id=draft.document["id"],
             user=call.principal.email if call.principal else "",
             until=until,
-            request_id=call.query.get("requestId", ""),
+            request_id=call.identify(),
+            request=call.fingerprint,
         )
 
 
@@ -281,7 +283,7 @@ def once(handler: Handler) -> Handler:
 
 
 def repeated(call: Call) -> Document | None:
-    """Return the operation of an earlier request with the same requestId; refuses an id that is no UUID."""
+    """Return the operation of an earlier request with the same requestId; refuses an id that is no UUID, or another request's."""
     given = call.query.get("requestId")
     if not given:
         return None
@@ -291,4 +293,8 @@ def repeated(call: Call) -> Document | None:
         valid = False
     if not valid:
         raise errors.invalid("requestId", given, "Must be a valid UUID that is not zero.")
-    return call.cloud.operations.repeated(given)
+    try:
+        return call.cloud.operations.repeated(call.identify(), call.fingerprint)
+    except ReusedIdError as error:
+        rule = "The request ID was used for another request: its method, resource and body must be the same."
+        raise errors.invalid("requestId", given, rule) from error

@@ -58,7 +58,8 @@ def _set_metadata(call: Call) -> Result:
             target=f"projects/{call.path['project']}",
             target_id=call.cloud.settings.project_number,
             user=call.principal.email if call.principal else "",
-            request_id=call.query.get("requestId", ""),
+            request_id=call.identify(),
+            request=call.fingerprint,
         )
 
 

@@ -313,6 +313,29 @@ def test_a_repeated_request_id_is_done_once(api: Api) -> None:
     assert "Must be a valid UUID" in message
 
 
+def test_a_request_id_is_one_requests_only(api: Api) -> None:
+    query = "?requestId=6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+    api.post(f"{global_path('networks')}{query}", resources.network())
+    for method, path, body in (
+        ("POST", global_path("networks"), resources.network(mtu=1400)),
+        ("POST", global_path("firewalls"), resources.firewall()),
+        ("DELETE", global_path("networks/net"), None),
+    ):
+        status, reason, message = api.refused(method, f"{path}{query}", body)
+        assert (status, reason) == (400, "invalid")
+        assert "was used for another request" in message
+
+
+def test_a_field_mask_may_be_a_header(api: Api) -> None:
+    api.post(global_path("networks"), resources.network())
+    for path, mask, wanted in (
+        ("networks/net", "name", {"name": "net"}),
+        ("networks", "items(name)", {"items": [{"name": "net"}]}),
+    ):
+        response = api.raw("GET", global_path(path), headers={"x-goog-fieldmask": mask})
+        assert response.json() == wanted == api.get(f"{global_path(path)}?fields={mask}")
+
+
 def test_v1_does_not_show_what_only_beta_knows(api: Api) -> None:
     build(api)
     beta = region_path("instanceGroupManagers/web", "beta")

@@ -27,8 +27,9 @@ EVERYONE = (*OPERATORS, PulumiPlugin.name)
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with local_cloud(tmp_path / "objects") as running:
+def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalCloud]:
+    """Run a cloud; `request.param`, if there is one, are settings of its API."""
+    with local_cloud(tmp_path / "objects", **getattr(request, "param", {})) as running:
         yield running
 
 
@@ -76,3 +77,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if skipped:
         line = f"SKIPPED CLIENT: {MISSING} ({len(skipped)} of them did not)."
         terminalreporter.write_line(line, red=True, bold=True)
+    passed = terminalreporter.stats.get("passed", [])
+    said = {text for each in passed for name, text in each.user_properties if name == "cannot"}
+    for text in sorted(said):
+        terminalreporter.write_line(f"NOT SAID: {text}.", yellow=True)

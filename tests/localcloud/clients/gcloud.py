@@ -78,6 +78,7 @@ class Gcloud(Operator):
         python, root = _installation()
         command = [python, "-S", str(Path(__file__).with_name("gcloud_process.py")), root]
         pipe = subprocess.PIPE
+        self.said = ""  # what the last command told beside its result
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env)
 
     def close(self) -> None:
@@ -96,6 +97,7 @@ class Gcloud(Operator):
         line = self._process.stdout.readline()
         assert line, "gcloud ended: see its errors above"
         status, out, err = json.loads(line)
+        self.said = err
         if status != 0:
             told = _HTTP.search(err)
             raise RefusedError(int(told[1]) if told else 0, err)

@@ -56,3 +56,7 @@ class GooglePython(RestClient):
             raise RefusedError(*result["refused"])
         answer: Json = result["answer"]
         return answer
+
+    def walked(self, method: str, size: int, **parameters: Any) -> list[Json]:  # noqa: ANN401 - of many types
+        found: list[Json] = self.call(method, maxResults=size, **parameters).get("items", [])
+        return found

@@ -48,7 +48,9 @@ class Compute:
         resource, verb = rest.split(".")
         kind = resource[0].upper() + resource[1:]
         request = getattr(compute_v1, f"{verb[0].upper()}{verb[1:]}{_noun(kind, verb)}Request")()
-        for name, value in parameters.items():
+        options = dict(parameters)
+        only, mask = options.pop("one_page", False), options.pop("mask", None)
+        for name, value in options.items():
             setattr(request, _snake(name), value)
         fields = type(request).meta.fields
         if body is not None:
@@ -59,7 +61,11 @@ class Compute:
         unary = getattr(service, f"{_snake(verb)}_unary", None)
         if unary is not None:
             return self._finished(unary(request=request))
-        answer = getattr(service, _snake(verb))(request=request)
+        metadata = [("x-goog-fieldmask", mask)] if mask else []
+        # Its own retries go on for ten minutes where a service is unavailable: here that is what is asked about.
+        answer = getattr(service, _snake(verb))(request=request, metadata=metadata, retry=None)
+        if only:
+            return _json(next(answer.pages))
         if hasattr(answer, "pages"):
             return _joined([_json(page) for page in answer.pages])
         return _json(answer)
@@ -77,7 +83,7 @@ class Compute:
             operation = self._service(resource).wait(project=project, operation=operation.name, **where)
         if operation.error.errors:
             raise RefusedOperation(operation.http_error_status_code, operation.error.errors[0].message)
-        return {}
+        return {"name": operation.name}
 
 
 class Storage:

@@ -6,7 +6,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tests.localcloud.clients.client import REGION, ZONES, Check, Client, Json
+from grpc.aio import AioRpcError
+
+from tests.localcloud.clients.client import REGION, ZONES, Check, Client, Json, RefusedError
 from tests.localcloud.provider.driver import connected, plugin
 from tests.localcloud.provider.local_cloud import TOKEN
 
@@ -162,7 +164,11 @@ class PulumiPlugin(Client):
         return found
 
     def delete(self, kind: str, name: str) -> None:
-        _, made = self._made.pop((kind, name))
+        _, made = self._made[kind, name]
         urn = f"urn:pulumi:dev::test::{_TYPES[kind]}::{name}"
         request = {"urn": urn, "id": made["id"], "properties": made["properties"]}
-        self._runner.run(self._driver.call("Delete", request))
+        try:
+            self._runner.run(self._driver.call("Delete", request))
+        except AioRpcError as error:
+            raise RefusedError(0, error.details() or "") from error
+        del self._made[kind, name]

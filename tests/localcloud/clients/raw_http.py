@@ -33,6 +33,9 @@ class RawHttp(RestClient):
 
     def call(self, method: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Json:  # noqa: ANN401
         found = load("compute.v1").methods[method]
+        parameters.pop("one_page", None)  # a call is one request
+        if "mask" in parameters:
+            parameters["fields"] = parameters.pop("mask")
         given = {name: _text(value) for name, value in parameters.items()}
         path = "/".join(
             given.pop(segment[1:-1]) if segment.startswith("{") else segment for segment in found.segments
@@ -40,6 +43,16 @@ class RawHttp(RestClient):
         url = f"/compute/v1/{path}"
         response = self.http.request(found.http, url, params=given, json=body)
         return self._finished(self.answered(response))
+
+    def walked(self, method: str, size: int, **parameters: Any) -> list[Json]:  # noqa: ANN401 - of many types
+        found: list[Json] = []
+        token: dict[str, Any] = {}
+        while True:
+            answer = self.call(method, maxResults=size, **parameters, **token)
+            found += answer.get("items", [])
+            if "nextPageToken" not in answer:
+                return found
+            token = {"pageToken": answer["nextPageToken"]}
 
     @staticmethod
     def answered(response: httpx.Response) -> Json:

@@ -33,7 +33,9 @@ class RestClient(Operator):
 
     @abstractmethod
     def call(self, method: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Json:  # noqa: ANN401 - of many types
-        """Call a method and return what it answers; an operation is waited for.
+        """Call a method and return what it answers; an operation is waited for, and of a list every page is read.
+
+        `one_page`: only the page asked for. `mask`: only these fields.
 
         Raises:
             RefusedError: it was answered with an error.
@@ -43,7 +45,12 @@ class RestClient(Operator):
         """Return the parameters that say where resources of a kind are."""
         return {"project": PROJECT} if kind in _GLOBAL else {"project": PROJECT, "region": REGION}
 
-    def _one(self, kind: str, name: str) -> dict[str, Any]:
+    @abstractmethod
+    def walked(self, method: str, size: int, **parameters: Any) -> list[Json]:  # noqa: ANN401 - of many types
+        """Return what a list has, read to its end in pages of a size by the client's own pager."""
+
+    def one(self, kind: str, name: str) -> dict[str, Any]:
+        """Return the parameter that names a resource."""
         return {_NAMED[kind]: name}
 
     def insert(self, kind: str, body: Mapping[str, Any]) -> None:
@@ -139,10 +146,10 @@ class RestClient(Operator):
         self.call("compute.regionAutoscalers.patch", body, project=PROJECT, region=REGION, autoscaler=group)
 
     def describe(self, kind: str, name: str) -> Json:
-        return self.call(f"compute.{kind}.get", **self.place(kind), **self._one(kind, name))
+        return self.call(f"compute.{kind}.get", **self.place(kind), **self.one(kind, name))
 
     def delete(self, kind: str, name: str) -> None:
-        self.call(f"compute.{kind}.delete", **self.place(kind), **self._one(kind, name))
+        self.call(f"compute.{kind}.delete", **self.place(kind), **self.one(kind, name))
 
     def names(self, kind: str, condition: str = "") -> list[str]:
         query: dict[str, Any] = {"filter": condition} if condition else {}

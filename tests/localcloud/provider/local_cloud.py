@@ -48,6 +48,8 @@ class LocalCloud:
     """Ids of the methods that were answered well."""
     misfits: list[str]
     """Answers that do not fit Google's schemas; a test that leaves some fails."""
+    loop: asyncio.AbstractEventLoop | None = None
+    """Where it runs, in its own thread."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def until(self, holds: Callable[[Store], bool], what: str) -> None:
@@ -69,6 +71,17 @@ class LocalCloud:
             return pending is None and bool(found.get("status", {}).get("isStable"))
 
         self.until(still, f"{group} is stable")
+
+    def lose_zone(self, zone: str) -> None:
+        """Take a zone out, as its operator does."""
+        record = {"name": "fault-1", "kind": "zone-outage", "zone": zone, "since": 0.0, "until": None}
+
+        async def write() -> None:
+            with self.store.transaction() as change:
+                change.put("control/faults/fault-1", record)
+
+        assert self.loop is not None
+        asyncio.run_coroutine_threadsafe(write(), self.loop).result(30)
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of resources that exist; operations are none."""
@@ -128,7 +141,7 @@ async def _run(
         asyncio.create_task(Controllers(store, clock, machines, fabric, rng).run()),
         asyncio.create_task(fabric.run()),
     ]
-    cloud = LocalCloud("", store, [], set(), [])
+    cloud = LocalCloud("", store, [], set(), [], asyncio.get_running_loop())
     store.watch(cloud.tell)
     async with served(_recorded(app, cloud)) as cloud.address:
         made.append(cloud)
