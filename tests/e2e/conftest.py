@@ -15,9 +15,9 @@ __all__ = ["clouds_end_with_the_tests"]
 Deploy = Callable[..., Deployment]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def deploy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploy]:
-    """Return a function that makes a deployment (not yet up); all are stopped at the end."""
+    """Return a function that makes a deployment (not yet up); all are stopped with their module, as they go on probing."""
     made: list[Deployment] = []
 
     def make(name: str, speed: float = 10, env: Mapping[str, str] | None = None) -> Deployment:
