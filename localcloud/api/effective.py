@@ -76,7 +76,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "ForwardingRule": frozenset({
         "name", "description", "IPAddress", "IPProtocol", "allPorts", "backendService", "fingerprint", "labels", "labelFingerprint",
-        "ipVersion", "loadBalancingScheme", "networkTier", "portRange", "ports", "target", "subnetwork", "region",
+        "ipVersion", "loadBalancingScheme", "networkTier", "portRange", "ports", "sourceIpRanges", "target", "subnetwork", "region",
     }),
     "Router": frozenset({"name", "description", "network", "nats.name", "nats.natIpAllocateOption", "nats.natIps", "region",
                          "nats.sourceSubnetworkIpRangesToNat", "nats.subnetworks", "nats.type", "nats.initialNatIps"}),

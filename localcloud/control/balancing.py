@@ -64,6 +64,7 @@ def service(rule: serving.Rule, backends: Iterable[Backend]) -> VirtualService:
         affinity=cast("Affinity", rule.service.affinity),
         tracking=rule.service.tracking.get("trackingMode") or "PER_CONNECTION",
         persistence=persistence(rule.service.affinity, rule.service.tracking),
+        sources=rule.sources,
     )
 
 

@@ -30,7 +30,10 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A forwarding rule of a passthrough balancer. `address`: a range, of IPv6. `ports`: inclusive ranges; empty for all."""
+    """A forwarding rule of a passthrough balancer. `address`: a range, of IPv6. `ports`: inclusive ranges; empty for all.
+
+    `sources`: whose packets alone it takes; empty for everyone's that no other rule takes.
+    """
 
     key: str
     name: str
@@ -38,6 +41,7 @@ class Rule:
     protocol: str
     ports: tuple[tuple[int, int], ...]
     service: Service
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,7 @@ def rules(store: Store) -> Iterator[Rule]:
             protocol=document.get("IPProtocol") or "TCP",
             ports=_ports(document),
             service=_service(relname(document["backendService"], name), service),
+            sources=tuple(document.get("sourceIpRanges") or ()),
         )
 
 

@@ -12,6 +12,7 @@ transaction that also changes everything else.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -191,6 +192,28 @@ def _selectors(service: VirtualService) -> list[tuple[str, str]]:
     return selectors
 
 
+def _frontend(service: VirtualService) -> tuple[object, ...]:
+    return service.address, service.protocol, service.ports
+
+
+def _steering(plan: BalancerPlan) -> dict[tuple[object, ...], list[str]]:
+    """Return, by frontend, the lines that send what some rules take from the others to these, the most specific ranges first."""
+    found: dict[tuple[object, ...], dict[int, dict[str, list[str]]]] = {}
+    for service in plan.services:
+        for each in service.sources:
+            lengths = found.setdefault(_frontend(service), {})
+            chains = lengths.setdefault(ipaddress.ip_network(each).prefixlen, {})
+            chains.setdefault(f"service_{label(service.key)}", []).append(each)
+    return {
+        frontend: [
+            f"{'ip6' if ':' in ranges[0] else 'ip'} saddr {{ {', '.join(ranges)} }} goto {chain}"
+            for _, chains in sorted(lengths.items(), reverse=True)
+            for chain, ranges in chains.items()
+        ]
+        for frontend, lengths in found.items()
+    }
+
+
 def ruleset(
     plan: BalancerPlan,
     tables: Mapping[str, Table],
@@ -212,6 +235,8 @@ def ruleset(
     after: dict[str, Table] = {}
     chains: dict[str, list[str]] = {}
     wanted: dict[str, list[str]] = {"ports": [], "ranges": [], "whole": []}
+    steering = _steering(plan)
+    bases = {_frontend(service) for service in plan.services if not service.sources}
     for service in plan.services:
         name = label(service.key)
         slots = slots_of(service, size)
@@ -227,8 +252,17 @@ def ruleset(
                 fills.append(table)
             after[service.key] = table
         chains[f"service_{name}"] = _service_chain(service, table)
+        steered, chain = steering.get(_frontend(service), []), f"service_{name}"
+        if not service.sources:
+            chains[chain] = [*steered, *chains[chain]]
+        elif _frontend(service) in bases:
+            continue
+        else:  # there is no base: whoever nobody takes is dropped
+            bases.add(_frontend(service))
+            chain = f"steer_{name}"
+            chains[chain] = [*steered, "counter drop"]
         for which, key in _selectors(service):
-            wanted[which].append(f"{key} : goto service_{name}")
+            wanted[which].append(f"{key} : goto {chain}")
     after_entries = {which: tuple(items) for which, items in wanted.items()}
     same = after_entries == entries
     lines = [] if same else _frame([which for which, items in wanted.items() if items], of)

@@ -32,7 +32,8 @@ class VirtualService:
     `address` is an IPv4 address, or a range of IPv6 ones. `ports` are inclusive ranges; empty means all ports. Eligibility already
     holds the last-resort rule (no healthy backend: all are eligible), so an empty set of eligible backends means drop. `tracking`
     PER_SESSION sends new connections of an affinity's client where the last one went, for 60 s. `persistence`: the protocols whose
-    connections stay on an unhealthy backend.
+    connections stay on an unhealthy backend. With `sources`, ranges of addresses, the rule takes what comes from there away from the one
+    that has the same address, protocol and ports and no sources; the most specific range decides.
     """
 
     key: str  # the forwarding rule's relative name
@@ -44,6 +45,7 @@ class VirtualService:
     affinity: Affinity = "NONE"
     tracking: Literal["PER_CONNECTION", "PER_SESSION"] = "PER_CONNECTION"
     persistence: Persistence = "tcp"
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

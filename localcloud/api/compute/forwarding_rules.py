@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from localcloud.api import errors
+from localcloud.api.compute import steering
 from localcloud.api.compute.address_pool import free_external
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.ipv6 import balancer_range
@@ -38,6 +39,7 @@ def _complete(draft: Draft) -> None:
     _ports(draft)
     if draft.old is None:
         _address(draft)
+    steering.complete(draft)
     for name in ("allowGlobalAccess", "allPorts"):
         if document.get(name) is False:
             del document[name]
@@ -149,10 +151,13 @@ def _is_number(text: str) -> bool:
 
 
 def _refuse_conflict(draft: Draft) -> None:
-    """Two rules cannot share address and protocol with overlapping ports."""
+    """Two rules cannot share address and protocol with overlapping ports, unless one of them takes some of the other's clients."""
     mine = draft.document
     for key, other in draft.cloud.store.scan(f"compute/projects/{draft.project}/regions/"):
         if key.split("/")[-2] != "forwardingRules" or other["IPAddress"] != mine["IPAddress"]:
+            continue
+        steers = mine.get("sourceIpRanges") or other.get("sourceIpRanges")
+        if steers and steering.same_frontend(mine, other) and key.split("/")[4] == draft.location:
             continue
         if other["IPProtocol"] == mine["IPProtocol"] and _overlap(mine, other):
             rule = "Specified IP address is in-use and would result in a conflict."
@@ -193,6 +198,7 @@ FORWARDING_RULES = Collection(
     schema="ForwardingRule",
     links=(
         Link(path="backendService", to=("backendServices",)),
+        Link(path="baseForwardingRule", to=("forwardingRules",)),
         Link(path="subnetwork", to=("subnetworks",)),
         Link(path="network", to=("networks",)),
     ),

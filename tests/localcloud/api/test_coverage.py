@@ -65,11 +65,12 @@ def test_no_field_of_a_request_is_passed_over() -> None:
     rule = {
         "name": "r",
         "sourceIpRanges": ["10.0.0.0/8"],
+        "serviceLabel": "web",
         "ports": ["80"],
         "allPorts": False,
         "isMirroringCollector": False,
     }
-    assert unheeded("ForwardingRule", rule) == ["sourceIpRanges"]
+    assert unheeded("ForwardingRule", rule) == ["serviceLabel"]
     nats = [
         {"name": "n", "tcpEstablishedIdleTimeoutSec": 30, "logConfig": {"enable": True}, "type": "PUBLIC"}
     ]

@@ -201,6 +201,39 @@ def test_weights_share_out_new_connections_and_nothing_means_nothing() -> None:
     asyncio.run(scenario())
 
 
+def test_rules_with_source_ranges_take_clients_from_their_base_rule_the_most_specific_first() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            base, wide, narrow = (cloud.service(name) for name in ("a", "b", "c"))
+            wide = replace(wide, key=wide.key + "-wide", sources=("198.18.1.0/24", "198.18.2.0/24"))
+            narrow = replace(narrow, key=narrow.key + "-narrow", sources=("198.18.1.7", "198.18.3.7/32"))
+
+            async def homes_of(*sources: str) -> list[str]:
+                return [(await cloud.ask(source))["name"] for source in sources]
+
+            async def homes() -> list[str]:
+                return await homes_of("127.0.1.7", "127.0.3.7", "127.0.1.8", "127.0.2.7", "127.0.3.8")
+
+            await cloud.world.apply_balancer(BalancerPlan(services=(base, wide, narrow)))
+            assert await homes() == ["c", "c", "b", "b", "a"]
+            await cloud.world.apply_balancer(BalancerPlan(services=(narrow, wide, base)))
+            assert await homes() == ["c", "c", "b", "b", "a"]
+            await cloud.world.apply_balancer(
+                BalancerPlan(services=(base, replace(wide, sources=("198.18.3.0/24",))))
+            )
+            assert await homes() == ["a", "b", "a", "a", "b"]
+            await cloud.world.apply_balancer(BalancerPlan(services=(base,)))
+            assert await homes() == ["a"] * 5
+            await cloud.world.apply_balancer(BalancerPlan(services=(wide, narrow)))
+            assert (await homes_of("127.0.1.7", "127.0.1.8")) == ["c", "b"]
+            with pytest.raises(TimeoutError):  # nobody takes it
+                async with asyncio.timeout(1):
+                    await cloud.ask("127.0.3.8")
+
+    asyncio.run(scenario())
+
+
 def test_one_address_has_several_rules_and_the_most_particular_one_decides() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
