@@ -119,12 +119,12 @@ class Preflight:
                 text=True,
                 check=False,
                 env={**self.environ, "PATH": self._path()},
-                timeout=10,
+                timeout=60,
             )
         except OSError as error:
             return 127, str(error)
         except subprocess.TimeoutExpired:
-            return 124, "no answer within 10 s"
+            return 124, "no answer within 60 s"
         return answer.returncode, answer.stdout
 
     def _path(self) -> str:

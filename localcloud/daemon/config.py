@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
 import secrets
 import socket
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.plans.probe import MOST_PROBERS, PROBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from localcloud.home import Home
 
+_LOWEST_PORT = 10_240
 # A socket on this port of the range's last host address is held by the running daemon: it is how two clouds on one machine notice
-# that they chose the same range.
-RANGE_LOCK_PORT = 40_254
+# that they chose the same range. It is none that the kernel gives to whoever sends a datagram.
+RANGE_LOCK_PORT = 20_254
 
 DEFAULT_PROJECT = "local"
 _PROJECT = re.compile(
@@ -104,9 +106,11 @@ class CloudConfig:
             )
             raise ValueError(msg)
         home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A cloud has its ports for good: one that the kernel gives away might be some connection's when it is started again.
+        api_port, provider_port = itertools.islice(_free_ports(_quiet_ports()), 2)
         made = cls(
-            api_port=_free_port(),
-            provider_port=_free_port(),
+            api_port=api_port,
+            provider_port=provider_port,
             external_prefix=next(prefix for prefix in _prefixes(home.path) if _is_free(prefix)),
             owner_token=secrets.token_urlsafe(32),
             project=project or DEFAULT_PROJECT,
@@ -143,11 +147,28 @@ class CloudConfig:
         return lock
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _quiet_ports() -> range:
+    """Return ports that the kernel gives to nobody who does not ask for them by number."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    return range(_LOWEST_PORT, first) or range(max(first, 1024), 1 << 16)  # there may be none: then any
+
+
+def _free_ports(candidates: range) -> Iterator[int]:
+    """Yield ports that nobody has, each once, by lot."""
+    seen: set[int] = set()
+    while len(seen) < len(candidates):
+        port = secrets.choice(candidates)
+        if port in seen:
+            continue
+        seen.add(port)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        yield port
+    msg = f"no free port from {candidates.start} to {candidates.stop - 1} on 127.0.0.1: end something that listens there"
+    raise OSError(msg)
 
 
 def _prefixes(path: Path) -> Iterator[str]:

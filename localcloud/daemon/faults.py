@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-_PATIENCE = 15.0  # real seconds that an answer waits for a fault to be in force
+_PATIENCE = 45.0  # real seconds that an answer waits for a fault to be in force
 
 
 class FaultRoutes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from localcloud.home import Home
 
 PYTHON_ENVIRONMENT = {**ENVIRONMENT, "PYTHONPATH": str(Path(localcloud.__file__).resolve().parents[1])}
-_DEATH_SECONDS = 30.0
+_DEATH_SECONDS = 60.0
 
 
 class WorldError(RuntimeError):

@@ -74,7 +74,7 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
 
     def create(self) -> None:
@@ -134,7 +134,7 @@ def gcp_plugin() -> Iterator[int]:
         yield int(plugin.stdout.readline())
     finally:
         plugin.terminate()
-        plugin.wait(timeout=30)
+        plugin.wait(timeout=300)
         if plugin.stdout is not None:
             plugin.stdout.close()
 

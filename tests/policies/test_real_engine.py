@@ -137,7 +137,7 @@ def test_a_saved_state_needs_neither_project_nor_program(project: Project, tmp_p
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert read_events(done.stdout.splitlines(), "mig-nlb", saved_state=True).judged, done.stderr
 

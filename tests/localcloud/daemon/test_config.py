@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from localcloud.daemon import config
 from localcloud.daemon.config import CloudConfig
 from localcloud.home import Home
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_made_once_and_read_again(tmp_path: Path) -> None:
@@ -69,6 +68,21 @@ def test_only_its_owner_can_read_the_token(tmp_path: Path) -> None:
 def test_two_folders_have_two_tokens(tmp_path: Path) -> None:
     one, other = (CloudConfig.load_or_create(Home(tmp_path / name)) for name in ("one", "other"))
     assert one.owner_token != other.owner_token
+
+
+def test_ports_are_none_that_the_kernel_gives_to_others(tmp_path: Path) -> None:
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    made = CloudConfig.load_or_create(Home(tmp_path / "cloud"))
+    for port in (made.api_port, made.provider_port, config.RANGE_LOCK_PORT):
+        assert 1024 <= port < first or first <= config._LOWEST_PORT
+
+
+def test_ports_that_somebody_has_are_not_chosen() -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        taken = one.getsockname()[1]
+        with pytest.raises(OSError, match=f"no free port from {taken} to {taken} on 127.0.0.1"):
+            next(config._free_ports(range(taken, taken + 1)))
 
 
 def test_a_range_in_use_is_refused_and_not_chosen(tmp_path: Path) -> None:
