@@ -55,7 +55,7 @@ class LocalCloud:
     def until(self, holds: Callable[[Store], bool], what: str) -> None:
         """Wait until something holds in the cloud's store, looking whenever the store has changed."""
         with self._changed:
-            assert self._changed.wait_for(lambda: holds(self.store), timeout=120), f"never came about: {what}"
+            assert self._changed.wait_for(lambda: holds(self.store), timeout=600), f"never came about: {what}"
 
     def tell(self, _keys: frozenset[str], _events: tuple[Event, ...]) -> None:
         """Wake those who wait: the store has changed."""
@@ -160,7 +160,7 @@ def local_cloud(folder: Path, **settings: Any) -> Iterator[LocalCloud]:  # noqa:
     thread = threading.Thread(target=lambda: asyncio.run(_run(folder, started, stop, made, settings)))
     thread.start()
     try:
-        assert started.wait(30), "the cloud did not start"
+        assert started.wait(300), "the cloud did not start"
         yield made[0]
         assert not made[0].misfits, made[0].misfits
     finally:
