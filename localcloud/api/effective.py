@@ -60,7 +60,8 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "autoHealingPolicies", "baseInstanceName", "distributionPolicy.targetShape", "distributionPolicy.zones.zone", "fingerprint",
         "instanceFlexibilityPolicy.instanceSelections.machineTypes", "instanceFlexibilityPolicy.instanceSelections.rank",
         "instanceLifecyclePolicy", "instanceTemplate", "listManagedInstancesResults", "namedPorts",
-        "standbyPolicy", "statefulPolicy.preservedState.internalIPs", "targetSize", "targetStoppedSize", "targetSuspendedSize",
+        "standbyPolicy", "statefulPolicy.preservedState.disks", "statefulPolicy.preservedState.internalIPs", "targetSize",
+        "targetStoppedSize", "targetSuspendedSize",
         "updatePolicy", "versions",
     }),
     "Autoscaler": frozenset({

@@ -31,7 +31,6 @@ class NoEffect:
 
 
 _NO_LOGS = "nothing writes such logs"
-_NO_STATE = "an instance that is recreated starts with a new disk"
 _NO_HARDWARE = "instances are sandboxes on this machine's own processor"
 _TEMPLATE = (
     NoEffect("properties.disks[].diskEncryptionKey", "disks are folders on this machine, and not encrypted"),
@@ -43,7 +42,6 @@ _TEMPLATE = (
     NoEffect("properties.resourcePolicies", "there are no snapshots, schedules or placement here"),
 )
 _GROUP = (
-    NoEffect("statefulPolicy.preservedState.disks", _NO_STATE),
     NoEffect("statefulPolicy.preservedState.externalIPs", "instances here have no external addresses"),
     NoEffect("targetPools", "there are no target pools"),
     NoEffect("resourcePolicies", "there are no workload policies"),

@@ -25,7 +25,7 @@ DATA = Path(__file__).parent / "data"
 
 # Discovery document -> the resources whose methods keep their parameters and schemas; None keeps all of them.
 _COMPUTE = frozenset({
-    "addresses", "autoscalers", "backendServices", "firewalls", "forwardingRules", "globalOperations", "healthChecks", "images",
+    "addresses", "autoscalers", "backendServices", "disks", "firewalls", "forwardingRules", "globalOperations", "healthChecks", "images",
     "instanceGroupManagers", "instanceGroups", "instanceTemplates", "instances", "machineTypes", "networks", "projects",
     "regionAutoscalers", "regionBackendServices", "regionHealthChecks", "regionInstanceGroupManagers", "regionInstanceGroups",
     "regionInstanceTemplates", "regionOperations", "regions", "routers", "subnetworks", "zoneOperations", "zones",

@@ -5,6 +5,7 @@ They are kept beside the group (see `localcloud.plans.per_instance`); the contro
 
 from __future__ import annotations
 
+from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
@@ -12,6 +13,8 @@ from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
 from localcloud.api.compute.group_members import is_member, refuse_deleting
 from localcloud.api.compute.listing import paged
 from localcloud.api.compute.methods import CollectionMethods, commit, once
+from localcloud.api.compute.references import find
+from localcloud.api.links import link, parse
 from localcloud.plans import per_instance
 
 if TYPE_CHECKING:
@@ -19,8 +22,7 @@ if TYPE_CHECKING:
 
     from localcloud.api.call import Call, Handler, Result
 
-# What the local cloud has no resources to keep: further disks do not exist here, and addresses are given anew.
-_NOT_KEPT = ("disks", "internalIPs", "externalIPs")
+_RULES = ("NEVER", "ON_PERMANENT_INSTANCE_DELETION")
 
 
 class PerInstanceConfigMethods(CollectionMethods):
@@ -101,13 +103,56 @@ class PerInstanceConfigMethods(CollectionMethods):
 
 def add(draft: Draft, name: str, state: Mapping[str, Any], where: str) -> None:
     """Put an instance's configuration into the draft's writes; refuses state that nothing here could keep."""
-    for field in _NOT_KEPT:
-        if state.get(field):
-            rule = "The local cloud keeps metadata only: its instances have no further disks, and get new addresses."
-            raise errors.invalid(f"{where}.preservedState.{field}", state[field], rule)
-    content = {"name": name, "preservedState": pruned(dict(state))}
+    place = f"{where}.preservedState"
+    if state.get("externalIPs"):
+        rule = "The local cloud's instances have no external addresses: leave it out."
+        raise errors.invalid(f"{place}.externalIPs", state["externalIPs"], rule)
+    kept = dict(state)
+    for kind, complete in (("disks", _disk), ("internalIPs", _address)):
+        if state.get(kind):
+            kept[kind] = {
+                item: complete(draft, {"autoDelete": _RULES[0], **rules}, f"{place}.{kind}[{item}]")
+                for item, rules in state[kind].items()
+            }
+    content = {"name": name, "preservedState": pruned(kept)}
     key = per_instance.key_of(draft.relname, name)
     draft.writes[key] = {**content, "fingerprint": fingerprint(content), "status": per_instance.UNAPPLIED}
+
+
+def _disk(draft: Draft, rules: dict[str, Any], where: str) -> dict[str, Any]:
+    source = rules.get("source")
+    if not source:
+        raise errors.required(f"{where}.source")
+    return {"mode": "READ_WRITE", **rules, "source": _link(draft, source, "disks", f"{where}.source")}
+
+
+def _address(draft: Draft, rules: dict[str, Any], where: str) -> dict[str, Any]:
+    given = rules.get("ipAddress") or {}
+    if given.get("address") and given.get("literal"):
+        raise errors.invalid(
+            f"{where}.ipAddress", given, "Only one of 'address' and 'literal' can be specified."
+        )
+    if given.get("address"):
+        reserved = _link(draft, given["address"], "addresses", f"{where}.ipAddress.address")
+        return {**rules, "ipAddress": {"address": reserved}}
+    if given.get("literal"):
+        try:
+            IPv4Address(given["literal"])
+        except AddressValueError as error:
+            rule = f"Must be an IPv4 address: {error}."
+            raise errors.invalid(f"{where}.ipAddress.literal", given["literal"], rule) from error
+    return rules
+
+
+def _link(draft: Draft, reference: str, segment: str, where: str) -> str:
+    """Return the full link to a resource that exists."""
+    relname = parse(reference, draft.project)
+    if relname is None or relname.split("/")[-2] != segment:
+        raise errors.invalid(where, reference, f"The URL is malformed: must be a link to one of {segment}.")
+    found = find(draft.cloud.store, relname)
+    if found is None:
+        raise errors.not_found(relname)
+    return link(found)
 
 
 def _note(draft: Draft, *, effective: bool) -> None:

@@ -86,8 +86,14 @@ def test_what_cannot_be_kept_is_refused(api: Api) -> None:
     add_instance(api)
     for name, state, message in (
         ("web-zzzz", STATE, "not a member"),
-        ("web-aaaa", {"disks": {"data": {"source": "zones/europe-west1-b/disks/d"}}}, "metadata only"),
-        ("web-aaaa", {"internalIPs": {"nic0": {"autoDelete": "NEVER"}}}, "metadata only"),
+        ("web-aaaa", {"disks": {"data": {"source": "zones/europe-west1-b/disks/d"}}}, "was not found"),
+        ("web-aaaa", {"disks": {"data": {"source": "zones/europe-west1-b/instances/d"}}}, "malformed"),
+        (
+            "web-aaaa",
+            {"internalIPs": {"nic0": {"ipAddress": {"literal": "10.0.0"}}}},
+            "Must be an IPv4 address",
+        ),
+        ("web-aaaa", {"externalIPs": {"nic0": {"autoDelete": "NEVER"}}}, "no external addresses"),
     ):
         body = {"perInstanceConfigs": [{"name": name, "preservedState": state}]}
         assert message in api.refused("POST", f"{PATH}/updatePerInstanceConfigs", body)[2]
