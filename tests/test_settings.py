@@ -15,6 +15,7 @@ from components.network import ExistingVpc
 from components.scaling_policy import ScaleInControl, ScalingPolicy
 from components.startup_script import InlineScript, ScriptUrl
 from environments import ENVIRONMENTS
+from localcloud.plans import quotas
 from settings import Settings
 from stack_file import as_engine_passes, committed_stacks, read_config, read_document
 from tests.configuration_table import HEADING, PAGE, table
@@ -81,6 +82,16 @@ def test_production_is_nowhere_laxer_than_staging_nor_staging_than_development()
         assert len(stricter.group.zones) >= len(laxer.group.zones)
         assert set(stricter.firewall.ssh_ranges) <= set(laxer.firewall.ssh_ranges)
         assert stricter.health_check_guard == "on"
+
+
+def test_the_local_stack_fits_into_a_new_projects_quotas_at_its_largest_and_while_it_is_updated() -> None:
+    local = Settings.from_config(as_engine_passes(read_config("local")))
+    assert local.autoscaler is not None
+    surge = local.update.max_surge if local.update.max_surge is not None else len(local.group.zones)
+    most = local.autoscaler.max_replicas + int(surge)
+    limits = quotas.NEW_PROJECT["region"]
+    assert most <= limits["INSTANCES"]
+    assert most * quotas.cpus(local.machine.machine_type) <= limits["CPUS"]
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
