@@ -46,6 +46,9 @@ COMMIT;
 # Written to the database ahead of what is given out, so that a number costs a write once in so many: after a kill the rest of them
 # is never used, after an ordinary end it is.
 _NUMBERS_AHEAD = 100
+_AT_ONCE = (
+    8  # new documents that are written by one statement; there is a statement to prepare for each number
+)
 _LAST = "\U0010ffff"  # no key has it, so a prefix and this is after every key with the prefix
 _PAGES_BETWEEN_CHECKPOINTS = 8000  # 32 MiB of log, in place of 4: each checkpoint waits for the disk
 
@@ -141,6 +144,29 @@ class Store:
         if not change.writes and not change.events:
             return
         texts = {key: text_of(document) for key, document in change.writes.items() if document is not None}
+        new = not change.events and self._rows.keys().isdisjoint(change.writes) and 0 < len(texts) <= _AT_ONCE
+        if new:  # what most requests write; one statement is a transaction by itself
+            added = self._insert(texts)
+            events: tuple[Event, ...] = ()
+        else:
+            added, events = self._write_all(change, texts)
+        self._remember(change, texts, added)
+        self.revision += 1
+        touched = frozenset(change.writes)
+        for watcher in tuple(self._watchers):
+            watcher(touched, events)
+
+    def _insert(self, texts: Mapping[str, str]) -> dict[str, int]:
+        """Write documents that are all new, in one statement; returns their rows."""
+        added = {key: self._last_row + n for n, key in enumerate(texts, 1)}
+        values = [value for key, number in added.items() for value in (key, texts[key], number)]
+        self._db.execute(f"INSERT INTO documents VALUES {', '.join(['(?, ?, ?)'] * len(added))}", values)  # noqa: S608 - marks
+        return added
+
+    def _write_all(
+        self, change: Transaction, texts: Mapping[str, str]
+    ) -> tuple[dict[str, int], tuple[Event, ...]]:
+        """Write documents and story in one transaction; returns the rows of new documents, and the events with their numbers."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             events = []
@@ -157,6 +183,10 @@ class Store:
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
+        return added, tuple(events)
+
+    def _remember(self, change: Transaction, texts: Mapping[str, str], added: Mapping[str, int]) -> None:
+        """Have in memory what the database has."""
         for key, document in change.writes.items():
             if document is None:
                 if self._documents.pop(key, None) is not None:
@@ -169,10 +199,6 @@ class Store:
                 self._texts[key] = texts[key]
         self._rows |= added
         self._last_row += len(added)
-        self.revision += 1
-        touched = frozenset(change.writes)
-        for watcher in tuple(self._watchers):
-            watcher(touched, tuple(events))
 
     def _write(self, change: Transaction, texts: Mapping[str, str]) -> dict[str, int]:
         """Write the documents; returns the rows of those that are new."""

@@ -47,6 +47,24 @@ def test_a_document_that_is_not_json_is_refused_whole() -> None:
     assert dict(store.scan("")) == {"a": {"n": 1}}
 
 
+@pytest.mark.parametrize("more", [{}, {"a": {"n": 2}}])
+def test_what_the_database_refuses_is_nowhere(tmp_path: Path, more: dict[str, Document]) -> None:
+    store = Store(tmp_path / "state.db")
+    put(store, a={"n": 1})
+    told: list[frozenset[str]] = []
+    store.watch(lambda keys, _: told.append(keys))
+    with pytest.raises(UnicodeEncodeError):
+        put(store, **more, **{"b": {}, "half a pair: \ud800": {}, "c": {}})
+    assert (dict(store.scan("")), told) == ({"a": {"n": 1}}, [])
+    put(store, b={"n": 3}, c={"n": 4})
+    kept = {"a": {"n": 1}, "b": {"n": 3}, "c": {"n": 4}}
+    assert dict(store.scan("")) == kept
+    store.close()
+    again = Store(tmp_path / "state.db")
+    assert dict(again.scan("")) == kept
+    again.close()
+
+
 def test_a_scan_sees_one_prefix_in_order_and_bears_changes_meanwhile() -> None:
     store = Store()
     put(store, **{"a/2": {}, "a/1": {}, "b/1": {}, "a": {}, "a/10": {}})
