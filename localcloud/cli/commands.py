@@ -23,15 +23,25 @@ if TYPE_CHECKING:
     from localcloud.guest.session import GuestSession
     from localcloud.home import Home
 
+_shown_steps: set[str] = set()
+
 
 def start(home: Home, given: argparse.Namespace) -> int:
     """Start the daemon unless it runs; a speed or project that is not the running one's is an error, not a surprise."""
     if launch.running(home) is None:
+        if given.system is not None or given.packages is not None:
+            from localcloud.daemon import systems  # noqa: PLC0415 - few clouds have one
+
+            systems.choose(home, given.system, given.packages, _progress)
         reason = launch.start(home, given.speed, given.project)
         if reason:
             raise CloudError(reason)
     else:
         CloudConfig.load_or_create(home, given.project)
+        if given.system is not None or given.packages is not None:
+            from localcloud.daemon import systems  # noqa: PLC0415 - as above
+
+            systems.check(home, given.system, given.packages)
     report = Client.connect(home).call("GET", "/status")
     speed = report["clock"]["speed"]
     if given.speed is not None and given.speed != speed:
@@ -39,6 +49,15 @@ def start(home: Home, given: argparse.Namespace) -> int:
         raise CloudError(msg)
     _show(given, report, render.status(report))
     return 0
+
+
+def _progress(step: str) -> None:
+    """Show how far a root file system is: each step in the place of the last at a terminal, else the kinds of steps, a line each."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[Kroot file system: {step}", end="", file=sys.stderr, flush=True)
+    elif (kind := step.partition(" ")[0]) not in _shown_steps:
+        _shown_steps.add(kind)
+        print(f"root file system: {kind} ...", file=sys.stderr, flush=True)
 
 
 def stop(home: Home, given: argparse.Namespace) -> int:

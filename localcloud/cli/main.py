@@ -37,6 +37,16 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument(
         "--project", metavar="ID", help='the project of a new cloud ("local" unless said); it cannot change'
     )
+    start.add_argument(
+        "--system",
+        metavar="NAME",
+        help="give instances a root file system of their own, made once by debootstrap: debian-12, or none for this machine's /usr",
+    )
+    start.add_argument(
+        "--packages",
+        metavar="URL",
+        help="let instances with such a system install packages from this Debian mirror, through the daemon; none: they cannot",
+    )
     add("stop", commands.stop, "stop the cloud and everything it runs; its state is kept")
     add("status", commands.status, "show the cloud, its groups and what hinders them")
     add("instances", commands.instances, "list instances with both health checks' verdicts")

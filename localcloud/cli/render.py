@@ -31,6 +31,8 @@ def status(report: Mapping[str, Any]) -> str:
     lines = [
         f"local cloud  pid {report['pid']}  {report['endpoint']}  project {report['project']}",
         f"             {clock_line(report['clock'])}",
+        f"instances    on {report['instances']['system']}",
+        f"             {report['instances']['limits']}",
     ]
     for group in report["groups"]:
         actions = (

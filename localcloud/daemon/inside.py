@@ -96,7 +96,15 @@ async def run(outside: Outside, world: World, ready: Callable[[], None], stop: a
 
 def _operator(outside: Outside, world: World, sandboxes: Sandboxes, stop: Callable[[], None]) -> ASGIApp:
     store, clock, identities = outside.store, outside.clock, outside.identities
-    report = CloudReport(store, clock, outside.config, world.problems, world.places, border=world.border)
+    report = CloudReport(
+        store,
+        clock,
+        outside.config,
+        world.problems,
+        world.places,
+        surroundings=sandboxes.surroundings,
+        border=world.border,
+    )
     routes = Operator(store, clock, sandboxes, report, identities=identities, stop=stop).routes()
     operator = Starlette(routes=[*routes, *FaultRoutes(store, clock, world.problems).routes()])
     operator.router.redirect_slashes = False

@@ -27,14 +27,17 @@ class CloudReport:
         problems: Callable[[], Mapping[str, str]],
         places: Callable[[], Mapping[str, Sequence[str]]],
         *,
+        surroundings: Callable[[], Mapping[str, str]],
         border: Callable[[], Awaitable[Mapping[str, int]]],
     ) -> None:
         """`problems` returns what this machine does not allow, by forwarding rule; `places` where clients on it find each.
 
-        `border` counts the packets that were to leave this machine: see `World.border`.
+        `surroundings` is what instances run on, and how they are held to their limits. `border` counts the packets that were to leave
+        this machine: see `World.border`.
         """
         self._store, self._clock, self._config = store, clock, config
-        self._problems, self._places, self._border = problems, places, border
+        self._problems, self._places, self._surroundings = problems, places, surroundings
+        self._border = border
 
     async def status(self) -> dict[str, Any]:
         """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (faults asked for, missing permissions).
@@ -58,6 +61,7 @@ class CloudReport:
                 "now": self._clock.now(),
                 "speed": self._clock.speed,
             },
+            "instances": dict(self._surroundings()),
             "groups": [
                 self._group(key, document) for key, document in self._compute("instanceGroupManagers")
             ],

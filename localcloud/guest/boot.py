@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.guest import disk, processes, session
+from localcloud.guest import disk, layer, pretence, processes, session, system
 from localcloud.guest.machine import LIFECYCLE, LISTENERS
-from localcloud.guest.sandbox import Sandbox
+from localcloud.guest.sandbox import SECCOMP, Sandbox
 from localcloud.plans.world import Command
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Boots:
     async def spawn(self, spec: MachineSpec, folder: Path) -> Spawned:
         """Start the sandbox of the instance with this folder, which is made if need be; its init then still has to say that it is up."""
         user = self._host.machine_user
-        await asyncio.to_thread(self._prepare, spec, folder, user)
+        own = await asyncio.to_thread(self._prepare, spec, folder, user)
         sandbox = Sandbox(
             host_name=spec.name,
             disk=folder / "disk",
@@ -49,28 +49,46 @@ class Boots:
             disks={each.device: (self._disks.folder(each.id), each.read_only) for each in spec.disks},
             shelf=None if user is None else _SHELF,
             as_root=user is None and os.geteuid() == 0,
+            system=own,
         )
         null = os.open(os.devnull, os.O_RDWR)
         log = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         serial = os.open(folder / "serial.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         life = os.open(folder / LIFECYCLE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         control = session.listen(folder)
+        inherited = {0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life}
+        if own is not None:
+            inherited[SECCOMP] = pretence.descriptor()
         try:
             command = Command(
                 argv=sandbox.argv(),
-                fds={0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life},
+                fds=inherited,
                 folders={} if user is None else sandbox.folders(),
             )
             return await self._host.spawn(spec.interface, spec.gateway, _PREFIX_LENGTH, command, LISTENERS)
         finally:
-            for fd in (null, log, serial, life):
+            for fd in set(inherited.values()) - {control.fileno()}:
                 os.close(fd)
             control.close()
 
-    def _prepare(self, spec: MachineSpec, folder: Path, user: int | None) -> None:
+    def _prepare(self, spec: MachineSpec, folder: Path, user: int | None) -> system.System | None:
+        """Lay the instance's files out; returns the root file system that they are above, if it is not the host's /usr."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._disks.attach(spec, folder, user)
-        disk.prepare(folder / "disk", spec, self._library, spec.key.split("/")[2], user)
+        place = folder / "disk"
+        if not disk.is_complete(place):  # an instance stays with what it had when it was made
+            chosen = system.System.chosen(self._library.parent)
+            chosen.choose(folder) if chosen is not None else system.forget(folder)
+        own = system.System.chosen(folder)
+        if own is None:
+            disk.prepare(place, spec, self._library, spec.key.split("/")[2], user)
+        else:
+            try:
+                layer.prepare(place, spec, own, library=self._library, ssl=self._ssl, owner=user)
+            except layer.LayerError as error:
+                msg = f"instance {spec.name} did not boot: {error}"
+                raise BootError(msg) from None
+        return own
 
 
 def words(folder: Path) -> str:

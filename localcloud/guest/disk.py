@@ -23,6 +23,7 @@ FOLDERS = {
     "local": "/usr/local",
 }
 
+_COMPLETE = "complete"
 _COPIED = (
     "bash.bashrc", "debian_version", "host.conf", "inputrc", "issue", "issue.net", "ld.so.cache", "ld.so.conf", "libaudit.conf",
     "locale.alias", "login.defs", "magic", "magic.mime", "mime.types", "nsswitch.conf", "profile", "protocols", "rpc", "services",
@@ -51,7 +52,7 @@ def prepare(folder: Path, spec: MachineSpec, library: Path, project: str, owner:
 
     `owner` is the host's number of the user whose all of it shall be; None: the caller's.
     """
-    fresh = not (folder / "complete").exists()
+    fresh = not is_complete(folder)
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
         for name in FOLDERS:
@@ -66,29 +67,43 @@ def prepare(folder: Path, spec: MachineSpec, library: Path, project: str, owner:
         for name in (".bashrc", ".profile"):
             _copy(Path("/etc/skel") / name, folder / "root" / name)
         _fill_local(folder / "local", library)
-    etc = folder / "etc"
+    name_machine(folder / "etc", spec, project)
+    hand_over(folder, folder if fresh else folder / "etc", owner)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a disk was made to its end."""
+    return (folder / _COMPLETE).exists()
+
+
+def hand_over(folder: Path, changed: Path, owner: int | None) -> None:
+    """Give what was changed to the instance's user, if that is another, and call the disk complete."""
+    if owner is not None:
+        give(changed, owner)
+    (folder / _COMPLETE).touch()
+
+
+def name_machine(etc: Path, spec: MachineSpec, project: str, *more: str) -> None:
+    """Write what the host decides in an instance's /etc: its name, its resolver, and addresses (`more` are lines of /etc/hosts)."""
     domain = f"{spec.zone}.c.{project}.internal"
-    _put(etc / "hostname", spec.name + "\n")
+    put(etc / "hostname", spec.name + "\n")
     search = f"{domain} c.{project}.internal google.internal."
     resolver = (
         f"domain {domain}\nsearch {search}\nnameserver {METADATA_ADDRESS}\noptions attempts:1 timeout:2\n"
     )
-    _put(etc / "resolv.conf", resolver)
+    put(etc / "resolv.conf", resolver)
     apis = " ".join(f"{name}.googleapis.com" for name in _API_NAMES)
-    _put(
+    put(
         etc / "hosts",
         "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
         f"{spec.interface.address} {spec.name}.{domain} {spec.name}  # Added by Google\n"
         f"{METADATA_ADDRESS} metadata.google.internal metadata  # Added by Google\n"
-        f"{GOOGLE_ADDRESS} {apis} storage.cloud.google.com accounts.google.com\n",
+        f"{GOOGLE_ADDRESS} {apis} storage.cloud.google.com accounts.google.com\n"
+        + "".join(f"{line}\n" for line in more),
     )
-    if owner is not None:
-        _give(folder if fresh else etc, owner)
-    if fresh:
-        (folder / "complete").touch()
 
 
-def _put(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
     """Write a file of an instance's that was up before: what stands in its place may be a link to somewhere on the host."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -99,7 +114,7 @@ def _put(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _give(folder: Path, owner: int) -> None:
+def give(folder: Path, owner: int) -> None:
     """Make somebody the owner of a folder and all that is in it; links are given, not followed."""
     os.lchown(folder, owner, owner)
     for _, folders, files, at in os.fwalk(folder, follow_symlinks=False):
@@ -137,13 +152,16 @@ def _fill_etc(etc: Path, spec: MachineSpec) -> None:
     (etc / "timezone").write_text("Etc/UTC\n", encoding="utf-8")
     (etc / "environment").touch()
     (etc / "fstab").write_text("# The disk of this machine is mounted from outside.\n", encoding="utf-8")
-    (etc / "machine-id").write_text(
-        hashlib.md5(spec.id.encode(), usedforsecurity=False).hexdigest() + "\n", encoding="ascii"
-    )
     (etc / "default").mkdir()
     (etc / "profile.d").mkdir()
+    make_machine(etc, spec)
+
+
+def make_machine(etc: Path, spec: MachineSpec) -> None:
+    """Write what is this machine's own in /etc: its id, and the units that it boots."""
+    put(etc / "machine-id", hashlib.md5(spec.id.encode(), usedforsecurity=False).hexdigest() + "\n")
     wants = etc / "systemd/system/multi-user.target.wants"
-    wants.mkdir(parents=True)
+    wants.mkdir(parents=True, exist_ok=True)
     for name in (
         "google-guest-agent.service",
         "google-startup-scripts.service",
@@ -155,8 +173,13 @@ def _fill_etc(etc: Path, spec: MachineSpec) -> None:
 def _fill_local(local: Path, library: Path) -> None:
     for name in ("bin", "etc", "games", "include", "lib/guest", "sbin", "share", "src"):
         (local / name).mkdir(parents=True)
+    link_commands(local / "bin", library)
+
+
+def link_commands(folder: Path, library: Path) -> None:
+    """Put the guests' commands into /usr/local/bin."""
     for command in sorted((library / "bin").iterdir()):
-        (local / "bin" / command.name).symlink_to(f"/usr/local/lib/guest/bin/{command.name}")
+        (folder / command.name).symlink_to(f"/usr/local/lib/guest/bin/{command.name}")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,12 +9,13 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from localcloud.guest import processes, session
+from localcloud.guest import processes, root_system, session
 from localcloud.guest.disk import GOOGLE_ADDRESS, METADATA_ADDRESS
 from localcloud.guest.init import wire
 from localcloud.guest.listener import App, Listener
 from localcloud.guest.metadata import MetadataServer
 from localcloud.guest.resolver import PORT, Resolver
+from localcloud.guest.system import System
 from localcloud.plans.machine import MachineView
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class Machine:
 
     async def serve(self, sockets: tuple[socket.socket, ...], google_api: App, tls: ssl.SSLContext) -> None:
         """Answer on sockets made in the instance's network namespace, in the order of `LISTENERS`."""
+        system = System.chosen(self.folder)
+        if system is not None and system.packages:
+            from localcloud.guest.packages import Packages  # noqa: PLC0415 - few clouds have them
+
+            google_api = Packages(system.packages, root_system.cache() / "packages", google_api)
         metadata, google = Listener(MetadataServer(self.source)), Listener(google_api)
         resolver = Resolver(self.source.names())
         self._listeners = [metadata, google, resolver]

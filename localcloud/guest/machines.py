@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-import shutil
 import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from localcloud.guest import boot, library, processes, serial_port, session
+from localcloud.guest import boot, layer, library, processes, serial_port, session
 from localcloud.guest.boot import BootError
 from localcloud.guest.disks import Disks
 from localcloud.guest.identity_token import IdentitySigner
@@ -21,6 +20,7 @@ from localcloud.guest.metadata_source import MetadataSource
 from localcloud.guest.overuse import Overuse
 from localcloud.guest.pauses import Pauses
 from localcloud.guest.record import Record
+from localcloud.guest.system import System
 from localcloud.guest.trust import Trust
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Sandboxes:
         self._home, self._store, self._clock, self._host = home, store, clock, host
         self._identities, self._google_api, self._project_number = identities, google_api, project_number
         limits = limits or Limits()
-        shared = home.path / "guest"
+        shared = self._shared = home.path / "guest"
         self._trust = Trust(shared / "trust")
         self._signer = IdentitySigner(shared / "identity.key")
         self._disks = Disks(home.disks)
@@ -177,7 +177,7 @@ class Sandboxes:
             if machine_id in self._machines:
                 msg = f"machine {machine_id}: still exists; stop it before it is forgotten"
                 raise ValueError(msg)
-            await asyncio.to_thread(shutil.rmtree, self._folder(machine_id), ignore_errors=True)
+            await asyncio.to_thread(layer.remove, self._folder(machine_id))
         self._locks.pop(machine_id, None)
 
     async def detach(self, machine_id: str, boot_disk: str) -> None:
@@ -199,6 +199,16 @@ class Sandboxes:
             return {}
         snapshot = processes.Snapshot()
         return {machine_id: machine.view(snapshot) for machine_id, machine in self._machines.items()}
+
+    def surroundings(self) -> Mapping[str, str]:
+        """Return what instances made from now on run on, and what holds them to their limits, for people."""
+        system = System.chosen(self._shared)
+        return {
+            "system": system.describe()
+            if system
+            else "this machine's /usr, read-only; no packages to be had",
+            "limits": "processes and open files held by the kernel; memory and disk watched; CPU not limited, but counted",
+        }
 
     def watch(self, changed: Callable[[str], None]) -> None:
         """Call `changed(machine id)` from now on whenever a machine's state changed or the machine is gone."""

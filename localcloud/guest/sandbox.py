@@ -13,8 +13,10 @@ from pathlib import Path
 from localcloud.guest.disk import FOLDERS
 from localcloud.guest.init.pid1 import BOOT_CODE
 from localcloud.guest.limits import Limits
+from localcloud.guest.system import System
 
 RUN_BYTES = 64 << 20
+SECCOMP = 6  # the descriptor of the filter, where there is a root file system
 _HIDDEN = (
     "keys",
     "key-users",
@@ -25,14 +27,13 @@ _HIDDEN = (
 _OPEN_FOLDERS = ("/dev/shm", "/tmp")  # noqa: S108 - the instance's own, in memory, empty at each boot
 
 
+# What is done before bubblewrap, in a namespace of its own where the sandbox's root is root already.
+_BEFORE = ("unshare", "--user", "--map-root-user", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c")
 # Where the host's root runs the daemon and has no other user to give to the instances (in a container that knows no other), an
 # instance's root owns the host's own device nodes, which bubblewrap binds writable, and could change their modes. So there /dev is made
 # read-only before bubblewrap takes them from it; devices can be written through that all the same.
-_SHIELD = (
-    *("unshare", "--user", "--map-root-user", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c"),
-    'mount --rbind /dev /dev && mount -o remount,bind,ro /dev && exec "$@"',
-    "sandbox",
-)
+_SHIELD = "mount --rbind /dev /dev && mount -o remount,bind,ro /dev"
+_LAYER = 'mount -t overlay overlay -o "userxattr,lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/merged"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Sandbox:
     disks: Mapping[str, tuple[Path, bool]] = field(default_factory=dict)  # by device: folder, read-only
     shelf: Path | None = None  # where the three folders are found under these names, if not where they are
     as_root: bool = False  # whether the host's root runs it
+    system: System | None = None  # its root file system; None: the host's /usr
 
     def argv(self) -> tuple[str, ...]:
         """Return the command that becomes the instance; descriptors 3, 4 and 5 are its control socket, serial port and life signs."""
@@ -57,27 +59,8 @@ class Sandbox:
             "--hostname", self.host_name, "--cap-drop", "ALL", "--new-session",
             "--clearenv", "--setenv", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "--setenv", "LANG", "C.UTF-8", "--setenv", "GUEST_LIMITS", self._limits(),
-            "--ro-bind", "/usr", "/usr",
         ]  # fmt: skip
-        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-            if Path("/usr", name).is_dir():
-                words += ["--symlink", f"usr/{name}", f"/{name}"]
-        disk, library, ssl = (
-            (self.disk, self.library, self.ssl)
-            if self.shelf is None
-            else (self.shelf / name for name in ("disk", "library", "ssl"))
-        )
-        for name, target in FOLDERS.items():
-            words += ["--bind", str(disk / name), target]
-        words += ["--ro-bind", str(library), "/usr/local/lib/guest", "--ro-bind", str(ssl), "/etc/ssl"]
-        words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
-        for command in sorted(
-            (self.library / "bin").iterdir()
-        ):  # scripts that name them by their whole path get ours too
-            for folder in ("/usr/bin", "/usr/sbin"):
-                path = Path(folder) / command.name
-                if path.is_file() and not path.is_symlink():
-                    words += ["--ro-bind", str(library / "bin" / command.name), str(path)]
+        words += self._view()
         # In that same case an instance's root and the host's are one user to the kernel, for which mode bits are enough where
         # where capabilities are not asked for: sysctls and sysrq-trigger could be written. A read-only mount stands above modes.
         words += ["--proc", "/proc"]
@@ -104,12 +87,46 @@ class Sandbox:
             *self._mounts(),
         ]
         words += ["--", "/usr/bin/python3", "-I", "-S", "-E", "-c", BOOT_CODE]
-        return (*_SHIELD, *words) if self.as_root else tuple(words)
+        before = [_SHIELD] if self.as_root else []
+        system, disk = str(self._at("system")), str(self._at("disk"))
+        if self.system is not None and self.system.overlay:
+            before.append(_LAYER)
+        if not before:
+            return tuple(words)
+        return (*_BEFORE, " && ".join([*before, 'shift 2 && exec "$@"']), "sandbox", system, disk, *words)
+
+    def _view(self) -> list[str]:
+        """Return what the instance sees of files."""
+        library = str(self._at("library"))
+        if self.system is not None:
+            words = ["--bind", f"{self._at('disk')}/merged", "/", "--seccomp", str(SECCOMP)]
+            return [*words, "--ro-bind", library, "/usr/local/lib/guest"]
+        words = ["--ro-bind", "/usr", "/usr"]
+        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+            if Path("/usr", name).is_dir():
+                words += ["--symlink", f"usr/{name}", f"/{name}"]
+        for name, target in FOLDERS.items():
+            words += ["--bind", f"{self._at('disk')}/{name}", target]
+        words += ["--ro-bind", library, "/usr/local/lib/guest", "--ro-bind", str(self._at("ssl")), "/etc/ssl"]
+        words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
+        for command in sorted(
+            (self.library / "bin").iterdir()
+        ):  # scripts that name them by their whole path get ours too
+            for folder in ("/usr/bin", "/usr/sbin"):
+                path = Path(folder) / command.name
+                if path.is_file() and not path.is_symlink():
+                    words += ["--ro-bind", f"{library}/bin/{command.name}", str(path)]
+        return words
+
+    def _at(self, name: str) -> Path:
+        """Return where one of the sandbox's folders is found by whoever executes it."""
+        return Path(self.folders().get(name, "/")) if self.shelf is None else self.shelf / name
 
     def folders(self) -> dict[str, str]:
         """Return what a shelf must hold, in the order of the fields."""
         others = {f"disk-{number}": str(folder) for number, (folder, _) in enumerate(self.disks.values())}
-        return {"disk": str(self.disk), "library": str(self.library), "ssl": str(self.ssl), **others}
+        found = {"disk": str(self.disk), "library": str(self.library), "ssl": str(self.ssl), **others}
+        return found if self.system is None else {**found, "system": self.system.folder}
 
     def _mounts(self) -> list[str]:
         """Mount further disks where Google's guides do, and have the links that udev would make of their devices lead there."""

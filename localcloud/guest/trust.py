@@ -71,7 +71,7 @@ class Trust:
                     (certs / link.name).symlink_to(link.readlink())
         ours = certs / "mig-nlb-local-cloud.pem"
         ours.write_bytes(certificate)
-        (certs / f"{_subject_hash(ours)}.0").symlink_to(ours.name)
+        (certs / f"{subject_hash(ours)}.0").symlink_to(ours.name)
         configuration = Path("/etc/ssl/openssl.cnf")
         if configuration.is_file():
             shutil.copyfile(configuration, work / "openssl.cnf")
@@ -79,7 +79,7 @@ class Trust:
         work.rename(self.ssl_folder)
 
 
-def _subject_hash(certificate: Path) -> str:
+def subject_hash(certificate: Path) -> str:
     """Return the name under which OpenSSL looks for a certificate in a folder."""
     argv = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
     try:

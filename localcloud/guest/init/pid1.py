@@ -31,6 +31,9 @@ class Machine:
         self._journal = Journal(self._loop, boot, self._host, SERIAL_FD)
         self._manager = Manager(self._loop, self._journal, host=self._host, boot=boot, machine_id=machine_id)
         self._ending = False
+        os.makedirs(
+            "/run/systemd/system", exist_ok=True
+        )  # by which programs know that units are to be had: sd_booted(3)
         self._consoles()
         self._datagrams("/run/systemd/journal/dev-log", self._syslog)
         os.symlink("/run/systemd/journal/dev-log", "/dev/log")

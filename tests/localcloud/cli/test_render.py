@@ -51,8 +51,10 @@ def test_an_ipv6_rule_comes_with_its_place_on_this_machine() -> None:
     report = {
         "pid": 1, "endpoint": "e", "project": "p", "clock": clock, "groups": [], "forwarding_rules": [rule, other], "faults": [],
         "problems": {}, "denied": [], "border": {"astray": 0, "outside": 0},
+        "instances": {"system": "debian-12", "limits": "memory watched"},
     }  # fmt: skip
-    four, six = render.status(report).splitlines()[2:]
+    system, limits, four, six = render.status(report).splitlines()[2:]
+    assert (system, limits) == ("instances    on debian-12", "             memory watched")
     assert four == "forwarding   web  127.7.7.1  TCP 8080"
     assert six == "forwarding   web6  2001:db8:0:0:8000::/96  TCP 8080  (here at [::1]:8080)"
 

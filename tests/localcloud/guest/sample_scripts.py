@@ -9,10 +9,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Installed:
+    """Exit status and outcome of a script that installs packages, where it can; `check` must print `says`."""
+
+    status: int
+    outcome: str
+    says: str
+    check: str
+
+
+@dataclass(frozen=True)
 class Sample:
     """A script, what it is for, how it ends, and words that its journal or `check` must bring.
 
     `status` is the script's exit status as the journal tells it. `check` is run on the instance afterwards, and must print `says`.
+    `installed` is what becomes of it on an instance with a root file system of its own and a Debian mirror.
     """
 
     title: str
@@ -21,6 +32,7 @@ class Sample:
     outcome: str
     says: str
     check: str = ""
+    installed: Installed | None = None
 
 
 SAMPLES = (
@@ -34,6 +46,9 @@ echo "<p>Made by a start-up script</p>" > /var/www/html/index.html
         1,
         "goes on without the package, as without a way to the internet, and cannot write the page: no package has made its folder",
         "/var/www/html/index.html: No such file or directory",
+        installed=Installed(
+            0, "runs, and serves its page", "<p>Made by a start-up script</p>", "curl -s http://127.0.0.1/"
+        ),
     ),
     Sample(
         "nginx, by package, stopping at the first failure",
@@ -46,6 +61,7 @@ service nginx start
         100,
         "ends at `apt-get` with its status 100, as without a way to the internet",
         "exit status 100",
+        installed=Installed(0, "runs, and serves", "Welcome to nginx!", "curl -s http://127.0.0.1/"),
     ),
     Sample(
         "Python's own server, with the instance's name from the metadata server",
@@ -94,6 +110,12 @@ apt-get install -y nodejs
         100,
         "gets no set-up script (`curl` cannot find the host), goes on as pipes do, and ends at `apt-get install`",
         "Could not resolve host: deb.nodesource.com",
+        installed=Installed(
+            100,
+            "as without the mirror: its own source cannot be reached, and it never asked for Debian's lists",
+            "Unable to locate package nodejs",
+            "journalctl --no-pager -u google-startup-scripts.service",
+        ),
     ),
     Sample(
         "A file from Cloud Storage with gcloud",
@@ -155,4 +177,14 @@ print("python", platform.python_implementation())
 def table() -> str:
     """Return the page's table."""
     rows = [f"| {sample.title} | {sample.status} | {sample.outcome} |" for sample in SAMPLES]
+    return "\n".join(["| script | exit status | what becomes of it |", "| --- | --- | --- |", *rows])
+
+
+def installed_table() -> str:
+    """Return the page's table of those that install packages."""
+    rows = [
+        f"| {sample.title} | {sample.installed.status} | {sample.installed.outcome} |"
+        for sample in SAMPLES
+        if sample.installed
+    ]
     return "\n".join(["| script | exit status | what becomes of it |", "| --- | --- | --- |", *rows])

@@ -24,6 +24,11 @@ def ask(do: str, **request: object) -> Mapping[str, Any]:
     return json.loads(answer) if answer else {"error": "the init closed the connection"}
 
 
+def facts(units: list[str]) -> list[Mapping[str, Any]]:
+    """Return what the init knows of these units."""
+    return list(ask("show", units=units).get("units", []))
+
+
 def stream(do: str) -> Iterator[bytes]:
     """Yield lines as the init sends them."""
     with _connect() as connection:
