@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.docs import (
+    closed_loop_results,
     commands_reference,
     component_tables,
     health_check_defaults,
@@ -10,5 +11,12 @@ from tests.docs import (
     package_resources,
 )
 
-for module in (commands_reference, component_tables, health_check_defaults, make_targets, package_resources):
+for module in (
+    closed_loop_results,
+    commands_reference,
+    component_tables,
+    health_check_defaults,
+    make_targets,
+    package_resources,
+):
     module.PART.write()

@@ -9,6 +9,7 @@ import pytest
 
 from components.update_policy import UpdatePolicy
 from tests.docs import (
+    closed_loop_results,
     commands_reference,
     component_tables,
     health_check_defaults,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PARTS = [
     module.PART
     for module in (
+        closed_loop_results,
         commands_reference,
         component_tables,
         health_check_defaults,

@@ -20,7 +20,7 @@ from tests.localcloud.loop.service import PORT, script
 from tests.localcloud.loop.story import Story
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from localcloud.discovery.json_value import JsonValue
     from tests.localcloud.loop.settings import Settings
@@ -110,7 +110,7 @@ class LiveCloud:
             "name": name,
             "baseInstanceName": name,
             "targetSize": size,
-            "versions": [{"instanceTemplate": f"{TEMPLATES}/first"}],
+            "versions": [{"name": "first", "instanceTemplate": f"{TEMPLATES}/first"}],
             "autoHealingPolicies": healing,
         }
         await self.call("POST", f"{REGION}/instanceGroupManagers", group)
@@ -163,8 +163,13 @@ class LiveCloud:
         assert answer.is_success, answer.text
         return answer.json()
 
-    async def settled(self, count: int, group: str = "") -> list[dict[str, Any]]:
-        """Wait until exactly this many instances are at rest, trusted by both of their checks and sent traffic; returns them."""
+    async def settled(
+        self,
+        count: int,
+        group: str = "",
+        wanted: Callable[[Sequence[dict[str, Any]]], bool] = lambda _: True,
+    ) -> list[dict[str, Any]]:
+        """Wait until exactly so many instances (of a group, or all) are at rest, trusted by both checks, sent traffic and wanted."""
         while True:
             known = self.story.last
             found = await self.instances(group)
@@ -173,7 +178,11 @@ class LiveCloud:
                 for each in found
                 if (each["action"], each["autohealing"], each["balancer"]) == ("NONE", "HEALTHY", "HEALTHY")
             ]
-            if len(found) == len(well) == count and all(self._served(each["name"]) for each in found):
+            if (
+                len(found) == len(well) == count
+                and wanted(found)
+                and all(self._served(each["name"]) for each in found)
+            ):
                 return found
             await self.story.more(known)
 

@@ -70,6 +70,36 @@ def against_theory(points: Sequence[tuple[str, float, float]], title: str) -> st
     return _svg(parts, title)
 
 
+def outages(
+    bins: Sequence[tuple[float, int, int]], share: float, bounds: tuple[float, float], title: str
+) -> str:
+    """Draw which share of the requests failed in each bin (start in seconds, requests, failed of them).
+
+    Grey is when the last failure is due, `bounds` seconds after the outage; the line is the `share` of the instances that were lost.
+    """
+    low, high = bins[0][0], bins[-1][0] + (bins[1][0] - bins[0][0])
+    top = 2 * share
+    left, right = _x(bounds[0], low, high), _x(bounds[1], low, high)
+    size = f'width="{right - left:.1f}" height="{_HEIGHT - _EDGE - 20}"'
+    parts = [f'<rect class="bound" x="{left:.1f}" y="20" {size}/>']
+    width = (_WIDTH - 2 * _EDGE) / len(bins)
+    for start, count, failed in bins:
+        y = _y(min(failed / max(1, count), top), 0, top)
+        parts.append(
+            f'<rect x="{_x(start, low, high):.1f}" y="{y:.1f}" width="{width - 1:.1f}" '
+            f'height="{_HEIGHT - _EDGE - y:.1f}" fill="#d93025"/>'
+        )
+    line = _y(share, 0, top)
+    parts.append(f'<path class="axis" d="M{_EDGE} {line:.1f}H{_WIDTH - _EDGE}" stroke-dasharray="4 4"/>')
+    parts.append(f'<text x="4" y="{line + 4:.1f}">{share:.0%}</text>')
+    parts += [
+        f'<text x="{_x(mark, low, high):.1f}" y="{_HEIGHT - 30}" text-anchor="middle">{mark:g} s</text>'
+        for mark in (0.0, *bounds)
+    ]
+    parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 8}" text-anchor="middle">{title}</text>')
+    return _svg(parts, title)
+
+
 def _x(value: float, low: float, high: float) -> float:
     return _EDGE + (value - low) / (high - low) * (_WIDTH - 2 * _EDGE)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs import closed_loop_results
 from tests.localcloud.loop import plot, results
 from tests.localcloud.loop.settings import Settings
 from tests.localcloud.loop.trial import ALLOWANCE, LATE
@@ -59,6 +60,7 @@ def test_a_thousand_deaths_and_hangs_are_noticed_drained_recreated_and_returned_
     found = asyncio.run(campaign(TRIALS, GROUPS, seed=SEED, told=told, speed=SPEED))
     results.write_campaign(found)
     (results.DOCS / "closed-loop.svg").write_text(plot.detections(found.trials), encoding="utf-8")
+    closed_loop_results.PART.write()
     for words in found.broken():
         progress(words)
     assert len(found.trials) == TRIALS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from localcloud.control.health import Thresholds, condemned
 from localcloud.control.jury import Jury
 from localcloud.plans.probe import ProbeResult
 from localcloud.plans.world import Command
+from tests.docs import closed_loop_results
 from tests.localcloud.dataplane.cloud import PYTHON, SUBNETWORK, running_cloud
 from tests.localcloud.loop import plot, results
 from tests.localcloud.loop.theory import CASES, Count, Lasting, Losses
@@ -124,16 +125,23 @@ def test_the_real_prober_brings_removals() -> None:
 @pytest.mark.kernel
 @pytest.mark.campaign
 def test_false_removals_through_the_real_prober_agree_with_the_closed_forms(progress: Progress) -> None:
-    points = []
+    cases = []
     for losses in CASES:
         found = asyncio.run(live(losses, REMOVALS, endpoints=100, speed=20))
-        points.append((losses.name, losses.expected, found.mean))
+        cases.append({"name": losses.name, "expected": losses.expected, "measured": found.mean})
         progress(
             f"{losses.name}: {found.mean:.2f} probes until a false removal, {losses.expected:.2f} expected"
         )
-    cases = [dict(zip(("name", "expected", "measured"), point, strict=True)) for point in points]
-    results.note("false_removals", {"removals": REMOVALS, "cases": cases})
-    title = f"Probes until a false removal: measured over predicted, {REMOVALS} removals each, grey is 5 %"
-    (results.DOCS / "false-removals.svg").write_text(plot.against_theory(points, title), encoding="utf-8")
-    for name, expected, measured in points:
-        assert measured == pytest.approx(expected, rel=CLOSE), name
+    summary = {"removals": REMOVALS, "cases": cases}
+    results.note("false_removals", summary)
+    (results.DOCS / "false-removals.svg").write_text(picture(summary), encoding="utf-8")
+    closed_loop_results.PART.write()
+    for each in cases:
+        assert each["measured"] == pytest.approx(each["expected"], rel=CLOSE), each["name"]
+
+
+def picture(summary: dict[str, Any]) -> str:
+    """Draw measured over predicted."""
+    points = [(each["name"], each["expected"], each["measured"]) for each in summary["cases"]]
+    title = f"Probes until a false removal: measured over predicted, {summary['removals']} removals each, grey is 5 %"
+    return plot.against_theory(points, title)

@@ -1,11 +1,11 @@
 """One trial of the closed loop: an instance dies or hangs under settings drawn by lot, and every step until its return is timed.
 
 What the settings promise, with probes every I seconds from start to start, a timeout T and thresholds k (unhealthy) and h (healthy): a
-silent death is noticed after (k-1)I+T to kI+T seconds, by each check for itself; T sooner if the last probe was not left waiting, as one
-is not that the dying instance was just answering. From then on nothing waits for anything but the
-controllers: the balancer sends nothing more, the group recreates, and the newcomer returns with the h-th success, (h-1)I after
-its first, plus the time of one answer. All times are the cloud's, and those of the events themselves: when a probe ended by the prober's
-clock, when a table was in force; never when somebody looked.
+silent death is noticed after (k-1)I+T to kI+T seconds, by each check for itself and by the middle one of its probers; T sooner if the
+last probe was not left waiting, as one is not that the dying instance was just answering. From then on nothing waits for anything but the
+controllers: the balancer sends nothing more, the group recreates, and the newcomer returns with the h-th success, (h-1)I after its first,
+plus the time of one answer. All times are the cloud's, and those of the events themselves: when a probe ended by the prober's clock, when
+a table was in force; never when somebody looked.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ ALLOWANCE = 0.15  # what this machine may be late by: timers, scheduling, a comm
 PROMPT = 1.0  # what the controllers may take from a verdict: to decide, to fill a balancer's table
 BOOT = 2.0  # what an instance may take to be gone and another to run, and again until it serves
 LATE = 0.1  # what the machine may be late by with a hundredth of a second's work, before it is too busy for a trial to say anything
+TUNED = (
+    2.0  # until the probers have new settings: a plan of many probes is made anew at most every half second
+)
 PATIENCE = 90.0  # beyond what was promised, before a trial counts as one that never ended
 
 Outcome = Literal["kept", "broken", "apart"]
@@ -107,9 +110,9 @@ async def run(
     trial = Trial(rng.choice(members), rng.choice(("kill", "hang")), draw(rng), draw(rng))
     for check, drawn in (("lb", trial.balancer), ("heal", trial.healing)):
         await cloud.tune(f"{group}-{check}", drawn)
-    # Deaths come at any moment of an interval; and the probers have had their new settings since a second of this machine's.
+    # Deaths come at any moment of an interval; and the probers have had their new settings for a while.
     longest = max(trial.balancer.interval, trial.healing.interval)
-    await cloud.pass_time(PROMPT * cloud.speed + rng.uniform(0, longest))
+    await cloud.pass_time(TUNED * cloud.speed + rng.uniform(0, longest))
     since, began = cloud.story.last, time.monotonic()
     promised = trial.healing.detection[1] + max(
         each.interval + each.streak for each in (trial.balancer, trial.healing)
