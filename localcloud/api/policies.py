@@ -6,7 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
-from localcloud.api import conditions
+from localcloud.api import conditions, elsewhere
 from localcloud.api.errors import ApiError
 
 if TYPE_CHECKING:
@@ -39,6 +39,12 @@ def replace(call: Call, key: str, policy: Mapping[str, Any], *, conflict: ApiErr
     given = policy.get("etag")
     if given and given.rstrip("=") != read(call.cloud, key)["etag"].rstrip("="):
         raise conflict
+    mask = {name.strip() for name in str(call.body.get("updateMask") or "bindings").split(",")}
+    if "bindings" not in mask or not mask <= {"auditConfigs", "bindings", "etag", "version"}:
+        raise _invalid(
+            f"Invalid updateMask '{call.body['updateMask']}': a policy's bindings are what can be set."
+        )
+    elsewhere.check("Policy", policy)
     bindings = _bindings(call, policy)
     number = call.cloud.store.next_number("etag")
     conditional = any("condition" in binding for binding in bindings)

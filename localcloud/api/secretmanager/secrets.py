@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from localcloud.api import policies, rpc
+from localcloud.api import elsewhere, policies, rpc
 from localcloud.api.authorization import allowed
 from localcloud.api.effects import tell
 from localcloud.api.permissions import resource_of
@@ -67,8 +67,9 @@ def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
     document["etag"] = f'"{call.cloud.store.next_number("etag"):x}"'
     with call.cloud.store.transaction() as change:
         change.put(place, document)
-        old = call.cloud.store.get(place)
-        tell(call.cloud, change, "Secret", place.removeprefix("secretmanager/"), document=document, old=old)
+        old, name = call.cloud.store.get(place), place.removeprefix("secretmanager/")
+        tell(call.cloud, change, "Secret", name, document=document, old=old)
+        elsewhere.tell(call.cloud, change, "Secret", name, document=document, old=old)
     return document
 
 

@@ -8,6 +8,7 @@ import hashlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api import elsewhere
 from localcloud.api.storage import buckets, errors, objects
 from localcloud.api.storage.content import Stored
 
@@ -35,6 +36,7 @@ def _source(call: Call, bucket: str, name: str) -> Document:
 
 
 def _copied(call: Call, source: Document, bucket: str, name: str) -> dict[str, Any]:
+    elsewhere.check("Object", call.body)
     own = {field: call.body[field] for field in objects.CLIENTS if call.body.get(field)}
     metadata = own or {field: source[field] for field in _COPIED if field in source}
     stored = Stored(
@@ -122,6 +124,7 @@ def _move(call: Call) -> Result:
 async def _compose(call: Call) -> Result:
     bucket, name = call.path["destinationBucket"], call.path["destinationObject"]
     objects.may_write(call, bucket, name)
+    elsewhere.check("Object", call.body.get("destination") or {})
     sources = _components(call, bucket)
     writer = call.cloud.content.writer()
     try:

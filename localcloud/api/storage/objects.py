@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from localcloud.api import elsewhere
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
 from localcloud.api.errors import ApiError
@@ -76,6 +77,7 @@ def store(call: Call, metadata: Mapping[str, Any], writer: Writer) -> dict[str, 
     name = str(call.query.get("name") or metadata.get("name") or "")
     try:
         may_write(call, bucket, name)
+        elsewhere.check("Object", metadata)
         stored = writer.finish()
         _check_hashes(metadata, stored)
     except BaseException:
@@ -115,6 +117,7 @@ def write(
         keep: puts the bytes of a generation in their place.
     """
     may_write(call, bucket, name)
+    elsewhere.check("Object", metadata)
     place = buckets.existing(call, bucket)
     old = call.cloud.store.get(key(bucket, name))
     generation = max(int(buckets.now_number(call)), int(old["generation"]) + 1 if old else 0)
@@ -131,6 +134,7 @@ def write(
     versioned = place.get("versioning", {}).get("enabled", False)
     with call.cloud.store.transaction() as tx:
         tx.put(key(bucket, name), document)
+        elsewhere.tell(call.cloud, tx, "Object", f"b/{bucket}/o/{name}", document=document, old=None)
         if old is not None and versioned:
             tx.put(_old_key(bucket, name, old["generation"]), {**old, "timeDeleted": call.cloud.timestamp()})
     if old is not None and not versioned:
@@ -210,6 +214,7 @@ def _update(call: Call) -> Result:
 
 
 def _changed(call: Call, old: Document, changes: dict[str, Any]) -> Result:
+    elsewhere.check("Object", call.body)
     metageneration = int(old["metageneration"]) + 1
     document = {
         **old,
@@ -225,6 +230,7 @@ def _changed(call: Call, old: Document, changes: dict[str, Any]) -> Result:
     live = call.cloud.store.get(key(bucket, name)) is old
     with call.cloud.store.transaction() as tx:
         tx.put(key(bucket, name) if live else _old_key(bucket, name, old["generation"]), cleaned)
+        elsewhere.tell(call.cloud, tx, "Object", f"b/{bucket}/o/{name}", document=cleaned, old=old)
     return rendered(call, cleaned)
 
 

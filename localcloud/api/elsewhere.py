@@ -1,0 +1,119 @@
+"""Fields of requests outside of Compute: each does something, is filled by the server, has no effect (which is told), or is refused.
+
+By the request's schema, top-level fields only. A test derives every served method's request from Google's discovery documents and fails
+where a field is in none of these, so none is passed over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localcloud.api.effects import NoEffect, values
+from localcloud.api.errors import ApiError
+from localcloud.api.unsupported import unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.api.cloud import Cloud
+    from localcloud.store import Transaction
+
+# What acts, is checked, or is kept as a record for its reader.
+SERVED: Mapping[str, frozenset[str]] = {
+    "Bucket": frozenset({"iamConfiguration", "labels", "location", "name", "rpo", "storageClass", "versioning"}),
+    "Object": frozenset({
+        "bucket", "cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "contentType", "crc32c", "customTime",
+        "md5Hash", "metadata", "name", "storageClass",
+    }),
+    "ComposeRequest": frozenset({"deleteSourceObjects", "destination", "sourceObjects"}),
+    "Policy": frozenset({"bindings", "etag", "version"}),
+    "SetIamPolicyRequest": frozenset({"policy", "updateMask"}),
+    "TestIamPermissionsRequest": frozenset({"permissions"}),
+    "CreateServiceAccountRequest": frozenset({"accountId", "serviceAccount"}),
+    "PatchServiceAccountRequest": frozenset({"serviceAccount", "updateMask"}),
+    "ServiceAccount": frozenset({"description", "displayName", "etag", "name"}),
+    "BatchEnableServicesRequest": frozenset({"serviceIds"}),
+    "AddSecretVersionRequest": frozenset({"payload"}),
+    "DestroySecretVersionRequest": frozenset({"etag"}),
+    "DisableSecretVersionRequest": frozenset({"etag"}),
+    "EnableSecretVersionRequest": frozenset({"etag"}),
+    "Secret": frozenset({"annotations", "etag", "labels", "replication", "versionAliases"}),
+    "Dashboard": frozenset({"annotations", "dashboardFilters", "displayName", "etag", "labels", "name"}),
+    "AlertPolicy": frozenset({
+        "alertStrategy", "combiner", "displayName", "documentation", "enabled", "name", "notificationChannels", "severity", "userLabels",
+    }),
+    "NotificationChannel": frozenset({"description", "displayName", "enabled", "labels", "name", "userLabels"}),
+    "CreateTimeSeriesRequest": frozenset({"timeSeries"}),
+}  # fmt: skip
+# What the server fills: clients send back what they have read, and it is not taken from them, as it is not by Google.
+FILLED: Mapping[str, frozenset[str]] = {
+    "Bucket": frozenset({
+        "etag", "generation", "hardDeleteTime", "id", "kind", "locationType", "metageneration", "owner", "projectNumber", "satisfiesPZI",
+        "satisfiesPZS", "selfLink", "softDeleteTime", "timeCreated", "updated",
+    }),
+    "Object": frozenset({
+        "componentCount", "etag", "generation", "hardDeleteTime", "id", "kind", "mediaLink", "metageneration", "owner", "restoreToken",
+        "retentionExpirationTime", "selfLink", "size", "softDeleteTime", "timeCreated", "timeDeleted", "timeFinalized",
+        "timeStorageClassUpdated", "updated",
+    }),
+    "ComposeRequest": frozenset({"kind"}),
+    "Policy": frozenset({"kind", "resourceId"}),
+    "GetIamPolicyRequest": frozenset({"options"}),  # every policy is answered in its own version
+    "AlertPolicy": frozenset({"creationRecord", "mutationRecord", "validity"}),
+    "NotificationChannel": frozenset({"creationRecord", "mutationRecords", "verificationStatus"}),
+}  # fmt: skip
+_BY_POLICY = "access goes by the bucket's IAM policy alone"
+WITHOUT_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
+    "Bucket": (
+        NoEffect("acl", _BY_POLICY),
+        NoEffect("defaultObjectAcl", _BY_POLICY),
+        NoEffect("customPlacementConfig", "objects are on this machine"),
+        NoEffect("defaultEventBasedHold", "objects can be deleted at any time", (False,)),
+        NoEffect("hierarchicalNamespace.enabled", "there are no folders, only names with slashes", (False,)),
+        NoEffect("objectRetention", "objects can be deleted at any time"),
+        NoEffect("softDeletePolicy.retentionDurationSeconds", "what is deleted is gone", ("0", 0)),
+    ),
+    "Object": (
+        NoEffect("eventBasedHold", "objects can be deleted at any time", (False,)),
+        NoEffect("temporaryHold", "objects can be deleted at any time", (False,)),
+    ),
+    "Secret": (
+        NoEffect("customerManagedEncryption", "secrets are encrypted with no key of one's own"),
+        NoEffect("secretType", "nothing rotates secrets"),
+        NoEffect("tags", "there are no tags to bind"),
+    ),
+}
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "Object": {
+        "acl": _BY_POLICY,
+        "contexts": "objects here have no contexts",
+        "customerEncryption": "objects here are not encrypted with keys",
+        "kmsKeyName": "objects here are not encrypted with keys",
+        "retention": "objects here can be deleted at any time",
+    },
+    "Policy": {"auditConfigs": "the local cloud writes no audit logs"},
+}
+
+
+def check(schema: str, body: Mapping[str, Any]) -> None:
+    """Refuse the fields whose acceptance would be pretending."""
+    for name, reason in REFUSED.get(schema, {}).items():
+        if body.get(name):
+            message = f"Field '{name}' of {schema} is not served by the local cloud: {reason}. Leave it out."
+            raise ApiError(400, "invalid", message)
+
+
+def tell(
+    cloud: Cloud,
+    change: Transaction,
+    schema: str,
+    subject: str,
+    *,
+    document: Mapping[str, Any],
+    old: Mapping[str, Any] | None,
+) -> None:
+    """Write a line of the story for each field without effect that a change sets or alters; see `effects.tell`."""
+    for entry in WITHOUT_EFFECT.get(schema, ()):
+        found = [value for value in values(document, entry.path) if value not in entry.unless]
+        if found and (old is None or found != values(old, entry.path)):
+            unsupported(cloud, change, subject, entry.path, entry.consequence)
