@@ -383,7 +383,7 @@ def test_v1_does_not_show_what_only_beta_knows(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/compute/v1/projects/p/zones/europe-west1-b/disks", "Method compute.disks.list is not served"),
+        ("/compute/v1/projects/p/global/snapshots", "Method compute.snapshots.list is not served"),
         ("/compute/v1/projects/p/global/urlMaps", "Method compute.urlMaps.list is not served"),
     ],
 )
