@@ -81,6 +81,20 @@ LISTS = [
 IDS = [f"{method.api.name}-{method.id.partition('.')[2]}" for method in LISTS]
 
 
+def _disk(api: Api) -> None:
+    """Keep a disk, as the controllers do of an instance that is gone."""
+    place = f"projects/{PROJECT}/zones/{REGION}-b/disks/kept"
+    document = {
+        "kind": "compute#disk",
+        "id": "77",
+        "name": "kept",
+        "creationTimestamp": "2026-01-01T00:00:00.000+00:00",
+        "selfLink": f"https://www.googleapis.com/compute/v1/{place}",
+    }
+    with api.store.transaction() as change:
+        change.put(f"compute/{place}", document)
+
+
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A cloud with several of everything that lists have. Nothing here changes it."""
@@ -88,6 +102,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     build_all(api)
     zonal_member(api)
     _more_services(api)
+    _disk(api)
     with api.store.transaction() as change:
         for key, document in list(api.store.scan("")):
             head, _, name = key.rpartition("/")
