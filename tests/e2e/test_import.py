@@ -117,7 +117,7 @@ def make_everything(hand: ByHand) -> dict[str, str]:
     )  # fmt: skip
     made["autoscaler"] = hand.make(
         f"{PLACE}/autoscalers", "legacy-scaler", target=made["group"],
-        autoscalingPolicy={"minNumReplicas": 3, "maxNumReplicas": 10, "coolDownPeriodSec": 15, "mode": "ON",
+        autoscalingPolicy={"minNumReplicas": 3, "maxNumReplicas": 9, "coolDownPeriodSec": 15, "mode": "ON",
                            "cpuUtilization": {"utilizationTarget": 0.6},
                            "scaleInControl": {"timeWindowSec": 60, "maxScaledInReplicas": {"fixed": 5}}},
     )  # fmt: skip
