@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ class Emulator:
         pid: its process.
         prepare: requests to send first, once each.
         get: the request for the description that is called `seed-500`.
-        pages: the requests that list all of the thousand, in order.
+        pages: returns the requests that list all of the thousand, in order; asked for once they are there.
         seed: makes the requests that insert `seed-0`, `seed-1`, ...
         more: makes those that insert further ones, in another place, so that the list stays as long as it is.
     """
@@ -42,7 +42,7 @@ class Emulator:
     pid: int
     get: bytes
     prepare: Sequence[bytes] = ()
-    pages: Sequence[bytes] = ()
+    pages: Callable[[], Sequence[bytes]] = tuple
     seed: Iterator[bytes] = field(default_factory=lambda: iter(()))
     more: Iterator[bytes] = field(default_factory=lambda: iter(()))
 

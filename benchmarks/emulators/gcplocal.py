@@ -32,7 +32,7 @@ def gcplocal(binaries: Path) -> Iterator[Emulator]:
             port,
             pid,
             get=request(port, "GET", f"{zones}/europe-west1-b/instances/seed-500", headers=headers),
-            pages=[
+            pages=lambda: [
                 request(port, "GET", f"{zones}/europe-west1-b/instances?maxResults=1000", headers=headers)
             ],
             seed=inserting("europe-west1-b", "seed"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -11,12 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.emulators.emulator import DESCRIPTION, Emulator, numbered, request
+from benchmarks.lanes import send
 from localcloud.daemon.config import CloudConfig
 from localcloud.daemon.launch import running
 from localcloud.home import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -45,7 +45,13 @@ def local_cloud(folder: Path) -> Iterator[Emulator]:
             {"name": "bench", "network": "global/networks/bench", "ipCidrRange": "10.128.0.0/20"}
         ).encode()
         listing = f"{project}/global/instanceTemplates?maxResults=500"
-        token = base64.urlsafe_b64encode(b"500").decode()
+
+        def pages() -> Sequence[bytes]:
+            first = request(port, "GET", listing, headers=headers)
+            (answer,) = send(port, [first])
+            token = json.loads(answer.partition(b"\r\n\r\n")[2])["nextPageToken"]
+            return [first, request(port, "GET", f"{listing}&pageToken={token}", headers=headers)]
+
         yield Emulator(
             "local cloud",
             port,
@@ -55,10 +61,7 @@ def local_cloud(folder: Path) -> Iterator[Emulator]:
                 request(port, "POST", f"{project}/regions/europe-west1/subnetworks", subnetwork, headers),
             ],
             get=request(port, "GET", f"{project}/global/instanceTemplates/seed-500", headers=headers),
-            pages=[
-                request(port, "GET", listing, headers=headers),
-                request(port, "GET", f"{listing}&pageToken={token}", headers=headers),
-            ],
+            pages=pages,
             seed=inserting("global", "seed"),
             more=inserting("regions/europe-west1", "more"),
         )

@@ -49,7 +49,7 @@ def moto(binaries: Path) -> Iterator[Emulator]:
             port,
             pid,
             get=action("us-east-1", "DescribeLaunchTemplateVersions", LaunchTemplateName="seed-500"),
-            pages=[action("us-east-1", "DescribeLaunchTemplates", MaxResults="1000")],
+            pages=lambda: [action("us-east-1", "DescribeLaunchTemplates", MaxResults="1000")],
             seed=inserting("us-east-1", "seed"),
             more=inserting("eu-west-1", "more"),
         )
