@@ -1,9 +1,12 @@
-"""The metadata server of one instance: an ASGI application for the socket at 169.254.169.254 in its network namespace."""
+"""The metadata server of one instance: an ASGI application for the socket at 169.254.169.254 in its network namespace.
+
+What it answers is compared with Google's in docs/metadata.md, entry by entry.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import html
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -12,11 +15,15 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from localcloud.guest import metadata_rendering
+from localcloud.guest.metadata_rendering import JSON, TEXT, etag
+
 if TYPE_CHECKING:
     from localcloud.guest.listener import Receive, Scope, Send
     from localcloud.guest.metadata_source import MetadataSource
 
 ROOT = "/computeMetadata/v1"
+_LEGACY = ("/0.1", "/computeMetadata/v1beta1")  # versions that Google has ended, which asked for no header
 _HEADERS = {
     "Metadata-Flavor": "Google",
     "Server": "Metadata Server for VM",
@@ -26,9 +33,13 @@ _HEADERS = {
 _NO_ETAG = "NONE"
 _LONGEST_WAIT = 3600.0  # real seconds; a longer wait is not refused but ends then, with what there is
 _BODY_LIMIT = 256 << 10
-NUMBERED = frozenset({"access-configs", "disks", "dns-servers", "forwarded-ips", "forwarded-ipv6s", "ip-aliases", "licenses",
-                      "network-interfaces", "target-instance-ips"})  # fmt: skip
-TRUE = frozenset({"true", "1", "yes", "y", "on"})
+_TRUE = frozenset({"true", "1", "yes", "y", "on"})
+_ACCOUNTS = ["instance", "service-accounts"]
+_GUEST_ATTRIBUTES = ["instance", "guest-attributes"]
+_MINTED = ("identity", "token")  # of an account, made when they are asked for by name
+# What is not part of a recursive answer. There is no host here to be maintained; on Google Cloud too this is what most machine types have.
+_BY_NAME_ONLY = {("instance", "upcoming-maintenance"): "NONE"}
+_HTML = "text/html; charset=UTF-8"
 
 
 class MetadataServer:
@@ -47,71 +58,76 @@ class MetadataServer:
     async def _respond(self, request: Request) -> Response:
         path = request.url.path
         if "x-forwarded-for" in request.headers:
-            return _page(
-                403,
-                "Forbidden",
-                "Your client does not have permission to get URL: the header X-Forwarded-For is not allowed.",
+            return _forbidden(path, "Requests with X-Forwarded-For are not allowed.")
+        if any(path == version or path.startswith(version + "/") for version in _LEGACY):
+            words = (
+                f"Legacy metadata endpoint accessed: {path}\nLegacy metadata endpoints are disabled. "
+                "Please use the /v1/ endpoint."
             )
-        if path in {"", "/"}:
+            return _forbidden(path, words)
+        if path in {"", "/"}:  # by which clients find out where they are
             return _text("computeMetadata/\n")
+        if request.headers.get("metadata-flavor") != "Google":
+            return _forbidden(path, "Missing Metadata-Flavor:Google header.")
         if path in {"/computeMetadata", "/computeMetadata/"}:
             return _text("v1/\n")
-        if request.headers.get("metadata-flavor") != "Google":
-            return _page(403, "Forbidden", "Missing Metadata-Flavor:Google header.")
         if path != ROOT and not path.startswith(ROOT + "/"):
-            return _page(404, "Not Found", f"The requested URL {path} was not found on this server.")
+            return _missing(path)
         parts = [part for part in path.removeprefix(ROOT).split("/") if part]
         if request.method in {"PUT", "DELETE"}:
             return await self._write(request, parts)
         if request.method not in {"GET", "HEAD"}:
-            return _page(
-                405, "Method Not Allowed", f"The method {request.method} is not allowed for the URL {path}."
-            )
-        if (
-            len(parts) == 4
-            and parts[:2] == ["instance", "service-accounts"]
-            and parts[3] in {"token", "identity"}
-        ):
+            return _not_allowed(request)
+        if parts[:2] == _GUEST_ATTRIBUTES and not self._source.guest_attributes_enabled():
+            return _disabled()
+        if len(parts) == 4 and parts[:2] == _ACCOUNTS and parts[3] in _MINTED and not path.endswith("/"):
             return self._credential(request, parts[2], parts[3])
         return await self._read(request, parts)
 
     # Reading.
 
     async def _read(self, request: Request, parts: Sequence[str]) -> Response:
-        query = request.query_params
+        query, path = request.query_params, request.url.path
+        recursive = query.get("recursive", "").lower() in _TRUE
+        waiting = query.get("wait_for_change", "").lower() in _TRUE
         found = self._lookup(parts)
-        if query.get("wait_for_change", "").lower() in TRUE:
+        if found is not None and isinstance(found[0], Mapping) and not recursive:
+            for name, asked in (("alt", "alt" in query), ("wait_for_change", waiting)):
+                if asked:
+                    words = f"{name} is for values, and {path} is a directory: ask for recursive=true too."
+                    return _page(400, "Bad Request", words)
+        if waiting:
             found = await self._changed(
                 parts, query.get("last_etag", ""), _seconds(query.get("timeout_sec", ""))
             )
         if found is None:
-            return _page(
-                404, "Not Found", f"The requested URL {request.url.path} was not found on this server."
-            )
+            return _missing(path)
         value = found[0]
-        recursive = query.get("recursive", "").lower() in TRUE
-        if isinstance(value, Mapping) and not recursive and not request.url.path.endswith("/"):
-            response = Response(status_code=301)
-            response.headers["Location"] = (
-                f"http://{request.headers.get('host', 'metadata.google.internal')}{request.url.path}/"
-            )
-            return response
-        response = _render(
-            parts[-1] if parts else "", value, recursive=recursive, alternative=query.get("alt", "")
+        if not isinstance(value, Mapping):
+            if path.endswith("/"):
+                return _missing(path)
+        elif not recursive and not path.endswith("/"):
+            return _moved(request)
+        further = _MINTED if len(parts) == 3 and parts[:2] == _ACCOUNTS else ()
+        kind, body = metadata_rendering.render(
+            parts[-1] if parts else "",
+            value,
+            recursive=recursive,
+            alternative=query.get("alt", ""),
+            further=further,
         )
-        response.headers["ETag"] = _etag(value)
+        response = _text(body, kind=kind)
+        response.headers["ETag"] = etag(value)
         return response
 
     def _lookup(self, parts: Sequence[str]) -> tuple[Any] | None:
-        tree = self._source.tree()
-        value: Any = tree
+        if tuple(parts) in _BY_NAME_ONLY:
+            return (_BY_NAME_ONLY[parts[0], parts[1]],)
+        value: Any = self._source.tree()
         for part in parts:
-            if isinstance(value, list) and part.isdigit() and int(part) < len(value):
-                value = value[int(part)]
-            elif isinstance(value, Mapping) and part in value:
-                value = value[part]
-            else:
+            if not isinstance(value, Mapping) or part not in value:
                 return None
+            value = value[part]
         return (value,)
 
     async def _changed(self, parts: Sequence[str], last_etag: str, seconds: float) -> tuple[Any] | None:
@@ -120,9 +136,9 @@ class MetadataServer:
         unwatch = self._source.watch(arrived.set)
         try:
             found = self._lookup(parts)
-            base = last_etag or (_etag(found[0]) if found else _NO_ETAG)
+            base = last_etag or (etag(found[0]) if found else _NO_ETAG)
             end = time.monotonic() + min(seconds or _LONGEST_WAIT, _LONGEST_WAIT)
-            while (_etag(found[0]) if found else _NO_ETAG) == base:
+            while (etag(found[0]) if found else _NO_ETAG) == base:
                 try:
                     await asyncio.wait_for(arrived.wait(), max(0.0, end - time.monotonic()))
                 except TimeoutError:
@@ -136,39 +152,39 @@ class MetadataServer:
     # Credentials.
 
     def _credential(self, request: Request, account: str, kind: str) -> Response:
-        known = self._source.account(account)
+        known, query = self._source.account(account), request.query_params
         if known is None:
-            return _page(
-                404, "Not Found", f"The requested URL {request.url.path} was not found on this server."
-            )
+            return _missing(request.url.path)
         email, scopes = known
         if kind == "token":
-            asked = [scope for scope in request.query_params.get("scopes", "").split(",") if scope]
+            asked = [scope for scope in query.get("scopes", "").split(",") if scope]
             token = self._source.token(
                 email, [scope for scope in scopes if scope in asked] if asked else scopes
             )
-            return Response(json.dumps(token, separators=(",", ":")), media_type="application/json")
-        audience = request.query_params.get("audience", "")
+            if query.get("alt") == "text":
+                return _text("".join(f"{key} {value}\n" for key, value in token.items()))
+            return _text(json.dumps(token, separators=(",", ":")), kind=JSON)
+        audience = query.get("audience", "")
         if not audience:
-            return _text("non-empty audience parameter required", status=400)
-        return _text(
-            self._source.identity_token(email, audience, full=request.query_params.get("format") == "full")
+            return _text("non-empty audience parameter required", status=400, kind="text/html")
+        signed = self._source.identity_token(
+            email,
+            audience,
+            full=query.get("format") == "full",
+            licenses=query.get("licenses", "").lower() in _TRUE,
         )
+        return _text(signed, kind="text/html")
 
     # Guest attributes.
 
     async def _write(self, request: Request, parts: Sequence[str]) -> Response:
-        if len(parts) != 4 or parts[:2] != ["instance", "guest-attributes"]:
-            return _page(
-                405,
-                "Method Not Allowed",
-                f"The method {request.method} is not allowed for the URL {request.url.path}.",
-            )
+        if len(parts) != 4 or parts[:2] != _GUEST_ATTRIBUTES:
+            return _not_allowed(request)
         if not self._source.guest_attributes_enabled():
-            return _page(403, "Forbidden", "Guest attributes endpoint access is disabled.")
+            return _disabled()
         if request.method == "DELETE":
             found = self._source.set_guest_attribute(parts[2], parts[3], None)
-            return Response(status_code=200 if found else 404)
+            return Response(status_code=200) if found else _missing(request.url.path)
         body = await request.body()
         if len(body) > _BODY_LIMIT:
             return _page(
@@ -178,76 +194,6 @@ class MetadataServer:
         return Response(status_code=200)
 
 
-def _render(name: str, value: object, *, recursive: bool, alternative: str) -> Response:
-    if isinstance(value, Mapping) and not recursive:
-        return _text(
-            "".join(
-                f"{key}/\n" if _is_directory(child) else f"{key}\n" for key, child in sorted(value.items())
-            )
-        )
-    if alternative == "json" or (recursive and alternative != "text"):
-        camelled = next(iter(_named_camel(name, value).values()))
-        return Response(json.dumps(camelled, separators=(",", ":")), media_type="application/json")
-    if recursive:
-        return _text("".join(f"{path} {_plain(leaf)}\n" for path, leaf in _leaves(value, "")))
-    if isinstance(value, tuple):  # tags: the one list that is JSON without being asked to be
-        return Response(json.dumps(value, separators=(",", ":")), media_type="application/json")
-    return _text("".join(f"{item}\n" for item in value)) if isinstance(value, list) else _text(_plain(value))
-
-
-def _is_directory(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _camel(value: object) -> object:
-    """Render a tree as recursive JSON: camelCase keys (attributes' own keys stay), and lists where keys are numbers."""
-    if not isinstance(value, Mapping):
-        return value
-    rendered: dict[str, object] = {}
-    for key, child in value.items():
-        if key in NUMBERED and isinstance(child, Mapping):
-            rendered[camel(key)] = [_camel(child[index]) for index in sorted(child, key=int)]
-        elif key in {"attributes", "guest-attributes"}:
-            rendered[camel(key)] = child
-        else:
-            rendered[camel(key)] = _camel(child)
-    return rendered
-
-
-def _named_camel(name: str, value: object) -> dict[str, object]:
-    """Render a value with the key it is found at, which decides how: under ``attributes`` the keys are the user's own."""
-    rendered = _camel({name: value})
-    return rendered if isinstance(rendered, dict) else {}
-
-
-def camel(key: str) -> str:
-    """Turn a path's kebab-case into JSON's camelCase; what is no such word (an email) stays."""
-    if "@" in key or "." in key:
-        return key
-    first, *rest = key.split("-")
-    return first + "".join(word[:1].upper() + word[1:] for word in rest)
-
-
-def _leaves(value: object, prefix: str) -> list[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        return [
-            leaf
-            for key, child in sorted(value.items())
-            for leaf in _leaves(child, f"{prefix}/{key}" if prefix else key)
-        ]
-    if isinstance(value, list):
-        return [(f"{prefix}/{index}", item) for index, item in enumerate(value)]
-    return [(prefix, value)]
-
-
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _etag(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
 def _seconds(text: str) -> float:
     try:
         return max(0.0, float(text))
@@ -255,12 +201,42 @@ def _seconds(text: str) -> float:
         return 0.0
 
 
-def _text(body: str, status: int = 200) -> Response:
+def _text(body: str, status: int = 200, *, kind: str = TEXT) -> Response:
     response = Response(body.encode("utf-8", "surrogateescape"), status_code=status)
-    response.headers["Content-Type"] = "application/text"
+    response.headers["Content-Type"] = kind
     return response
+
+
+def _moved(request: Request) -> Response:
+    """Lead from a directory's name without a slash to the one with it, with the same query."""
+    place = request.url.path + "/" + (f"?{request.url.query}" if request.url.query else "")
+    response = _text(place + "\n", status=301, kind="text/html")
+    response.headers["Location"] = f"http://{request.headers.get('host', 'metadata.google.internal')}{place}"
+    return response
+
+
+def _missing(path: str) -> Response:
+    return _page(
+        404, "Not Found", f"The requested URL <code>{html.escape(path)}</code> was not found on this server."
+    )
+
+
+def _forbidden(path: str, words: str) -> Response:
+    client = (
+        f"Your client does not have permission to get URL <code>{html.escape(path)}</code> from this server."
+    )
+    return _page(403, "Forbidden", f"{client} {html.escape(words)}")
+
+
+def _disabled() -> Response:
+    return _text("Guest attributes endpoint access is disabled.", status=403, kind=_HTML)
+
+
+def _not_allowed(request: Request) -> Response:
+    words = f"The method {request.method} is not allowed for the URL <code>{html.escape(request.url.path)}</code>."
+    return _page(405, "Method Not Allowed", words)
 
 
 def _page(status: int, title: str, message: str) -> Response:
     body = f"<!DOCTYPE html>\n<html lang=en>\n<title>Error {status} ({title})</title>\n<p><b>{status}.</b> {message}\n"
-    return Response(body, status_code=status, media_type="text/html; charset=UTF-8")
+    return _text(body, status=status, kind=_HTML)

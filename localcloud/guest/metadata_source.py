@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from localcloud.guest import metadata_tree
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from localcloud.store import Document, Store
 
 GUEST_ATTRIBUTES = "guest/attributes/"  # + instance id -> {namespace: {key: value}}
-_SUBNET_MASK = "255.255.255.255"  # every interface is a /32 towards its gateway, as on Google Cloud
 
 
 class MetadataSource:
@@ -53,15 +54,17 @@ class MetadataSource:
         instance = self._store.get(self._spec.key)
         if instance is None:
             return {}
-        return metadata_tree.build(
-            instance,
-            self._store.get(f"compute/projects/{metadata_tree.project_of(instance)}") or {},
+        around = metadata_tree.Surroundings(
+            project=self._store.get(f"compute/projects/{metadata_tree.project_of(instance)}") or {},
             project_number=self._project_number,
+            disks=self._disks(instance),
             forwarded=self.forwarded,
-            subnet_mask=_SUBNET_MASK,
+            subnet_mask=self._subnet_mask(),
             gateway=self._spec.gateway,
+            mtu=self._spec.interface.mtu,
             guest_attributes=self._guest_attributes() if self.guest_attributes_enabled() else {},
         )
+        return metadata_tree.build(instance, around)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` whenever the tree may have; returns the function that ends it."""
@@ -97,8 +100,8 @@ class MetadataSource:
             "token_type": token.token_type,
         }
 
-    def identity_token(self, email: str, audience: str, *, full: bool) -> str:
-        """Sign who this instance is, for an audience."""
+    def identity_token(self, email: str, audience: str, *, full: bool, licenses: bool) -> str:
+        """Sign who this instance is, for an audience; `licenses` count in the full format only."""
         instance = self._instance()
         machine: dict[str, Any] = {
             "project_id": metadata_tree.project_of(instance),
@@ -107,6 +110,10 @@ class MetadataSource:
             "instance_id": str(instance["id"]),
             "instance_name": instance["name"],
         }
+        if instance.get("creationTimestamp"):
+            machine["instance_creation_timestamp"] = _seconds(instance["creationTimestamp"])
+        if licenses:
+            machine["license_id"] = metadata_tree.license_ids(instance, self._disks(instance))
         return self._signer.sign(email, audience, now=self._clock.now(), machine=machine if full else None)
 
     # Guest attributes.
@@ -137,6 +144,17 @@ class MetadataSource:
     def _guest_attributes(self) -> Mapping[str, Mapping[str, str]]:
         return self._store.get(GUEST_ATTRIBUTES + self._spec.id) or {}
 
+    def _disks(self, instance: Document) -> dict[str, Document]:
+        """Return the documents of an instance's disks, by their links in the instance's own."""
+        links = [disk["source"] for disk in instance.get("disks", []) if disk.get("source")]
+        found = {link: self._store.get("compute/" + link.partition("/compute/v1/")[2]) for link in links}
+        return {link: disk for link, disk in found.items() if disk is not None}
+
+    def _subnet_mask(self) -> str:
+        """Return the subnetwork's mask, as Google Cloud tells it; the interface itself is a /32 towards its gateway, there as here."""
+        subnetwork = self._store.get("compute/" + self._spec.interface.subnetwork) or {}
+        return str(ipaddress.IPv4Network(subnetwork.get("ipCidrRange", "0.0.0.0/32")).netmask)
+
     def _instance(self) -> Document:
         found = self._store.get(self._spec.key)
         return (
@@ -144,3 +162,8 @@ class MetadataSource:
             if found is None
             else found
         )
+
+
+def _seconds(timestamp: str) -> int:
+    """Return a timestamp of the API's as whole seconds since the epoch."""
+    return int(datetime.fromisoformat(timestamp).timestamp())

@@ -1,19 +1,20 @@
 """The metadata of one instance as a tree, made from the store's documents each time it is asked for.
 
 Keys are in kebab-case, as in the server's paths. A leaf is a string, number or list (a tuple: shown as
-JSON); a directory is a mapping.
+JSON); a directory is a mapping. Names and values as Google's documentation and recorded answers have them.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from localcloud.store import Document
+from localcloud.store import Document
 
 Tree = Mapping[str, Any]
+_DISK_TYPES = {"pd-balanced": "PERSISTENT-BALANCED", "pd-ssd": "PERSISTENT-SSD"}  # others are PERSISTENT
 
 
 def last(url: str) -> str:
@@ -21,9 +22,27 @@ def last(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def build(instance: Document, project: Document, *, project_number: str, forwarded: Sequence[str], subnet_mask: str, gateway: str,
-          guest_attributes: Mapping[str, Mapping[str, str]]) -> Tree:  # fmt: skip
-    """Return everything below ``/computeMetadata/v1/``, but for tokens, which are minted when asked for by name."""
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What is known of an instance outside of its own document.
+
+    `disks` are disks' own documents, by their link in the instance's; `forwarded` the addresses of its forwarding rules, both families';
+    `subnet_mask` its subnetwork's ("255.255.240.0"), `mtu` its interface's in bytes, `guest_attributes` values by namespace and key.
+    """
+
+    project: Document
+    project_number: str
+    disks: Mapping[str, Document]
+    forwarded: Sequence[str]
+    subnet_mask: str
+    gateway: str
+    mtu: int
+    guest_attributes: Mapping[str, Mapping[str, str]]
+
+
+def build(instance: Document, around: Surroundings) -> Tree:
+    """Return everything below ``/computeMetadata/v1/``, but for what is made when it is asked for by name."""
+    project_number = around.project_number
     project_id = project_of(instance)
     zone = last(instance["zone"])
     return {
@@ -31,20 +50,20 @@ def build(instance: Document, project: Document, *, project_number: str, forward
             "attributes": attributes(instance.get("metadata", {})),
             "cpu-platform": instance.get("cpuPlatform", "Unknown CPU Platform"),
             "description": instance.get("description", ""),
-            "disks": {str(index): _disk(disk, index) for index, disk in enumerate(instance.get("disks", []))},
-            "guest-attributes": {space: dict(values) for space, values in guest_attributes.items()},
+            "disks": {
+                str(index): _disk(disk, index, around.disks.get(disk.get("source", ""), {}))
+                for index, disk in enumerate(instance.get("disks", []))
+            },
+            "guest-attributes": {space: dict(values) for space, values in around.guest_attributes.items()},
             "hostname": instance.get("hostname") or f"{instance['name']}.{zone}.c.{project_id}.internal",
             "id": int(instance["id"]),
-            "image": _image(instance),
-            "legacy-endpoint-access": {"0.1": 0, "v1beta1": 0},
-            "licenses": {},
+            "image": _image(instance, around.disks),
+            "licenses": _numbered([{"id": each} for each in license_ids(instance, around.disks)]),
             "machine-type": f"projects/{project_number}/machineTypes/{last(instance['machineType'])}",
             "maintenance-event": "NONE",
             "name": instance["name"],
             "network-interfaces": {
-                str(index): _interface(
-                    nic, project_number, forwarded if index == 0 else (), subnet_mask, gateway
-                )
+                str(index): _interface(nic, around, around.forwarded if index == 0 else ())
                 for index, nic in enumerate(instance.get("networkInterfaces", []))
             },
             "partner-attributes": {},
@@ -58,7 +77,7 @@ def build(instance: Document, project: Document, *, project_number: str, forward
         },
         "oslogin": {"authenticate": {"sessions": {}}},
         "project": {
-            "attributes": attributes(project.get("commonInstanceMetadata", {})),
+            "attributes": attributes(around.project.get("commonInstanceMetadata", {})),
             "numeric-project-id": int(project_number),
             "project-id": project_id,
         },
@@ -92,31 +111,41 @@ def service_accounts(instance: Document) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _numbered(items: Sequence[str]) -> dict[str, str]:
+def license_ids(instance: Document, disks: Mapping[str, Document]) -> list[str]:
+    """Return the numbers of the licenses that an instance's disks carry, each once, in the disks' order."""
+    codes = [
+        str(code)
+        for disk in instance.get("disks", [])
+        for code in disks.get(disk.get("source", ""), {}).get("licenseCodes", [])
+    ]
+    return list(dict.fromkeys(codes))
+
+
+def _numbered(items: Sequence[Any]) -> dict[str, Any]:
     return {str(index): item for index, item in enumerate(items)}
 
 
-def _disk(disk: Mapping[str, Any], index: int) -> dict[str, Any]:
+def _disk(attached: Mapping[str, Any], index: int, disk: Document) -> dict[str, Any]:
+    persistent = _DISK_TYPES.get(last(disk.get("type", "")), "PERSISTENT")
     return {
-        "device-name": disk.get("deviceName", f"persistent-disk-{index}"),
-        "index": disk.get("index", index),
-        "interface": disk.get("interface", "SCSI"),
-        "mode": disk.get("mode", "READ_WRITE"),
-        "type": "PERSISTENT-BALANCED" if disk.get("type", "PERSISTENT") == "PERSISTENT" else "LOCAL-SSD",
+        "device-name": attached.get("deviceName", f"persistent-disk-{index}"),
+        "index": attached.get("index", index),
+        "interface": attached.get("interface", "SCSI"),
+        "mode": attached.get("mode", "READ_WRITE"),
+        "type": "LOCAL-SSD" if attached.get("type") == "SCRATCH" else persistent,
     }
 
 
-def _image(instance: Document) -> str:
+def _image(instance: Document, disks: Mapping[str, Document]) -> str:
+    """Return what the boot disk was made from, as ``projects/...``; empty for a disk that was made from nothing."""
     for disk in instance.get("disks", []):
-        image = disk.get("initializeParams", {}).get("sourceImage", "")
-        if disk.get("boot") and image:
-            return str(image).partition("/compute/v1/")[2] or str(image)
+        if disk.get("boot"):
+            image = str(disks.get(disk.get("source", ""), {}).get("sourceImage", ""))
+            return image.partition("/compute/v1/")[2] or image
     return ""
 
 
-def _interface(
-    nic: Mapping[str, Any], project_number: str, forwarded: Sequence[str], subnet_mask: str, gateway: str
-) -> dict[str, Any]:
+def _interface(nic: Mapping[str, Any], around: Surroundings, forwarded: Sequence[str]) -> dict[str, Any]:
     address = nic.get("networkIP", "")
     packed = ipaddress.IPv4Address(address).packed if address else bytes(4)
     return {
@@ -124,15 +153,15 @@ def _interface(
             str(index): {"external-ip": access.get("natIP", ""), "type": access.get("type", "ONE_TO_ONE_NAT")}
             for index, access in enumerate(nic.get("accessConfigs", []))
         },
-        "dns-servers": {"0": "169.254.169.254"},
+        "dns-servers": ["169.254.169.254"],
         "forwarded-ips": _numbered([each for each in forwarded if ":" not in each]),
-        "gateway": gateway,
+        "gateway": around.gateway,
         "ip": address,
         "ip-aliases": _numbered([entry["ipCidrRange"] for entry in nic.get("aliasIpRanges", [])]),
         "mac": "42:01:" + ":".join(f"{byte:02x}" for byte in packed),
-        "mtu": 1460,
-        "network": f"projects/{project_number}/networks/{last(nic.get('network', ''))}",
-        "subnetmask": subnet_mask,
+        "mtu": around.mtu,
+        "network": f"projects/{around.project_number}/networks/{last(nic.get('network', ''))}",
+        "subnetmask": around.subnet_mask,
         "target-instance-ips": {},
         **_ipv6(nic, forwarded),
     }

@@ -7,74 +7,17 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from localcloud.clock import VirtualClock
-from localcloud.guest.identity_token import IdentitySigner
-from localcloud.guest.metadata import MetadataServer, camel
-from localcloud.guest.metadata_source import GUEST_ATTRIBUTES, MetadataSource
-from localcloud.identity import Identities
-from localcloud.plans.machine import MachineSpec
-from localcloud.plans.network import NetworkInterface
-from localcloud.store import Store
-from tests.localcloud.guest.cloud import EMAIL, OWNER, READ_ONLY, SUBNETWORK, ZONE, instance_document
+from localcloud.guest.metadata_rendering import camel
+from localcloud.guest.metadata_source import GUEST_ATTRIBUTES
+from tests.localcloud.guest.cloud import EMAIL, READ_ONLY
+from tests.localcloud.guest.metadata_server import BOOT_DISK, KEY, Server
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-KEY = f"compute/{ZONE}/instances/web-x7k2"
-
-
-class Server:
-    """One instance's metadata server and what it draws from."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store, clock = Store(), VirtualClock()
-        self.identities = Identities(self.store, clock, OWNER)
-        self.signer = IdentitySigner(folder / "key")
-        interface = NetworkInterface(
-            instance="web-x7k2", network="n", subnetwork=SUBNETWORK.key, address="10.0.0.2"
-        )
-        spec = MachineSpec(
-            key=KEY,
-            name="web-x7k2",
-            id="1001",
-            zone="europe-west1-b",
-            interface=interface,
-            gateway="10.0.0.1",
-            forwarded_addresses=(),
-            memory_mib=1024,
-            vcpus=1,
-        )
-        self.source = MetadataSource(
-            spec, self.store, clock, self.identities, signer=self.signer, project_number="42"
-        )
-        self.put({"startup-script": "echo", "kebab-case-key": "v"})
-
-    def put(self, metadata: dict[str, str]) -> None:
-        with self.store.transaction() as change:
-            change.put(KEY, instance_document(1, "web-x7k2", metadata, {}))
-
-    async def request(
-        self, method: str, path: str, headers: dict[str, str] | None = None, content: str = ""
-    ) -> httpx.Response:
-        transport = httpx.ASGITransport(app=MetadataServer(self.source))
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://metadata.google.internal"
-        ) as client:
-            flavor = {"Metadata-Flavor": "Google"} if headers is None else headers
-            return await client.request(method, path, headers=flavor, content=content)
-
-    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
-        return asyncio.run(self.request("GET", path, headers))
-
-    def text(self, path: str) -> str:
-        response = self.get(f"/computeMetadata/v1/{path}")
-        assert response.status_code == 200, response.text
-        return response.text
 
 
 @pytest.fixture
@@ -83,70 +26,61 @@ def server(tmp_path: Path) -> Server:
 
 
 def test_header_is_required_and_forwarded_requests_are_refused(server: Server) -> None:
-    assert server.get("/computeMetadata/v1/instance/name", {}).status_code == 403
-    assert "Missing Metadata-Flavor:Google header" in server.get("/computeMetadata/v1/instance/name", {}).text
-    refused = server.get(
-        "/computeMetadata/v1/instance/name", {"Metadata-Flavor": "Google", "X-Forwarded-For": "1.2.3.4"}
-    )
+    name = "/computeMetadata/v1/instance/name"
+    wrong: tuple[dict[str, str], ...] = ({}, {"Metadata-Flavor": "Something-Else"})
+    for headers in wrong:
+        for path in (name, "/computeMetadata/v1/", "/computeMetadata/"):
+            refused = server.get(path, headers)
+            assert refused.status_code == 403
+            assert "Missing Metadata-Flavor:Google header" in refused.text
+    refused = server.get(name, {"Metadata-Flavor": "Google", "X-Forwarded-For": "1.2.3.4"})
     assert refused.status_code == 403
-    answer = server.get("/computeMetadata/v1/instance/name")
+    assert "web-x7k2" not in refused.text
+    answer = server.get(name)
     assert (answer.status_code, answer.text) == (200, "web-x7k2")
-    assert answer.headers["Server"] == "Metadata Server for VM"
-    assert answer.headers["Metadata-Flavor"] == "Google"
     assert answer.headers["Content-Type"] == "application/text"
     assert answer.headers["ETag"]
+    for each in (answer, refused):
+        assert each.headers["Server"] == "Metadata Server for VM"
+        assert each.headers["Metadata-Flavor"] == "Google"
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("instance/id", "1001"),
-        ("instance/zone", "projects/42/zones/europe-west1-b"),
-        ("instance/machine-type", "projects/42/machineTypes/e2-small"),
-        ("instance/hostname", "web-x7k2.europe-west1-b.c.local.internal"),
-        ("instance/attributes/kebab-case-key", "v"),
-        ("instance/attributes/", "kebab-case-key\nstartup-script\n"),
-        ("instance/tags", '["web","blue"]'),
-        ("instance/network-interfaces/0/ip", "10.0.0.2"),
-        ("instance/network-interfaces/0/mac", "42:01:0a:00:00:02"),
-        ("instance/network-interfaces/0/network", "projects/42/networks/n"),
-        ("instance/service-accounts/", f"default/\n{EMAIL}/\n"),
-        ("instance/service-accounts/default/scopes", f"{READ_ONLY}\n"),
-        ("instance/service-accounts/default/email", EMAIL),
-        ("project/project-id", "local"),
-        ("project/numeric-project-id", "42"),
-        ("", "instance/\noslogin/\nproject/\nuniverse/\n"),
-    ],
-)
-def test_tree_is_googles(server: Server, path: str, value: str) -> None:
-    assert server.text(path) == value
+def test_clients_find_out_where_they_are_without_the_header(server: Server) -> None:
+    answer = server.get("/", {})
+    assert (answer.status_code, answer.text) == (200, "computeMetadata/\n")
+    assert answer.headers["Metadata-Flavor"] == "Google"
+    assert server.get("/computeMetadata/").text == "v1/\n"
 
 
-def test_recursive_answer_is_camel_case_json_with_lists(server: Server) -> None:
-    found = json.loads(server.text("instance/?recursive=true"))
-    assert found["attributes"] == {"startup-script": "echo", "kebab-case-key": "v"}
-    assert found["networkInterfaces"][0]["ip"] == "10.0.0.2"
-    assert found["networkInterfaces"][0]["forwardedIps"] == []
-    assert found["networkInterfaces"][0]["dnsServers"] == ["169.254.169.254"]
-    assert found["serviceAccounts"]["default"]["scopes"] == [READ_ONLY]
-    assert found["id"] == 1001
-    assert "token" not in found["serviceAccounts"]["default"], "a token is only given when asked for by name"
-    assert json.loads(server.text("instance/attributes/?recursive=true")) == {
-        "startup-script": "echo",
-        "kebab-case-key": "v",
-    }
-    assert "0/ip 10.0.0.2\n" in server.text("instance/network-interfaces/?recursive=true&alt=text")
-    assert server.text("instance/name?alt=json") == '"web-x7k2"'
+def test_versions_that_google_has_ended_are_refused(server: Server) -> None:
+    for path in ("/0.1/meta-data/", "/0.1", "/computeMetadata/v1beta1/instance/name"):
+        for headers in (dict[str, str](), None):
+            refused = server.get(path, headers)
+            assert refused.status_code == 403
+            assert "Legacy metadata endpoints are disabled. Please use the /v1/ endpoint." in refused.text
+    assert server.get("/computeMetadata/v2/instance/name").status_code == 404
 
 
-def test_missing_is_404_and_directory_without_slash_redirects(server: Server) -> None:
-    assert server.get("/computeMetadata/v1/instance/attributes/none").status_code == 404
-    moved = server.get("/computeMetadata/v1/instance/attributes")
-    assert moved.status_code == 301
-    assert (
-        moved.headers["Location"] == "http://metadata.google.internal/computeMetadata/v1/instance/attributes/"
-    )
-    assert asyncio.run(server.request("POST", "/computeMetadata/v1/instance/name")).status_code == 405
+def test_what_a_client_asked_for_is_no_markup_in_the_answer(server: Server) -> None:
+    answer = server.get("/computeMetadata/v1/instance/<script>alert(1)</script>")
+    assert answer.status_code == 404
+    assert "<script>" not in answer.text
+
+
+def test_directory_without_slash_redirects_with_its_query(server: Server) -> None:
+    for query in ("", "?last_etag=abc"):
+        moved = server.get(f"/computeMetadata/v1/instance/attributes{query}")
+        assert moved.status_code == 301
+        place = f"/computeMetadata/v1/instance/attributes/{query}"
+        assert moved.headers["Location"] == f"http://metadata.google.internal{place}"
+        assert moved.text == place + "\n"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_nothing_but_guest_attributes_can_be_written(server: Server, method: str) -> None:
+    for path in ("instance/name", "instance/attributes/kebab-case-key", "instance/guest-attributes/space"):
+        assert asyncio.run(server.request(method, f"/computeMetadata/v1/{path}")).status_code == 405
+    assert server.text("instance/attributes/kebab-case-key") == "v"
 
 
 def test_token_is_the_service_accounts_and_of_its_scopes(server: Server) -> None:
@@ -164,7 +98,8 @@ def test_token_is_the_service_accounts_and_of_its_scopes(server: Server) -> None
     widened = server.identities.whois(wide["access_token"])
     assert widened is not None
     assert widened.scopes == frozenset(), "an instance cannot widen what it was given"
-    assert server.get("/computeMetadata/v1/instance/service-accounts/other@x/token").status_code == 404
+    lines = server.text("instance/service-accounts/default/token?alt=text").splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["access_token", "expires_in", "token_type"]
 
 
 def test_identity_token_is_signed_for_its_audience(server: Server) -> None:
@@ -178,18 +113,58 @@ def test_identity_token_is_signed_for_its_audience(server: Server) -> None:
     server.signer.public_key.verify(decode(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     claims = json.loads(decode(signed.split(".")[1]))
     assert (claims["aud"], claims["email"], claims["exp"] - claims["iat"]) == ("https://here", EMAIL, 3600)
-    assert claims["google"]["compute_engine"]["instance_name"] == "web-x7k2"
+    assert claims["google"]["compute_engine"] == {
+        "instance_creation_timestamp": 1795431906,
+        "instance_id": "1001",
+        "instance_name": "web-x7k2",
+        "project_id": "local",
+        "project_number": 42,
+        "zone": "europe-west1-b",
+    }
+
+    def claimed(query: str) -> dict[str, object]:
+        found: dict[str, object] = json.loads(decode(server.text(f"{path}?audience=x{query}").split(".")[1]))
+        return found
+
+    assert "google" not in claimed("")
+    assert "google" not in claimed("&format=standard&licenses=TRUE")
+    full = claimed("&format=full&licenses=TRUE")["google"]
+    assert isinstance(full, dict)
+    assert full["compute_engine"]["license_id"] == []
+
+
+def test_licenses_of_an_instances_disks_are_in_its_metadata_and_identity(server: Server) -> None:
+    with server.store.transaction() as change:
+        disk = server.store.get("compute/" + BOOT_DISK) or {}
+        change.put("compute/" + BOOT_DISK, {**disk, "licenseCodes": ["1001010", "1000205"]})
+    assert server.text("instance/licenses/") == "0/\n1/\n"
+    assert server.text("instance/licenses/1/id") == "1000205"
+    assert json.loads(server.text("instance/licenses/?recursive=true")) == [
+        {"id": "1001010"},
+        {"id": "1000205"},
+    ]
+    token = server.text("instance/service-accounts/default/identity?audience=x&format=full&licenses=true")
+    part = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    assert claims["google"]["compute_engine"]["license_id"] == ["1001010", "1000205"]
 
 
 def test_guest_attributes_are_off_until_the_metadata_allows_them(server: Server) -> None:
     path = "/computeMetadata/v1/instance/guest-attributes/space/key"
     assert asyncio.run(server.request("PUT", path, content="v")).status_code == 403
+    for name in ("", "/", "/?recursive=true", "/space/key"):
+        refused = server.get(f"/computeMetadata/v1/instance/guest-attributes{name}")
+        assert (refused.status_code, refused.text) == (403, "Guest attributes endpoint access is disabled.")
+    assert json.loads(server.text("instance/?recursive=true"))["guestAttributes"] == {}
     server.put({"enable-guest-attributes": "TRUE"})
     assert asyncio.run(server.request("PUT", path, content="v")).status_code == 200
     assert server.text("instance/guest-attributes/space/key") == "v"
     assert server.store.get(GUEST_ATTRIBUTES + "1001") == {"space": {"key": "v"}}
     assert asyncio.run(server.request("DELETE", path)).status_code == 200
     assert server.get(path).status_code == 404
+    assert asyncio.run(server.request("DELETE", path)).status_code == 404
+    assert asyncio.run(server.request("PUT", path, content="v" * (256 << 10))).status_code == 200
+    assert asyncio.run(server.request("PUT", path, content="v" * ((256 << 10) + 1))).status_code == 413
 
 
 def test_waiting_for_a_change_ends_with_the_change_and_not_before(server: Server) -> None:
@@ -222,21 +197,6 @@ def test_forwarding_rules_addresses_appear_when_they_are_set(server: Server) -> 
     assert json.loads(server.text("instance/?recursive=true"))["networkInterfaces"][0]["forwardedIps"] == [
         "127.7.7.1"
     ]
-
-
-def test_a_dual_stack_instance_learns_its_ipv6_address_and_the_rules_ranges(server: Server) -> None:
-    server.source.set_forwarded(("127.7.7.1", "2001:db8:0:7:8000::/96"))
-    missing = server.get("/computeMetadata/v1/instance/network-interfaces/0/ipv6s")
-    assert missing.status_code == 404, "by its absence clients tell that there is no IPv6"
-    document = dict(server.store.get(KEY) or {})
-    config = {"externalIpv6": "2001:db8:0:7:a00:2::", "externalIpv6PrefixLength": 96}
-    (interface,) = document["networkInterfaces"]
-    document["networkInterfaces"] = [{**interface, "ipv6AccessConfigs": [config]}]
-    with server.store.transaction() as change:
-        change.put(KEY, document)
-    assert server.text("instance/network-interfaces/0/ipv6s") == "2001:db8:0:7:a00:2::"
-    assert server.text("instance/network-interfaces/0/forwarded-ipv6s/0") == "2001:db8:0:7:8000::/96"
-    assert server.text("instance/network-interfaces/0/forwarded-ips/") == "0\n"
 
 
 def test_keys_are_camelled_but_emails_are_not() -> None:
