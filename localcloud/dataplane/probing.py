@@ -96,7 +96,10 @@ class Probing:
             except EOFError:
                 break
             for result in message["results"]:
-                self._take(result)
+                try:
+                    self._take(result)
+                except Exception:  # noqa: BLE001 - what one result led to must not end the reading: no verdict would change again
+                    _log.exception("the result of a probe is lost: %s", result)
         channel.close()
         if self._channel is channel:
             _log.warning("the prober ended; starting another")

@@ -18,10 +18,10 @@ from localcloud.plans.balancer import BalancerPlan
 from localcloud.plans.probe import ProbeSpec
 from localcloud.plans.probe_schedule import phase
 from localcloud.plans.world import Command
-from tests.localcloud.dataplane.cloud import NETWORK, OPEN, PYTHON, SUBNETWORK, running_cloud
+from tests.localcloud.dataplane.cloud import NETWORK, OPEN, PATIENCE, PYTHON, SUBNETWORK, running_cloud
 
 if TYPE_CHECKING:
-    from localcloud.plans.probe import Consumer
+    from localcloud.plans.probe import Consumer, ProbeResult
     from tests.localcloud.dataplane.cloud import Cloud
 
 pytestmark = pytest.mark.kernel
@@ -254,6 +254,28 @@ def test_a_dead_prober_is_replaced() -> None:
             while cloud.world._probing._channel is channel:
                 await cloud.results.get()
             await cloud.outcome(probe, "success")
+
+    asyncio.run(scenario())
+
+
+def test_a_result_that_cannot_be_taken_is_lost_by_itself() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a")
+            probe = cloud.probe("autohealing", "a")
+            refused: list[ProbeResult] = []
+            later: asyncio.Queue[ProbeResult] = asyncio.Queue()
+
+            def report(result: ProbeResult) -> None:
+                if not refused:
+                    refused.append(result)
+                    msg = "the disk is full"
+                    raise OSError(msg)
+                later.put_nowait(result)
+
+            await cloud.world.apply_probes(frozenset({probe}), report)
+            result = await asyncio.wait_for(later.get(), PATIENCE)
+            assert (result.id, result.sent_at >= refused[0].sent_at) == (probe.id, True)
 
     asyncio.run(scenario())
 
