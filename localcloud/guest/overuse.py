@@ -53,7 +53,7 @@ class _Free:
 
 
 class Overuse:
-    """Looks at the machines that it is given anew each time, for as long as it runs."""
+    """Looks at the machines that it is given anew each time, from `start` to `stop`."""
 
     def __init__(
         self, place: Path, limits: Limits, machines: Callable[[], Iterable[Machine]], disks: Disks
@@ -62,9 +62,21 @@ class Overuse:
         self._most = 0  # bytes that were free when all were measured, or later
         self._turn = 0
         self._full: set[str] = set()
+        self._looking: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Look, for ever."""
+    def start(self) -> None:
+        """Look from now on; where that is done already, nothing changes."""
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+            self._looking = None
+
+    async def _run(self) -> None:
         turn = 0
         while True:
             await asyncio.sleep(PERIOD)

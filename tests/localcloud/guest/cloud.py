@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from localcloud.guest.limits import Limits
+    from localcloud.guest.machine import Machine
     from localcloud.guest.session import Completed
     from localcloud.plans.machine import MachineView
 
@@ -168,6 +169,10 @@ class Cloud:
         """Wait until the instance has booted, start-up scripts and all; return what those said."""
         await self.said(spec, "systemctl is-system-running --wait")
         return await self.said(spec, "journalctl -u google-startup-scripts.service --no-pager")
+
+    def machine(self, machine_id: str) -> Machine:
+        """Return a machine as the sandboxes themselves hold it."""
+        return self.machines._register.machine(machine_id)
 
     def view(self, spec: MachineSpec) -> MachineView:
         """Observe one machine."""

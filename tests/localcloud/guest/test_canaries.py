@@ -181,4 +181,4 @@ def _is_home(key: str, instance: str) -> bool:
 
 
 def _processes_of(cloud: Cloud, machine_id: str) -> set[str]:
-    return {str(pid) for pid in processes.Snapshot().tree(cloud.machines._machines[machine_id].record.init)}
+    return {str(pid) for pid in processes.Snapshot().tree(cloud.machine(machine_id).record.init)}

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kernel
 
 def states(cloud: Cloud, machine_id: str) -> set[str]:
     """Return the kernel's states of all processes of a machine, but of those that have ended and wait for a stopped parent to reap them."""
-    tree = processes.Snapshot().tree(cloud.machines._machines[machine_id].record.init)
+    tree = processes.Snapshot().tree(cloud.machine(machine_id).record.init)
     return {facts.state for facts in tree.values()} - {"Z", "X"}
 
 
@@ -34,7 +34,7 @@ def states(cloud: Cloud, machine_id: str) -> set[str]:
 async def test_crash_ends_every_process_at_once_and_the_machine_stays_silent(cloud: Cloud) -> None:
     spec = await cloud.boot("#!/bin/bash\nsetsid sleep 1000 >/dev/null 2>&1 &\n")
     await cloud.settled(spec)
-    init = cloud.machines._machines[spec.id].record.init
+    init = cloud.machine(spec.id).record.init
     tree = processes.Snapshot().tree(init)
     assert len(tree) >= 2
     await cloud.machines.crash(spec.id)
@@ -174,7 +174,7 @@ async def test_next_daemon_adopts_what_the_last_one_booted(cloud: Cloud) -> None
 @in_cloud
 async def test_machine_that_dies_while_it_is_adopted_is_a_crashed_one(cloud: Cloud) -> None:
     spec = await cloud.boot()
-    init = cloud.machines._machines[spec.id].record.init
+    init = cloud.machine(spec.id).record.init
     await cloud.machines.release()
     listen = cloud.world.listen
 
@@ -194,7 +194,7 @@ async def test_recycled_process_number_is_never_taken_for_the_machine(cloud: Clo
     spec = await cloud.boot()
     await cloud.settled(spec)
     folder = cloud.home.instance(spec.id)
-    machine = cloud.machines._machines[spec.id]
+    machine = cloud.machine(spec.id)
     await cloud.machines.crash(spec.id)
     await cloud.machines.release()
     bystander = await asyncio.create_subprocess_exec("sleep", "1000")

@@ -23,7 +23,7 @@ def serial(cloud: Cloud, machine_id: str) -> str:
 
 def tree(cloud: Cloud, machine_id: str) -> dict[int, processes.Stat]:
     """Return all processes of a machine."""
-    return processes.Snapshot().tree(cloud.machines._machines[machine_id].record.init)
+    return processes.Snapshot().tree(cloud.machine(machine_id).record.init)
 
 
 @in_cloud

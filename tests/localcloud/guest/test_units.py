@@ -115,6 +115,18 @@ async def test_service_that_keeps_failing_is_given_up_in_words(cloud: Cloud) -> 
 
 
 @in_cloud
+async def test_service_is_stopped_while_it_waits_to_be_restarted(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    await cloud.settled(spec)
+    unit = "[Service]\\nExecStart=/bin/false\\nRestart=always\\nRestartSec=1h\\n"
+    await cloud.said(spec, f"printf '{unit}' > /etc/systemd/system/fails.service; systemctl start fails")
+    await eventually(cloud, spec.name, "systemctl show -p SubState --value fails | grep -qx auto-restart")
+    assert (
+        await cloud.said(spec, "systemctl stop fails; echo $?; systemctl is-active fails") == "0\ninactive\n"
+    )
+
+
+@in_cloud
 async def test_oneshot_failures_and_missing_things_are_reported_with_the_usual_statuses(cloud: Cloud) -> None:
     spec = await cloud.boot()
     await cloud.settled(spec)
