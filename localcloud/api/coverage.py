@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from localcloud.api.app import handlers
 from localcloud.api.effective import EFFECTIVE, NOTHING, told
 from localcloud.api.effects import NO_EFFECT
-from localcloud.api.elsewhere import REFUSED, WITHOUT_EFFECT
+from localcloud.api.elsewhere import REFUSED
 from localcloud.discovery.document import load
 from localcloud.discovery.generate import KEPT
 
@@ -106,7 +106,7 @@ def _resource(method: Method) -> str:
 def _without_effect() -> Iterator[str]:
     yield "## Without effect\n"
     yield "| schema | field | what happens instead |\n| --- | --- | --- |"
-    for schema, entries in (*NO_EFFECT.items(), *WITHOUT_EFFECT.items()):
+    for schema, entries in NO_EFFECT.items():
         for entry in entries:
             quiet = f" (unless it is {', '.join(map(str, entry.unless))})" if entry.unless else ""
             yield f"| {schema} | `{entry.path}`{quiet} | {entry.consequence} |"
@@ -128,15 +128,16 @@ def _refused() -> Iterator[str]:
 
 def _refusals(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Yield field and reason of each refusal that is the local cloud's own rather than Google's."""
-    rule = ""
+    texts: dict[str, str] = {}
     for node in _in_order(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.JoinedStr):
-            rule = _text(node.value) or rule
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            texts[node.targets[0].id] = _text(node.value)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) > 1:
-            reason = _text(node.args[-1]) or (rule if isinstance(node.args[-1], ast.Name) else "")
-            if node.func.attr in ("refuse", "invalid") and "local cloud" in reason.lower():
-                field = _text(node.args[0])
-                yield field.rpartition("}")[2].lstrip(".") or field, reason
+            said = node.args[-1]
+            reason = texts.get(said.id, "") if isinstance(said, ast.Name) else _text(said)
+            if node.func.attr in ("refuse", "invalid", "ApiError") and "local cloud" in reason.lower():
+                field = _text(node.args[1 if node.func.attr == "ApiError" else 0])
+                yield field.rpartition("}")[2].lstrip(".") or field or "several", reason
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:

@@ -28,7 +28,7 @@ _TEMPLATE_PROPERTIES = (
     "canIpForward", "description", "disks.index", "disks.kind", "disks.initializeParams.labels", "networkInterfaces.kind",
     "networkInterfaces.name", "disks.autoDelete", "disks.boot", "disks.deviceName", "disks.diskSizeGb",
     "disks.initializeParams.diskSizeGb", "disks.initializeParams.sourceImage", "disks.interface", "disks.mode", "disks.source",
-    "disks.type", "labels", "machineType", "metadata", "networkInterfaces.accessConfigs", "networkInterfaces.network",
+    "disks.type", "labels", "machineType", "metadata", "networkInterfaces.network",
     "networkInterfaces.ipv6AccessConfigs.kind", "networkInterfaces.ipv6AccessConfigs.name",
     "networkInterfaces.ipv6AccessConfigs.networkTier", "networkInterfaces.ipv6AccessConfigs.type", "networkInterfaces.networkIP",
     "networkInterfaces.stackType", "networkInterfaces.subnetwork", "scheduling.automaticRestart",
@@ -50,6 +50,14 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "name", "description", "address", "addressType", "network", "networkTier", "subnetwork", "purpose", "prefixLength",
         "ipVersion", "ipv6EndpointType", "labels", "labelFingerprint",
     }),
+    "Disk": frozenset({
+        "name", "description", "sizeGb", "sourceImage", "type", "labels", "labelFingerprint", "physicalBlockSizeBytes",
+        "replicaZones", "sourceDisk", "sourceInstantSnapshot", "sourceSnapshot", "sourceStorageObject",
+    }),
+    # What instances.attachDisk is sent: a disk that is made with it, or a boot disk, is refused.
+    "AttachedDisk": frozenset({
+        "autoDelete", "boot", "deviceName", "index", "initializeParams", "interface", "kind", "mode", "source", "type",
+    }),
     "HealthCheck": frozenset({
         "name", "description", "type", "checkIntervalSec", "timeoutSec", "healthyThreshold", "unhealthyThreshold", "sourceRegions",
         "logConfig", *(f"{kind}HealthCheck" for kind in _CHECKS),
@@ -60,8 +68,8 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "autoHealingPolicies", "baseInstanceName", "distributionPolicy.targetShape", "distributionPolicy.zones.zone", "fingerprint",
         "instanceFlexibilityPolicy.instanceSelections.machineTypes", "instanceFlexibilityPolicy.instanceSelections.rank",
         "instanceLifecyclePolicy", "instanceTemplate", "listManagedInstancesResults", "namedPorts",
-        "standbyPolicy", "statefulPolicy.preservedState.disks", "statefulPolicy.preservedState.internalIPs", "targetSize",
-        "targetStoppedSize", "targetSuspendedSize",
+        "standbyPolicy", "statefulPolicy.preservedState.disks", "statefulPolicy.preservedState.externalIPs",
+        "statefulPolicy.preservedState.internalIPs", "targetPools", "targetSize", "targetStoppedSize", "targetSuspendedSize",
         "updatePolicy", "versions",
     }),
     "Autoscaler": frozenset({

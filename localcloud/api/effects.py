@@ -1,6 +1,6 @@
 """Fields that are kept and answered as Google does, but that nothing here acts on: told in the story when they are set.
 
-One table, of which the coverage page is made too, so that what is said there is what is done.
+One table, of Compute and of the other services, of which the coverage page is made too, so that what is said there is what is done.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class NoEffect:
     unless: tuple[Any, ...] = ()
 
 
+BY_POLICY = "access goes by the bucket's IAM policy alone"
 _NO_LOGS = "nothing writes such logs"
 _NO_HARDWARE = "instances are sandboxes on this machine's own processor"
 _TEMPLATE = (
@@ -39,13 +40,12 @@ _TEMPLATE = (
     NoEffect("properties.guestAccelerators", _NO_HARDWARE),
     NoEffect("properties.confidentialInstanceConfig.enableConfidentialCompute", _NO_HARDWARE, (False,)),
     NoEffect("properties.shieldedInstanceConfig", "nothing boots: there is no firmware to verify"),
+    NoEffect(
+        "properties.networkInterfaces[].accessConfigs", "instances here have no external addresses", ([],)
+    ),
     NoEffect("properties.resourcePolicies", "there are no snapshots, schedules or placement here"),
 )
-_GROUP = (
-    NoEffect("statefulPolicy.preservedState.externalIPs", "instances here have no external addresses"),
-    NoEffect("targetPools", "there are no target pools"),
-    NoEffect("resourcePolicies", "there are no workload policies"),
-)
+_GROUP = (NoEffect("resourcePolicies", "there are no workload policies"),)
 _AUTOSCALER = (
     NoEffect(
         "autoscalingPolicy.loadBalancingUtilization", "a passthrough balancer has no utilisation to scale by"
@@ -71,6 +71,17 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
         NoEffect("encryption", "objects are files on this machine, and not encrypted"),
         NoEffect("billing.requesterPays", "nobody pays", (False,)),
         NoEffect("ipFilter", "requests come from this machine only"),
+        NoEffect("acl", BY_POLICY),
+        NoEffect("defaultObjectAcl", BY_POLICY),
+        NoEffect("customPlacementConfig", "objects are on this machine"),
+        NoEffect("defaultEventBasedHold", "objects can be deleted at any time", (False,)),
+        NoEffect("hierarchicalNamespace.enabled", "there are no folders, only names with slashes", (False,)),
+        NoEffect("objectRetention", "objects can be deleted at any time"),
+        NoEffect("softDeletePolicy.retentionDurationSeconds", "what is deleted is gone", ("0", 0)),
+    ),
+    "Object": (
+        NoEffect("eventBasedHold", "objects can be deleted at any time", (False,)),
+        NoEffect("temporaryHold", "objects can be deleted at any time", (False,)),
     ),
     "Secret": (
         NoEffect("topics", "nothing is published: the local cloud has no Pub/Sub"),
@@ -78,6 +89,9 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
         NoEffect("expireTime", "the secret is never deleted by itself"),
         NoEffect("ttl", "the secret is never deleted by itself"),
         NoEffect("versionDestroyTtl", "versions are destroyed at once"),
+        NoEffect("customerManagedEncryption", "secrets are encrypted with no key of one's own"),
+        NoEffect("secretType", "nothing rotates secrets"),
+        NoEffect("tags", "there are no tags to bind"),
     ),
     "AlertPolicy": (
         NoEffect(

@@ -1,4 +1,4 @@
-"""Fields of requests outside of Compute: each does something, is filled by the server, has no effect (which is told), or is refused.
+"""Fields of requests outside of Compute: each does something, is filled by the server, or is refused; `effects` tells of the others.
 
 By the request's schema, top-level fields only. A test derives every served method's request from Google's discovery documents and fails
 where a field is in none of these, so none is passed over.
@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.api.effects import NoEffect, values
+from localcloud.api.effects import BY_POLICY
 from localcloud.api.errors import ApiError
-from localcloud.api.unsupported import unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from localcloud.api.cloud import Cloud
-    from localcloud.store import Transaction
 
 # What acts, is checked, or is kept as a record for its reader.
 SERVED: Mapping[str, frozenset[str]] = {
@@ -62,30 +58,9 @@ FILLED: Mapping[str, frozenset[str]] = {
     "AlertPolicy": frozenset({"creationRecord", "mutationRecord", "validity"}),
     "NotificationChannel": frozenset({"creationRecord", "mutationRecords", "verificationStatus"}),
 }  # fmt: skip
-_BY_POLICY = "access goes by the bucket's IAM policy alone"
-WITHOUT_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
-    "Bucket": (
-        NoEffect("acl", _BY_POLICY),
-        NoEffect("defaultObjectAcl", _BY_POLICY),
-        NoEffect("customPlacementConfig", "objects are on this machine"),
-        NoEffect("defaultEventBasedHold", "objects can be deleted at any time", (False,)),
-        NoEffect("hierarchicalNamespace.enabled", "there are no folders, only names with slashes", (False,)),
-        NoEffect("objectRetention", "objects can be deleted at any time"),
-        NoEffect("softDeletePolicy.retentionDurationSeconds", "what is deleted is gone", ("0", 0)),
-    ),
-    "Object": (
-        NoEffect("eventBasedHold", "objects can be deleted at any time", (False,)),
-        NoEffect("temporaryHold", "objects can be deleted at any time", (False,)),
-    ),
-    "Secret": (
-        NoEffect("customerManagedEncryption", "secrets are encrypted with no key of one's own"),
-        NoEffect("secretType", "nothing rotates secrets"),
-        NoEffect("tags", "there are no tags to bind"),
-    ),
-}
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "Object": {
-        "acl": _BY_POLICY,
+        "acl": BY_POLICY,
         "contexts": "objects here have no contexts",
         "customerEncryption": "objects here are not encrypted with keys",
         "kmsKeyName": "objects here are not encrypted with keys",
@@ -101,19 +76,3 @@ def check(schema: str, body: Mapping[str, Any]) -> None:
         if body.get(name):
             message = f"Field '{name}' of {schema} is not served by the local cloud: {reason}. Leave it out."
             raise ApiError(400, "invalid", message)
-
-
-def tell(
-    cloud: Cloud,
-    change: Transaction,
-    schema: str,
-    subject: str,
-    *,
-    document: Mapping[str, Any],
-    old: Mapping[str, Any] | None,
-) -> None:
-    """Write a line of the story for each field without effect that a change sets or alters; see `effects.tell`."""
-    for entry in WITHOUT_EFFECT.get(schema, ()):
-        found = [value for value in values(document, entry.path) if value not in entry.unless]
-        if found and (old is None or found != values(old, entry.path)):
-            unsupported(cloud, change, subject, entry.path, entry.consequence)

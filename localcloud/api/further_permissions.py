@@ -45,6 +45,8 @@ _ALWAYS: dict[str, tuple[str, ...]] = {
     "compute.healthChecks.patch": ("compute.healthChecks.get",),
     "compute.regionHealthChecks.patch": ("compute.regionHealthChecks.get",),
     "compute.regionBackendServices.patch": ("compute.regionBackendServices.get",),
+    "compute.instances.attachDisk": ("compute.disks.use",),
+    "compute.instances.detachDisk": ("compute.disks.use",),
     "compute.instanceGroupManagers.insert": _MAKES_INSTANCES,
     "compute.instanceGroupManagers.setInstanceTemplate": _MAKES_INSTANCES,
     "compute.instanceGroupManagers.delete": ("compute.instanceGroups.delete",),

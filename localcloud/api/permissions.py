@@ -23,6 +23,7 @@ _COMPUTE_VERBS = {
     "wait": "get",
     "resize": "update",
     "setInstanceTemplate": "update",
+    "setTargetPools": "update",
     "recreateInstances": "update",
     "deleteInstances": "update",
     "abandonInstances": "update",
@@ -42,10 +43,11 @@ _COMPUTE_VERBS = {
 # Regional variants whose permissions are their own; those of every other type are the global or zonal type's.
 _REGIONAL = frozenset({"regions", "regionOperations", "regionBackendServices", "regionHealthChecks"})
 # The types that have a permission for labels alone; elsewhere it is the one for updates.
-_LABELLED = frozenset({"addresses", "forwardingRules", "images", "instances"})
+_LABELLED = frozenset({"addresses", "disks", "forwardingRules", "images", "instances"})
 _STORAGE_VERBS = {"insert": "create", "patch": "update"}
 _IAM_VERBS = {"patch": "update"}
 _OTHERWISE = {
+    "compute.disks.resize": "compute.disks.resize",  # groups have no permission of their own for it
     "storage.buckets.getStorageLayout": "storage.objects.list",
     "storage.objects.copy": "storage.objects.get",
     "storage.objects.rewrite": "storage.objects.get",

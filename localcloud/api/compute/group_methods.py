@@ -14,12 +14,14 @@ from localcloud.api.compute.group_members import (
     refuse_deleting,
     rendered,
 )
+from localcloud.api.compute.instance_group_managers import NO_TARGET_POOLS
 from localcloud.api.compute.listing import chosen, cut
-from localcloud.api.compute.methods import CollectionMethods, Collections, commit, once, stamp
+from localcloud.api.compute.methods import CollectionMethods, Collections, commit, stamp
 from localcloud.api.compute.per_instance_configs import add as add_config
 from localcloud.api.compute.references import find
+from localcloud.api.compute.request_ids import once
 from localcloud.api.compute.requests import ask
-from localcloud.api.links import link, parse
+from localcloud.api.links import last, link, parse
 from localcloud.api.operations import Until
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class GroupMethods(CollectionMethods):
             "delete": self.delete,
             "resize": self.resize,
             "setInstanceTemplate": self.set_instance_template,
+            "setTargetPools": self.set_target_pools,
             "createInstances": self.create_instances,
             "recreateInstances": self.recreate_instances,
             "deleteInstances": self.delete_instances,
@@ -105,6 +108,17 @@ class GroupMethods(CollectionMethods):
         stamp(draft)
         return commit(call, draft, "setInstanceTemplate")
 
+    def set_target_pools(self, call: Call) -> Result:
+        """Take a group out of all target pools; it is in none, because there are none."""
+        draft = self.existing(call)
+        refuse_deleting(draft)
+        if call.body.get("targetPools"):
+            raise errors.invalid("resource.targetPools", call.body["targetPools"], NO_TARGET_POOLS)
+        given = call.body.get("fingerprint")
+        if given and given != draft.document["fingerprint"]:
+            raise errors.stale_fingerprint()
+        return commit(call, draft, "setTargetPools")
+
     def list_managed_instances(self, call: Call) -> Result:
         """Return the group's instances with what is being done to each; in pages only where the group says so."""
         draft = self.existing(call)
@@ -159,7 +173,12 @@ class GroupMethods(CollectionMethods):
         return commit(call, draft, "recreateInstances")
 
     def delete_instances(self, call: Call) -> Result:
-        """Delete these instances; the group becomes smaller by them."""
+        """Delete these instances; the group becomes smaller by them. Those that are no members may be passed over."""
+        if call.body.get("skipInstancesOnValidationError") and call.body.get("instances"):
+            draft = self.existing(call)
+            call.body["instances"] = [each for each in call.body["instances"] if is_member(draft, last(each))]
+            if not call.body["instances"]:
+                return commit(call, draft, "deleteInstances")
         draft, names = self._members_named(call)
         ask(draft, "deleteInstances", {"instances": names})
         return commit(call, draft, "deleteInstances")

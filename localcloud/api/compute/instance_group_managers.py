@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.references import referenced
+from localcloud.api.compute.suspending import hindrances
 from localcloud.api.links import last, link
 from localcloud.plans import standby
 
 if TYPE_CHECKING:
     from localcloud.api.compute.draft import Draft
+    from localcloud.store import Document
 
 ACTIONS = (
     "none", "creating", "creatingWithoutRetries", "recreating", "deleting", "abandoning", "restarting", "refreshing",
@@ -20,6 +22,8 @@ ACTIONS = (
 )  # fmt: skip
 _ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")  # least disruptive first
 _DEFAULT_ZONES = 3
+NO_TARGET_POOLS = "The local cloud has no target pools: put the group behind a backend service."
+_NO_EXTERNAL = "The local cloud's instances have no external addresses: leave it out."
 _LONGEST_BASE = 58  # a hyphen and four characters follow
 
 
@@ -34,6 +38,8 @@ def _complete(draft: Draft) -> None:
     draft.bounds("targetSize", 0, 2000 if draft.collection.scope == "regions" else 1000)
     if draft.collection.scope == "regions":
         _distribution(draft)
+    if document.get("targetPools"):
+        raise draft.refuse("targetPools", NO_TARGET_POOLS)
     _named_ports(draft)
     _auto_healing(draft)
     _update_policy(draft)
@@ -153,6 +159,8 @@ def _stateful(draft: Draft) -> None:
     if not any(kept.get(name) for name in ("disks", "internalIPs", "externalIPs")):
         draft.document.pop("statefulPolicy", None)
         return
+    if kept.get("externalIPs"):
+        raise draft.refuse("statefulPolicy.preservedState.externalIPs", _NO_EXTERNAL)
     devices = _devices(draft)
     for name in kept.get("disks", {}):
         if name not in devices:
@@ -171,6 +179,10 @@ def _standby(draft: Draft) -> None:
     if draft.document["targetSize"] + waiting > most:
         rule = f"The group can have {most} instances in all: those that run, are stopped and are suspended."
         raise draft.refuse("targetSize", rule)
+    if draft.document.get("targetSuspendedSize"):
+        for template in _templates(draft):
+            for reason in hindrances(template["properties"]):
+                raise draft.refuse("targetSuspendedSize", f"Instances of {template['name']}: {reason}.")
     if draft.get("standbyPolicy.initialDelaySec") is not None:
         draft.bounds("standbyPolicy.initialDelaySec", 0, 3600)
 
@@ -178,11 +190,17 @@ def _standby(draft: Draft) -> None:
 def _devices(draft: Draft) -> set[str]:
     """Return the device names that the templates of all versions have."""
     names = [
-        {disk["deviceName"] for disk in template["properties"]["disks"]}
-        for version in draft.document["versions"]
-        if (template := referenced(draft.cloud.store, version["instanceTemplate"])) is not None
+        {disk["deviceName"] for disk in template["properties"]["disks"]} for template in _templates(draft)
     ]
     return set.intersection(*names) if names else set()
+
+
+def _templates(draft: Draft) -> list[Document]:
+    """Return the templates of all versions."""
+    found = (
+        referenced(draft.cloud.store, version["instanceTemplate"]) for version in draft.document["versions"]
+    )
+    return [template for template in found if template is not None]
 
 
 def _amount(value: dict[str, Any]) -> int:

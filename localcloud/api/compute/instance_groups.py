@@ -11,8 +11,9 @@ from localcloud.api.compute.instance_group_managers import (
     REGION_INSTANCE_GROUP_MANAGERS,
 )
 from localcloud.api.compute.listing import aggregated_of, listed
-from localcloud.api.compute.methods import commit, location_of, once, stamp
+from localcloud.api.compute.methods import commit, location_of, stamp
 from localcloud.api.compute.references import find
+from localcloud.api.compute.request_ids import once
 from localcloud.api.links import link
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ class InstanceGroupMethods:
         relname, manager = self._manager(call)
         wanted = call.body.get("instanceState", "ALL")
         entries = []
-        for _, record in call.cloud.store.scan(f"control/managed/{relname}/"):
+        port = call.body.get("portName")
+        ports = [each["name"] for each in manager.get("namedPorts", [])]
+        members = call.cloud.store.scan(f"control/managed/{relname}/") if not port or port in ports else ()
+        for _, record in members:
             instance = call.cloud.store.get(record["instance"])
             if instance is None or (wanted == "RUNNING" and instance["status"] != "RUNNING"):
                 continue

@@ -6,10 +6,12 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
+from localcloud.api.compute import suspending
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.draft import Draft, fingerprint
 from localcloud.api.compute.instance_templates import check_metadata
-from localcloud.api.compute.methods import CollectionMethods, commit, once
+from localcloud.api.compute.methods import CollectionMethods, commit
+from localcloud.api.compute.request_ids import once
 from localcloud.api.compute.requests import ask
 from localcloud.api.links import link
 from localcloud.api.operations import Until
@@ -61,8 +63,15 @@ class InstanceMethods(CollectionMethods):
         def handler(call: Call) -> Result:
             draft = self.existing(call)
             _check_status(draft, verb)
+            if verb == "suspend":
+                suspending.check_suspendable(call.cloud.store, draft.relname, draft.document)
+            ignored = []
+            if verb in {"stop", "suspend"}:
+                suspending.check_local_ssd(draft.document, verb, call.query)
+                if call.query.get("discardLocalSsd") and suspending.has_local_ssd(draft.document):
+                    ignored.append(("discardLocalSsd", suspending.LOCAL_SSD_KEPT))
             request = Until(ask(draft, verb))
-            return commit(call, draft, verb, until=(request, _done(draft, verb)))
+            return commit(call, draft, verb, until=(request, _done(draft, verb)), ignored=ignored)
 
         return handler
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
@@ -12,12 +11,13 @@ from localcloud.api.compute.collection import Collection
 from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
 from localcloud.api.compute.listing import aggregated
 from localcloud.api.compute.references import find, resolve_all, user_of
+from localcloud.api.compute.request_ids import repeated
 from localcloud.api.compute.stored_list import StoredList
 from localcloud.api.compute.versions import for_version
 from localcloud.api.effective import tell_unheeded
 from localcloud.api.effects import tell
 from localcloud.api.links import link
-from localcloud.api.operations import ReusedIdError
+from localcloud.api.unsupported import unsupported
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -237,12 +237,21 @@ def stamp(draft: Draft) -> None:
         draft.document["fingerprint"] = fingerprint(content)
 
 
-_WRITES = frozenset({"insert", "patch", "update"})  # requests whose bodies are resources
 _LABELLED = frozenset({"addresses", "forwardingRules"})
 
 
-def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) -> Document:
-    """Write the draft, what goes with it and the operation together; returns the operation."""
+def commit(
+    call: Call,
+    draft: Draft,
+    kind: str,
+    *,
+    until: Sequence[Until] = (),
+    ignored: Iterable[tuple[str, str]] = (),
+) -> Document:
+    """Write the draft, what goes with it and the operation together; returns the operation.
+
+    `until`: when it is done; `ignored`: parameters that have no effect here, each with what happens instead, to be told.
+    """
     key = f"compute/{draft.relname}"
     with call.cloud.store.transaction() as tx:
         if key not in draft.writes and draft.document != draft.old:
@@ -256,10 +265,10 @@ def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) 
             tell(
                 call.cloud, tx, draft.collection.schema, draft.relname, document=draft.document, old=draft.old
             )
-        if kind in _WRITES:
-            tell_unheeded(
-                call.cloud, tx, draft.collection.schema, draft.relname, body=call.body, old=draft.old
-            )
+        if call.method.request is not None:
+            tell_unheeded(call.cloud, tx, call.method.request, draft.relname, body=call.body, old=draft.old)
+        for parameter, consequence in ignored:
+            unsupported(call.cloud, tx, draft.relname, parameter, consequence)
         return call.cloud.operations.begin(
             tx,
             kind=kind,
@@ -270,31 +279,3 @@ def commit(call: Call, draft: Draft, kind: str, *, until: Sequence[Until] = ()) 
             request_id=call.identify(),
             request=call.fingerprint,
         )
-
-
-def once(handler: Handler) -> Handler:
-    """Return a handler that answers a repeated requestId with the operation of the first request."""
-
-    def wrapped(call: Call) -> Result | Awaitable[Result]:
-        repeat = repeated(call)
-        return handler(call) if repeat is None else repeat
-
-    return wrapped
-
-
-def repeated(call: Call) -> Document | None:
-    """Return the operation of an earlier request with the same requestId; refuses an id that is no UUID, or another request's."""
-    given = call.query.get("requestId")
-    if not given:
-        return None
-    try:
-        valid = uuid.UUID(given).int != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise errors.invalid("requestId", given, "Must be a valid UUID that is not zero.")
-    try:
-        return call.cloud.operations.repeated(call.identify(), call.fingerprint)
-    except ReusedIdError as error:
-        rule = "The request ID was used for another request: its method, resource and body must be the same."
-        raise errors.invalid("requestId", given, rule) from error

@@ -12,8 +12,9 @@ from localcloud.api import errors
 from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
 from localcloud.api.compute.group_members import is_member, refuse_deleting
 from localcloud.api.compute.listing import paged
-from localcloud.api.compute.methods import CollectionMethods, commit, once
+from localcloud.api.compute.methods import CollectionMethods, commit
 from localcloud.api.compute.references import find
+from localcloud.api.compute.request_ids import once
 from localcloud.api.links import link, parse
 from localcloud.plans import per_instance
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.compute.draft import fingerprint, pruned
 from localcloud.api.compute.instance_templates import check_metadata
-from localcloud.api.compute.methods import once
+from localcloud.api.compute.request_ids import once
 from localcloud.api.links import link
 
 if TYPE_CHECKING:

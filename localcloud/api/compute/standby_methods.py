@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from localcloud.api import errors
 from localcloud.api.compute.group_members import named, refuse_deleting
-from localcloud.api.compute.methods import CollectionMethods, commit, once
+from localcloud.api.compute.methods import CollectionMethods, commit
+from localcloud.api.compute.request_ids import once
 from localcloud.api.compute.requests import ask
+from localcloud.api.compute.suspending import check_suspendable
 from localcloud.plans import standby
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ class StandbyMethods(CollectionMethods):
                 if status != needed:
                     rule = f"{verb} is for instances whose target status is {needed}; it is {status}."
                     raise errors.invalid(f"instances[{index}]", name, rule)
+                instance = call.cloud.store.get(record["instance"]) if verb == "suspendInstances" else None
+                if instance is not None:
+                    check_suspendable(call.cloud.store, record["instance"].removeprefix("compute/"), instance)
             ask(draft, verb, {"instances": names, "force": bool(force and call.body.get(force))})
             return commit(call, draft, verb)
 

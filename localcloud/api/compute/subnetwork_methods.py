@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.api.compute.methods import CollectionMethods, commit, repeated, stamp
+from localcloud.api.compute.methods import CollectionMethods, commit, stamp
+from localcloud.api.compute.request_ids import repeated
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result

@@ -9,6 +9,7 @@ from localcloud.api.compute.addresses import ADDRESSES
 from localcloud.api.compute.autoscalers import AUTOSCALERS, REGION_AUTOSCALERS
 from localcloud.api.compute.backend_health import BackendServiceMethods
 from localcloud.api.compute.backend_services import REGION_BACKEND_SERVICES
+from localcloud.api.compute.disk_attachment import DiskAttachmentMethods
 from localcloud.api.compute.disks import DISKS, DiskMethods
 from localcloud.api.compute.firewalls import FIREWALLS
 from localcloud.api.compute.forwarding_rules import FORWARDING_RULES
@@ -66,6 +67,7 @@ def handlers() -> dict[str, Handler]:
     table |= BackendServiceMethods(REGION_BACKEND_SERVICES, COLLECTIONS).handlers()
     table |= DiskMethods(DISKS, COLLECTIONS).handlers()
     table |= InstanceMethods(INSTANCES, COLLECTIONS).handlers()
+    table |= DiskAttachmentMethods(INSTANCES, COLLECTIONS).handlers()
     table |= SubnetworkMethods(SUBNETWORKS, COLLECTIONS).handlers()
     table |= RouterMethods(ROUTERS, COLLECTIONS).handlers()
     for collection in _ALL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from localcloud.api import elsewhere, policies, rpc
+from localcloud.api import policies, rpc
 from localcloud.api.authorization import allowed
 from localcloud.api.effects import tell
 from localcloud.api.permissions import resource_of
@@ -69,7 +69,6 @@ def _write(call: Call, place: str, document: dict[str, Any]) -> Result:
         change.put(place, document)
         old, name = call.cloud.store.get(place), place.removeprefix("secretmanager/")
         tell(call.cloud, change, "Secret", name, document=document, old=old)
-        elsewhere.tell(call.cloud, change, "Secret", name, document=document, old=old)
     return document
 
 

@@ -6,7 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
-from localcloud.api import elsewhere, policies
+from localcloud.api import policies
 from localcloud.api.authorization import DENIED
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
@@ -95,7 +95,6 @@ def _write(call: Call, document: dict[str, Any], metageneration: int) -> Documen
     with call.cloud.store.transaction() as tx:
         tx.put(place, cleaned)
         old = call.cloud.store.get(place)
-        elsewhere.tell(call.cloud, tx, "Bucket", f"b/{document['name']}", document=cleaned, old=old)
         tell(
             call.cloud,
             tx,

@@ -134,7 +134,7 @@ def write(
     versioned = place.get("versioning", {}).get("enabled", False)
     with call.cloud.store.transaction() as tx:
         tx.put(key(bucket, name), document)
-        elsewhere.tell(call.cloud, tx, "Object", f"b/{bucket}/o/{name}", document=document, old=None)
+        tell(call.cloud, tx, "Object", f"b/{bucket}/o/{name}", document=document, old=None)
         if old is not None and versioned:
             tx.put(_old_key(bucket, name, old["generation"]), {**old, "timeDeleted": call.cloud.timestamp()})
     if old is not None and not versioned:
@@ -230,7 +230,7 @@ def _changed(call: Call, old: Document, changes: dict[str, Any]) -> Result:
     live = call.cloud.store.get(key(bucket, name)) is old
     with call.cloud.store.transaction() as tx:
         tx.put(key(bucket, name) if live else _old_key(bucket, name, old["generation"]), cleaned)
-        elsewhere.tell(call.cloud, tx, "Object", f"b/{bucket}/o/{name}", document=cleaned, old=old)
+        tell(call.cloud, tx, "Object", f"b/{bucket}/o/{name}", document=cleaned, old=old)
     return rendered(call, cleaned)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.localcloud.api import resources
 from tests.localcloud.api.client import PROJECT, REGION, global_path, region_path
 from tests.localcloud.api.resources import build
-from tests.localcloud.api.test_groups import ZONE, add_instance, put
+from tests.localcloud.api.test_coverage import told
+from tests.localcloud.api.test_every_method import build_all
+from tests.localcloud.api.test_groups import ZONE, add_instance, put, requests
 
 if TYPE_CHECKING:
     from tests.localcloud.api.client import Api
@@ -104,3 +107,45 @@ def test_services_are_on_and_stay_on(api: Api) -> None:
     operation = api.post(f"{base}/compute.googleapis.com:enable")
     assert api.get(f"/serviceusage/v1/{operation['name']}")["done"] is True
     assert api.refused("GET", "/serviceusage/v1/operations/other")[0] == 404
+
+
+def test_a_group_is_in_no_target_pool(api: Api) -> None:
+    build_all(api)
+    for path in (region_path("instanceGroupManagers/web"), f"/compute/v1/{ZONE}/instanceGroupManagers/zonal"):
+        assert api.post(f"{path}/setTargetPools", {"targetPools": []})["status"] == "DONE"
+        pool = {"targetPools": [f"regions/{REGION}/targetPools/old"]}
+        for method, where in (("POST", f"{path}/setTargetPools"), ("PATCH", path)):
+            code, reason, message = api.refused(method, where, pool)
+            assert (code, reason, "backend service" in message) == (400, "invalid", True)
+        stale = {"targetPools": [], "fingerprint": "AAAAAAAAAAA="}
+        assert api.refused("POST", f"{path}/setTargetPools", stale)[0] == 412
+
+
+def test_what_would_need_an_external_address_is_refused_or_told(api: Api) -> None:
+    build_all(api)
+    group = region_path("instanceGroupManagers/web")
+    policy = {"statefulPolicy": {"preservedState": {"externalIPs": {"nic0": {"autoDelete": "NEVER"}}}}}
+    assert "no external addresses" in api.refused("PATCH", group, policy)[2]
+    template = resources.template("outside")
+    template["properties"]["networkInterfaces"][0]["accessConfigs"] = [{"type": "ONE_TO_ONE_NAT"}]
+    api.post(global_path("instanceTemplates"), template)
+    assert [field for _, field in told(api)] == ["properties.networkInterfaces[].accessConfigs"]
+
+
+def test_a_groups_instances_are_listed_by_a_named_port(api: Api) -> None:
+    build_all(api)
+    group = region_path("instanceGroups/web")
+    api.post(f"{group}/setNamedPorts", {"namedPorts": [{"name": "http", "port": 8080}]})
+    assert len(api.post(f"{group}/listInstances", {"portName": "http"})["items"]) == 1
+    assert "items" not in api.post(f"{group}/listInstances", {"portName": "https"})
+
+
+def test_those_who_are_no_members_are_passed_over_where_that_is_asked_for(api: Api) -> None:
+    build_all(api)
+    verb = region_path("instanceGroupManagers/web/deleteInstances")
+    named = [f"zones/{REGION}-b/instances/{name}" for name in ("nobody", "web-aaaa")]
+    assert "not a member" in api.refused("POST", verb, {"instances": named})[2]
+    api.post(verb, {"instances": named[:1], "skipInstancesOnValidationError": True})
+    assert requests(api) == []
+    api.post(verb, {"instances": named, "skipInstancesOnValidationError": True})
+    assert [request["args"]["instances"] for request in requests(api)] == [["web-aaaa"]]
