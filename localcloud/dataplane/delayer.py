@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane import delay_rule, wire
+from localcloud.dataplane.callers import Callers
 from localcloud.dataplane.delay_rule import Rule
 from localcloud.dataplane.faults import HELD
 from localcloud.dataplane.kernel import KernelRefusedError, ip_batch
@@ -137,16 +138,13 @@ class Delayer:
     """Links, what waits, and the daemon's connections, in one poller."""
 
     def __init__(self, control: socket.socket) -> None:
-        self._control = control
         self._poller = select.epoll()
-        self._poller.register(control, select.EPOLLIN)
-        self._daemons: dict[int, tuple[socket.socket, wire.Assembler]] = {}
+        self._callers = Callers(control, self._poller, self._request)
         self._links: dict[str, _Link] = {}
         self._by_held: dict[int, _Link] = {}
         self._by_life: dict[int, _Link] = {}
         self._waiting: list[tuple[float, int, _Link, bytes]] = []
         self._order = itertools.count()
-        self._greeted = False
 
     def run(self) -> None:
         """Serve until no link is left and no daemon is connected."""
@@ -157,14 +155,9 @@ class Delayer:
                     self._read(self._by_held[descriptor])
                 elif descriptor in self._by_life:
                     self._forget(self._by_life[descriptor])
-                elif descriptor == self._control.fileno():
-                    daemon, _ = self._control.accept()
-                    self._daemons[daemon.fileno()] = (daemon, wire.Assembler())
-                    self._poller.register(daemon, select.EPOLLIN)
-                    self._greeted = True
-                elif descriptor in self._daemons:
-                    self._serve(descriptor)
-            if not self._daemons and not self._links and self._greeted:
+                else:
+                    self._callers.event(descriptor)
+            if self._callers.gone and not self._links:
                 return
             now = time.monotonic()
             while self._waiting and self._waiting[0][0] <= now:
@@ -192,18 +185,6 @@ class Delayer:
         self._waiting = [each for each in self._waiting if each[2] is not link]
         heapq.heapify(self._waiting)
         link.close()
-
-    def _serve(self, descriptor: int) -> None:
-        daemon, assembler = self._daemons[descriptor]
-        try:
-            alive = assembler.receive(daemon)
-            while (item := assembler.pop()) is not None:
-                wire.send(daemon, self._request(*item))
-        except OSError:
-            alive = False
-        if not alive:
-            del self._daemons[descriptor]
-            daemon.close()
 
     def _request(self, message: wire.Message, descriptors: list[int]) -> dict[str, Any]:
         """Make one link's rules what the message says; none end the link."""
@@ -237,11 +218,10 @@ class Delayer:
 def serve(connection: socket.socket) -> None:
     """Take the control socket from the daemon, and hold packets."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    assembler = wire.Assembler()
-    while (item := assembler.pop()) is None:
-        if not assembler.receive(connection):
-            return
-    _, (control,) = item
+    asked = wire.receive(connection)
+    if asked is None:
+        return
+    _, (control,) = asked
     delayer = Delayer(socket.socket(fileno=control))
     wire.send(connection, {})
     connection.close()

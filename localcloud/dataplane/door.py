@@ -32,6 +32,7 @@ from localcloud.dataplane.addresses import (
     TRANSIT_PREFIX,
     client_address,
 )
+from localcloud.dataplane.callers import Callers
 from localcloud.dataplane.inner_socket import Client, Key, connect
 from localcloud.dataplane.kernel import COMMON_SETTINGS, IPV6_SETTINGS, LOOPBACK_LINES, ip_batch, settings
 from localcloud.dataplane.namespaces import CLONE_NEWNET, drop_capabilities, unshare
@@ -58,9 +59,7 @@ class Door:
 
     def __init__(self, control: socket.socket) -> None:
         self._poller = select.epoll()
-        self._control = control
-        self._poller.register(control, select.EPOLLIN)
-        self._daemons: dict[int, tuple[socket.socket, wire.Assembler]] = {}
+        self._callers = Callers(control, self._poller, self._request)
         self._listeners: dict[Key, socket.socket] = {}
         self._by_descriptor: dict[int, Key] = {}
         self._relays: dict[int, Relay] = {}
@@ -100,26 +99,10 @@ class Door:
                 self._datagrams_in(key)
         elif (flow := self._flow_of.get(descriptor)) is not None:
             self._datagrams_out(flow)
-        elif descriptor == self._control.fileno():
-            daemon, _ = self._control.accept()
-            self._daemons[daemon.fileno()] = (daemon, wire.Assembler())
-            self._poller.register(daemon, select.EPOLLIN)
-        elif descriptor in self._daemons:
-            self._daemon(descriptor)
+        else:
+            self._callers.event(descriptor)
 
     # the daemon's requests
-
-    def _daemon(self, descriptor: int) -> None:
-        daemon, assembler = self._daemons[descriptor]
-        try:
-            alive = assembler.receive(daemon)
-            while (item := assembler.pop()) is not None:
-                wire.send(daemon, self._request(*item))
-        except OSError:
-            alive = False
-        if not alive:
-            del self._daemons[descriptor]
-            daemon.close()
 
     def _request(self, message: wire.Message, descriptors: list[int]) -> dict[str, Any]:
         for (kind, address, port), descriptor in zip(message.get("add", ()), descriptors, strict=True):
@@ -272,13 +255,12 @@ def serve(connection: socket.socket) -> None:
     """Make the internet namespace, take the control socket from the daemon, and serve until the world ends."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     unshare(CLONE_NEWNET)
-    assembler = wire.Assembler()
     wire.send(connection, {})
     # the daemon has the router's end of the link made now, and then says where to listen for it
-    while (item := assembler.pop()) is None:
-        if not assembler.receive(connection):
-            return
-    message, (control,) = item
+    asked = wire.receive(connection)
+    if asked is None:
+        return
+    message, (control,) = asked
     settings({**COMMON_SETTINGS, "net/ipv4/tcp_tw_reuse": "1", "net/ipv4/tcp_syn_retries": "4"})
     if message["ipv6"]:
         settings({**IPV6_SETTINGS, "net/ipv6/ip_nonlocal_bind": "1"})

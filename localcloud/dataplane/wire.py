@@ -72,6 +72,15 @@ def send(sock: socket.socket, message: Message, descriptors: Sequence[int] = ())
         sock.sendall(data[sent:])
 
 
+def receive(sock: socket.socket) -> tuple[Message, list[int]] | None:
+    """Wait for one message on a blocking socket that has no other: it and its descriptors (the caller's to close); None at the end."""
+    assembler = Assembler()
+    while (item := assembler.pop()) is None:
+        if not assembler.receive(sock):
+            return None
+    return item
+
+
 class Channel:
     """The daemon's end: messages in and out without blocking its event loop."""
 
