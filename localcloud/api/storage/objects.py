@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import elsewhere
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
+from localcloud.api.effects import tell
 from localcloud.api.errors import ApiError
 from localcloud.api.storage import buckets, errors
 from localcloud.api.storage.links import object_links, rendered

@@ -38,10 +38,7 @@ def settable(api: Document, schema: str) -> set[str]:
 @pytest.mark.parametrize(("name", "schema"), REQUESTS)
 def test_every_field_of_a_request_is_accounted_for(name: str, schema: str) -> None:
     fields = settable(load(name), schema)
-    told = {
-        entry.path.partition(".")[0].removesuffix("[]")
-        for entry in NO_EFFECT.get(schema, ())
-    }
+    told = {entry.path.partition(".")[0].removesuffix("[]") for entry in NO_EFFECT.get(schema, ())}
     refused = set(elsewhere.REFUSED.get(schema, {}))
     known = (
         elsewhere.SERVED.get(schema, frozenset()) | elsewhere.FILLED.get(schema, frozenset()) | told | refused
