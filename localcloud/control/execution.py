@@ -25,6 +25,7 @@ from localcloud.control.intents import Intent, intend
 from localcloud.control.links import last, project_of
 from localcloud.control.managed import members_prefix
 from localcloud.control.member import Member, Version
+from localcloud.control.naming import new_name
 from localcloud.control.outfit import Outfitter
 from localcloud.control.repair import backoff
 from localcloud.plans import standby
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from localcloud.control.look import Look
 
 
-_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CODES: Mapping[type[Exception], str] = {
     AddressInUseError: "IP_IN_USE_BY_ANOTHER_RESOURCE",
     SubnetworkFullError: "IP_SPACE_EXHAUSTED",
@@ -104,7 +104,7 @@ class Execution:
             self._tell(look, "instance.abandoned", member.name, text, {})
 
     def _create(self, look: Look, action: Create) -> None:
-        name = self._new_name(look, action.zone)
+        name = new_name(self._store, self._rng, look)
         project = project_of(look.group.key)
         member = Member(
             name=name,
@@ -118,14 +118,6 @@ class Execution:
         )
         look.members[name] = member
         self._make(look, member)
-
-    def _new_name(self, look: Look, zone: str) -> str:
-        project = project_of(look.group.key)
-        while True:
-            name = look.group.base_name + "-" + "".join(self._rng.choices(_ALPHABET, k=4))
-            key = f"compute/projects/{project}/zones/{zone}/instances/{name}"
-            if not look.knows(name) and self._store.get(key) is None and key not in look.change.writes:
-                return name
 
     def _make(self, look: Look, member: Member) -> None:
         """Write the instance's document; where that cannot be, note Google's error code and try again later."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from localcloud.control.links import last, location_of, relname
 from localcloud.control.member import Version
 from localcloud.control.stateful import is_deleted
-from localcloud.plans import standby
+from localcloud.plans import sizes, standby
 from localcloud.store import Document
 
 # Least to most disruptive, as updatePolicy.minimalAction and mostDisruptiveAllowedAction order them.
@@ -24,11 +23,10 @@ _LETTERS = {"us-central1": "abcf", "us-east1": "bcd", "europe-west1": "bcd"}
 
 @dataclass(frozen=True, kw_only=True)
 class WantedVersion:
-    """One of at most two versions; `fixed` or `percent` of the size, or neither for all the rest."""
+    """One of at most two versions; `size` of the group's instances are to have it, or all the rest."""
 
     version: Version
-    fixed: int | None = None
-    percent: int | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,22 +99,21 @@ class Group:
         return self.configs.get(name, self.config)
 
     def wanted(self) -> list[tuple[Version, int]]:
-        """Return how many instances of each version there should be; the counts add up to the size."""
-        counts: list[tuple[Version, int]] = []
+        """Return how many instances of each version there should be; the counts add up to the size.
+
+        Two versions of one name and template are one: no instance could be told to be of the other.
+        """
+        counts: dict[Version, int] = {}
         rest = self.size
-        for candidate in sorted(self.versions, key=lambda each: each.fixed is None and each.percent is None):
-            if candidate.fixed is not None:
-                count = min(rest, candidate.fixed)
-            elif candidate.percent is not None:
-                count = min(rest, math.ceil(self.size * candidate.percent / 100))
-            else:
-                count = rest
+        for candidate in sorted(self.versions, key=lambda each: each.size is None):
+            count = rest if candidate.size is None else min(rest, candidate.size)
             rest -= count
-            counts.append((candidate.version, count))
-        if counts and rest > 0:  # every version has a target and they do not reach the size
-            version, count = counts[-1]
-            counts[-1] = (version, count + rest)
-        return counts
+            counts[candidate.version] = counts.get(candidate.version, 0) + count
+        found = list(counts.items())
+        if found and rest > 0:  # every version has a target and they do not reach the size
+            version, count = found[-1]
+            found[-1] = (version, count + rest)
+        return found
 
 
 def parse(
@@ -144,8 +141,8 @@ def parse(
     overrides = {name: value for name, value in properties.items() if value}
     shape = (document.get("distributionPolicy") or {}).get("targetShape") or "EVEN"
     span = len(zones) if regional else 1
-    surge = calculated(policy.get("maxSurge"), size, span)
-    unavailable = calculated(policy.get("maxUnavailable"), size, span)
+    surge = sizes.limit(policy.get("maxSurge"), size, span)
+    unavailable = sizes.limit(policy.get("maxUnavailable"), size, span)
     kept: Mapping[str, Any] = (document.get("statefulPolicy") or {}).get("preservedState") or {}
     states = {
         name: config.get("preservedState") or {}
@@ -170,7 +167,7 @@ def parse(
         zones=zones,
         regional=regional,
         size=size,
-        versions=_versions(key, document),
+        versions=_versions(key, document, size),
         proactive=policy.get("type") == "PROACTIVE",
         minimal_action=policy.get("minimalAction") or "REPLACE",
         most_disruptive=policy.get("mostDisruptiveAllowedAction") or "REPLACE",
@@ -203,16 +200,6 @@ def parse(
     )
 
 
-def calculated(value: Mapping[str, Any] | None, size: int, default: int) -> int:
-    """Return a FixedOrPercent as a number of instances: percentages of the size are rounded to the nearest, half upwards."""
-    value = value or {}
-    if value.get("fixed") is not None:
-        return int(value["fixed"])
-    if value.get("percent") is not None:
-        return math.floor(size * int(value["percent"]) / 100 + 0.5)
-    return default
-
-
 def _machine_type(document: Document) -> str:
     """Return the machine type that the flexibility policy prefers (the first of the lowest rank); empty if it has none."""
     selections: Mapping[str, Any] = (document.get("instanceFlexibilityPolicy") or {}).get(
@@ -229,7 +216,7 @@ def _zones(document: Document, region: str) -> tuple[str, ...]:
     return tuple(f"{region}-{letter}" for letter in _LETTERS.get(region, "abc"))
 
 
-def _versions(key: str, document: Document) -> tuple[WantedVersion, ...]:
+def _versions(key: str, document: Document, size: int) -> tuple[WantedVersion, ...]:
     listed = document.get("versions") or []
     if not listed and document.get("instanceTemplate"):
         listed = [{"instanceTemplate": document["instanceTemplate"]}]
@@ -240,9 +227,7 @@ def _versions(key: str, document: Document) -> tuple[WantedVersion, ...]:
     for entry in listed:
         target = entry.get("targetSize") or {}
         version = Version(name=entry.get("name") or "", template=relname(entry["instanceTemplate"], key))
-        wanted.append(
-            WantedVersion(version=version, fixed=target.get("fixed"), percent=target.get("percent"))
-        )
+        wanted.append(WantedVersion(version=version, size=sizes.share(target, size)))
     return tuple(wanted)
 
 

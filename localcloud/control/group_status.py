@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.control import mig, stateful
 from localcloud.control.actions import Forget, Settle
 from localcloud.control.links import relname, url
-from localcloud.plans import standby
+from localcloud.plans import sizes, standby
 from localcloud.store import Document, Event, Store
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def write(store: Store, look: Look, document: Document, decision: mig.Decision, 
     if autoscaler := autoscaler_of(store, group.key):
         status["autoscaler"] = url(autoscaler)
     actions = mig.current_actions(members, crowd.actions + Counter(NONE=crowd.pool.total()))
-    updated = {**document, "status": status, "currentActions": actions}
+    updated = {**_in_instances(document), "status": status, "currentActions": actions}
     if updated != document:
         look.change.put("compute/" + group.key, updated)
     if stable and not before.get("isStable") and before:
@@ -57,6 +57,28 @@ def write(store: Store, look: Look, document: Document, decision: mig.Decision, 
         look.change.event(
             Event(look.now, "group.stable", group.name, text, {"group": group.key, "size": group.size})
         )
+
+
+def _in_instances(document: Document) -> Document:
+    """Return the group with what it says in percent, and its versions' shares, as numbers of instances: they follow its size."""
+    size = int(document.get("targetSize") or 0)
+    found = dict(document)
+    update: Mapping[str, Any] = document.get("updatePolicy") or {}
+    changed = {
+        name: {**value, "calculated": sizes.limit(value, size, 0)}
+        for name in ("maxSurge", "maxUnavailable")
+        if (value := update.get(name)) and value.get("percent") is not None
+    }
+    if changed:
+        found["updatePolicy"] = {**update, **changed}
+    if any(version.get("targetSize") for version in document.get("versions") or ()):
+        found["versions"] = [
+            {**version, "targetSize": {**given, "calculated": sizes.share(given, size)}}
+            if (given := version.get("targetSize"))
+            else version
+            for version in document["versions"]
+        ]
+    return found
 
 
 def autoscaler_of(store: Store, group: str) -> str:

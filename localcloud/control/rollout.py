@@ -117,11 +117,12 @@ class _Rollout:
         by_version: dict[Version, list[Member]] = {}
         for member in self._live:
             by_version.setdefault(member.version, []).append(member)
-        for version, count in self._group.wanted():
+        wanted = self._group.wanted()
+        for version, count in wanted:
             having = by_version.pop(version, [])
             number = len(having) + self._crowd.versions[version]
             self._deficit[version] = max(0, count - number)
-            if len(self._group.versions) > 1 and number > count:
+            if len(wanted) > 1 and number > count:
                 self._need_everyone()
                 self._outdated.extend(
                     victims(having, len(having) - count, set(), self._live, even=shape.is_even(self._group))

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from localcloud.control import network as networks
 from localcloud.control.addresses import AddressBook, SubnetworkFullError
-from localcloud.control.group import calculated, parse
+from localcloud.control.group import parse
 from localcloud.control.links import relname, url
 from localcloud.control.machine_types import Allotment, allotment
 from localcloud.control.simulated_firewall import admits
 from localcloud.control.template import disruption
+from localcloud.plans import sizes
 from localcloud.store import Store
 from tests.localcloud.control.cloud import GROUP, HEALING, Cloud, check, group, network, standard
 
@@ -157,9 +158,12 @@ def test_firewall_rules_decide_by_priority_and_deny_first() -> None:
 
 @given(st.integers(0, 2000), st.integers(0, 100))
 def test_percentages_are_rounded_to_the_nearest(size: int, percent: int) -> None:
-    assert abs(calculated({"percent": percent}, size, 1) - size * percent / 100) <= 0.5
-    assert calculated({"fixed": 3, "percent": None}, size, 1) == 3
-    assert calculated({"fixed": None}, size, 4) == 4
+    assert abs(sizes.limit({"percent": percent}, size, 1) - size * percent / 100) <= 0.5
+    assert sizes.limit({"fixed": 3, "percent": None}, size, 1) == 3
+    assert sizes.limit({"fixed": None}, size, 4) == 4
+    share = sizes.share({"percent": percent}, size)
+    assert share is not None
+    assert 0 <= share - size * percent / 100 < 1
 
 
 def test_a_group_without_versions_is_refused_by_name() -> None:

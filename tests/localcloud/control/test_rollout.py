@@ -36,7 +36,7 @@ def test_one_too_many_of_a_version_is_removed_not_restarted_for_ever() -> None:
         zones=ZONES,
         regional=True,
         size=2,
-        versions=(WantedVersion(version=STABLE), WantedVersion(version=CANARY, fixed=1)),
+        versions=(WantedVersion(version=STABLE), WantedVersion(version=CANARY, size=1)),
         proactive=True,
         minimal_action="RESTART",
         surge=3,

@@ -153,6 +153,46 @@ def test_a_canary_gets_its_share_and_then_all() -> None:
     asyncio.run(story())
 
 
+def test_two_versions_that_are_the_same_are_one() -> None:
+    async def story() -> None:
+        async with standard().running() as cloud:
+            await cloud.until_stable()
+            before = set(cloud.instances())
+            (one,) = versions(cloud, "one")
+            cloud.patch(GROUP, versions=[one, {**one, "targetSize": {"fixed": 1}}])
+            await cloud.advance(1000)
+            assert cloud.group()["status"]["isStable"]
+            assert set(cloud.instances()) == before
+            cloud.patch(GROUP, targetSize=2)
+            await cloud.until_stable()
+            assert cloud.group()["status"]["versionTarget"]["isReached"]
+            assert set(cloud.instances()) < before
+
+    asyncio.run(story())
+
+
+def test_limits_in_percent_follow_the_size_and_are_told() -> None:
+    async def story() -> None:
+        limits = {"maxSurge": {"percent": 25}, "maxUnavailable": {"percent": 20}}
+        async with standard(size=10, updatePolicy={**policy(), **limits}).running() as cloud:
+            await cloud.until_stable()
+            one, two = versions(cloud, "one", "two")
+            cloud.patch(GROUP, versions=[one, {**two, "targetSize": {"percent": 11}}])
+            await cloud.until_stable(1000)
+            assert templates(cloud) == {"one": 8, "two": 2}  # 1.1 in favour of whom it is said of
+            told = []
+            for size in (10, 14):
+                cloud.patch(GROUP, targetSize=size)
+                await cloud.advance(1)
+                group = cloud.group()
+                update = group["updatePolicy"]
+                shares = [version.get("targetSize", {}).get("calculated") for version in group["versions"]]
+                told.append((*(update[limit]["calculated"] for limit in limits), *shares))
+            assert told == [(3, 2, None, 2), (4, 3, None, 2)]  # 2.5, 2, 1.1; 3.5, 2.8, 1.54
+
+    asyncio.run(story())
+
+
 def test_a_change_of_metadata_alone_refreshes_in_place_if_the_policy_says_so() -> None:
     async def story() -> None:
         cloud = standard(updatePolicy=policy(surge=0, unavailable=3, minimalAction="NONE"))
@@ -209,6 +249,22 @@ def test_a_new_version_name_alone_replaces_as_rolling_replace_does() -> None:
             cloud.patch(GROUP, versions=[{**version, "name": "0/2026-11-23"}])
             await cloud.until_stable(1000)
             assert not before & set(cloud.instances())
+
+    asyncio.run(story())
+
+
+def test_instances_are_numbered_where_the_base_name_asks_for_it() -> None:
+    async def story() -> None:
+        cloud = standard(baseInstanceName="web-##[9]", updatePolicy=policy(surge=0, unavailable=3))
+        async with cloud.running():
+            await cloud.until_stable()
+            assert set(cloud.instances()) == {"web-09", "web-10", "web-11"}
+            cloud.request("abandonInstances", GROUP, instances=["web-10"])
+            cloud.request("deleteInstances", GROUP, instances=["web-11"])
+            await cloud.advance(60)
+            cloud.patch(GROUP, targetSize=3)
+            await cloud.until_stable()
+            assert set(cloud.members()) == {"web-09", "web-11", "web-12"}, "web-10 is somebody else's now"
 
     asyncio.run(story())
 
