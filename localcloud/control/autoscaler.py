@@ -2,7 +2,8 @@
 
 For CPU: enough instances that their load, spread evenly, is at the target: ceil(n x mean utilisation / target). Instances younger than the
 initialisation period (coolDownPeriodSec) give no reason to grow, but their load counts against shrinking. Shrinking goes to the *peak*
-recommendation of the stabilisation period (at least as long as the initialisation period); growing is at once.
+recommendation of the stabilisation period (at least as long as the initialisation period); growing is at once. That peak, held by
+scale-in control, is Google's recommendedSize; the mode says what becomes of it.
 """
 
 from __future__ import annotations
@@ -49,10 +50,12 @@ class Policy:
 class Recommendation:
     """A size and the arithmetic behind it: `utilisation` is the mean of the `measured` instances that count.
 
-    `history`: (time, size) of this and earlier recommendations still remembered.
+    `recommended`: what the load asks for now; `stabilised`: what the peak of it does, less what scale-in control lets go; `size`: what
+    to set, as the mode has it. `history`: (time, size) of this and earlier recommendations still remembered.
     """
 
     recommended: int
+    stabilised: int
     size: int
     reason: str
     history: tuple[tuple[float, int], ...]
@@ -121,10 +124,8 @@ def recommend(
     # What was recommended without any measurement is no recommendation to remember (the daemon has just started, say).
     blind = bool(unknown) or (policy.cpu_target is not None and cpu.size is None)
     kept = tuple(past) if blind else _remember(past, now, recommended, policy.horizon)
-    size, why = recommended, reason
-    if recommended < current:
-        size, why = _shrink(policy, kept, current, recommended, now)
-        why = reason + why
+    stabilised, held = _stabilise(policy, kept, recommended, now)
+    size, why = stabilised, reason + held
     if policy.mode == "OFF":
         size, why = current, "the mode is OFF"
     elif policy.mode in {"ONLY_SCALE_OUT", "ONLY_UP"} and size < current:
@@ -137,6 +138,7 @@ def recommend(
         details.append("MIN_EQUALS_MAX")
     return Recommendation(
         recommended=recommended,
+        stabilised=stabilised,
         size=size,
         reason=why,
         history=kept,
@@ -185,21 +187,22 @@ def _peak(history: Sequence[tuple[float, int]], since: float) -> int:
     return peak
 
 
-def _shrink(
-    policy: Policy, history: Sequence[tuple[float, int]], current: int, recommended: int, now: float
+def _stabilise(
+    policy: Policy, history: Sequence[tuple[float, int]], recommended: int, now: float
 ) -> tuple[int, str]:
-    """Return the size that may be gone down to, and what to add to the reason."""
+    """Return the size that the peak asks for and scale-in control keeps, and what to add to the reason."""
     period = max(policy.stabilisation, policy.initialisation)
     peak = _peak(history, now - period)
-    size = min(current, max(recommended, peak))
-    why = f"; peak of the last {period:g} s is {peak}"
+    size, why = recommended, ""
+    if peak > size:
+        size, why = peak, f"; peak of the last {period:g} s is {peak}"
     if policy.limited:
         ceiling = _peak(history, now - policy.scale_in_window)
         fixed = policy.scale_in_fixed
         most = fixed if fixed is not None else math.floor(ceiling * (policy.scale_in_percent or 0) / 100)
-        floor = min(current, ceiling - most)
-        if floor > size:
-            size, why = floor, f"{why}; scale-in control keeps {floor} ({ceiling} - {most})"
+        if ceiling - most > size:
+            size = ceiling - most
+            why += f"; scale-in control keeps {size} ({ceiling} - {most})"
     # The limits hold at once, whatever was recommended before.
     return max(policy.minimum, min(policy.maximum, size)), why
 

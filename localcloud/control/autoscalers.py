@@ -87,7 +87,7 @@ class AutoscalerController:
         with self._store.transaction() as change:
             if list(found.history) != history:
                 change.put(record_key, {"history": [list(entry) for entry in found.history]})
-            self._write(change, name, document, found.recommended, details)
+            self._write(change, name, document, found.stabilised, details)
             if found.size != current:
                 change.put("compute/" + target, {**group, "targetSize": found.size})
                 self._tell(change, name, target, current, found)

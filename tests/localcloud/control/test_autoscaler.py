@@ -111,6 +111,18 @@ def test_scale_in_control_limits_how_much_is_taken_off_the_peak() -> None:
     )  # 4.5 is rounded down to 4
 
 
+def test_what_is_recommended_is_the_peak_less_what_may_go_whatever_the_mode_makes_of_it() -> None:
+    peak = [(9000.0, 9), (9500.0, 3)]
+    found = {
+        mode: decide(policy(mode=mode), loads(0.3, 0.3), peak) for mode in ("ON", "OFF", "ONLY_SCALE_OUT")
+    }
+    assert {each.stabilised for each in found.values()} == {9}
+    assert [each.size for each in found.values()] == [9, 2, 9]  # of two somebody left
+    limited = policy(mode="OFF", scale_in_fixed=2, stabilisation=60.0, scale_in_window=900.0)
+    assert decide(limited, loads(0.3, 0.3), peak).stabilised == 7
+    assert decide(policy(maximum=5), loads(0.3, 0.3), peak).size == 5
+
+
 def test_defaults_are_googles() -> None:
     assert parse({"maxNumReplicas": 6}) == Policy(minimum=2, maximum=6, cpu_target=0.6)
     assert parse({"maxNumReplicas": 6, "minNumReplicas": 0}).minimum == 0
@@ -151,8 +163,10 @@ def test_a_loaded_group_grows_to_the_formulas_size_and_shrinks_after_stabilisati
             assert document["status"] == "ACTIVE"
             await burn_all(cloud, 0.0)
             ended, mark = cloud.clock.now(), cloud.last_seq()
-            await cloud.advance(1000)
-            assert cloud.group()["targetSize"] == 2
+            await cloud.advance(300)
+            assert cloud.get(AUTOSCALER)["recommendedSize"] == 7, "what the peak of ten minutes needs"
+            await cloud.advance(700)
+            assert cloud.group()["targetSize"] == cloud.get(AUTOSCALER)["recommendedSize"] == 2
             shrunk = [
                 event
                 for event in cloud.events("autoscaler.resize", mark)
