@@ -5,10 +5,10 @@ reads, decides, acts boundedly and always writes the status. The same code runs 
 
 The story they tell (`Store.events`; data fields in brackets, all times cloud times):
 
-- ``instance.created`` [zone, id, address, template, action], ``instance.running`` [took], ``instance.ready`` [running_at]: the group's
-  check says HEALTHY; ``instance.deleting`` [reason], ``instance.deleted`` [took], ``instance.stopped``, ``instance.exited``,
-  ``instance.restarted``, ``instance.reset``, ``instance.refresh``, ``instance.restart``, ``instance.abandoned``,
-  ``instance.failed`` [code, retry_at], ``machine.failed`` [retry_in];
+- ``instance.created`` [zone, id, address, template, action], ``instance.running`` [took], ``instance.cut_off``: Google's APIs do not
+  answer it; ``instance.ready`` [running_at]: the group's check says HEALTHY; ``instance.deleting`` [reason], ``instance.deleted`` [took],
+  ``instance.stopped``, ``instance.exited``, ``instance.restarted``, ``instance.reset``, ``instance.refresh``, ``instance.restart``,
+  ``instance.abandoned``, ``instance.failed`` [code, retry_at], ``machine.failed`` [retry_in];
 - ``health.autohealing``, ``health.balancer`` [from, to, check, consecutive, detection, first_sent_at, last_sent_at, ended_at, interval,
   timeout, outcome, detail, forwardingRule]: a verdict changed; detection is from the first probe of the streak sent to the last one ended;
 - ``autohealing.recreate``, ``instance.repair``, ``instance.recreate`` [reason, health, health_since, running_at, old_id, check, repairs];

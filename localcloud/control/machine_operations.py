@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
-from localcloud.control import disks, network
+from localcloud.control import disks, google_access, network
 from localcloud.control.intents import PREFIX, intent_of
 from localcloud.control.links import last
 from localcloud.control.machine_types import allotment
@@ -35,7 +35,7 @@ class MachineOperations:
 
     def spec(self, key: str, document: Document) -> MachineSpec:
         """Return the machine that an instance is to have."""
-        place = network.interface(document)
+        place = network.interface(self._store, document)
         subnetwork = self._store.get("compute/" + place.subnetwork)
         if subnetwork is None:
             msg = f"instance {document['name']}: its subnetwork {place.subnetwork} does not exist any more"
@@ -77,6 +77,8 @@ class MachineOperations:
                     f"its machine runs after {now - began:.1f} s",
                     {"took": now - began},
                 )
+                if not spec.interface.google_apis:
+                    self.tell(change, "instance.cut_off", document, google_access.MISSING, {})
 
     async def stop(self, key: str, document: Document, numeric_id: str, *, then: str) -> None:
         """Shut down; at its end the instance is as `then` says."""

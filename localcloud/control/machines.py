@@ -171,7 +171,7 @@ class MachineKeeper:
             return None
         if faults.is_out(self._store, last(document["zone"])):
             return None  # until `host_returned`
-        if network.interface(document) != self._interfaces.get(key):
+        if network.interface(self._store, document) != self._interfaces.get(key):
             self._waiting.add(key)
             return None
         spec = self._operations.spec(key, document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Literal, cast
 
-from localcloud.control import faults, ipv6
+from localcloud.control import faults, google_access, ipv6
 from localcloud.control.links import relname
 from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
 
@@ -28,7 +28,7 @@ def plan(store: Store) -> NetworkPlan:
             case "subnetworks":
                 subnetworks.append(_subnetwork(key.removeprefix("compute/"), document))
             case "instances" if visible(document):
-                interfaces.append(interface(document))
+                interfaces.append(interface(store, document))
             case "firewalls" if not document.get("disabled"):
                 rules.append(_rule(document))
             case _:
@@ -46,7 +46,7 @@ def plan(store: Store) -> NetworkPlan:
 def interfaces(store: Store) -> dict[str, NetworkInterface]:
     """Return the interfaces of all instances that have one, by the instances' keys."""
     return {
-        key: interface(document)
+        key: interface(store, document)
         for key, document in store.scan("compute/projects/")
         if key.split("/")[-2] == "instances" and visible(document)
     }
@@ -62,7 +62,7 @@ def gateway(cidr: str) -> str:
     return str(IPv4Network(cidr).network_address + 1)
 
 
-def interface(document: Document) -> NetworkInterface:
+def interface(store: Store, document: Document) -> NetworkInterface:
     """Return an instance's primary interface."""
     primary = document["networkInterfaces"][0]
     accounts = document.get("serviceAccounts") or []
@@ -74,6 +74,7 @@ def interface(document: Document) -> NetworkInterface:
         address_ipv6=ipv6.address_of(primary),
         tags=frozenset((document.get("tags") or {}).get("items") or []),
         service_account=accounts[0]["email"] if accounts else "",
+        google_apis=google_access.by(store, primary) != "",
     )
 
 

@@ -47,7 +47,9 @@ class NetworkPlanner:
             document = self._store.get(key)
             before = self._interfaces.get(key)
             after = (
-                network.interface(document) if document is not None and network.visible(document) else None
+                network.interface(self._store, document)
+                if document is not None and network.visible(document)
+                else None
             )
             if after == before:
                 continue

@@ -127,7 +127,7 @@ class Router:
                     self._queue.add((Kind.GROUP, group))
             case "addresses" | "disks":
                 self._kept(key, collection)
-            case "networks" | "subnetworks" | "firewalls":
+            case "networks" | "subnetworks" | "firewalls" | "routers":
                 self._planning.touch_network()
                 self._add(Kind.NETWORK)
             case "healthChecks":

@@ -24,6 +24,7 @@ from localcloud.dataplane.namespaces import (
     setns,
     unshare,
 )
+from localcloud.plans.network import GOOGLE_ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 children: set[int] = set()  # machines this process started and has to reap
 
 _BACKLOG = 1024
+_IP_FREEBIND = 15  # listen on an address that is not there
 _ASIDE = 31_000  # what is added to the ports of listeners on addresses that are not the machine's own; below the ports of clients
 _NAMES = 53  # name servers are asked by datagram
 
@@ -39,9 +41,10 @@ class MachineError(RuntimeError):
     """A machine could not be made; the message says at which step and why."""
 
 
-def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
+def _listeners(asked: Sequence[Sequence[Any]], own: str, withheld: Sequence[str] = ()) -> list[socket.socket]:
+    """Listen; addresses that are not the machine's own become so, but for those that are `withheld`: nobody finds them for the time."""
     foreign = sorted({address for address, _ in asked} - {own, "", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - "all" inside a machine
-    ip_batch(f"address replace {address}/32 dev lo" for address in foreign)
+    ip_batch(f"address replace {address}/32 dev lo" for address in foreign if address not in withheld)
     moved = [(address, port) for address, port in asked if address in foreign]
     if moved:
         load_rules(_aside(moved))
@@ -50,6 +53,7 @@ def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
         datagrams = port == _NAMES
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         try:
             listener.bind((address, port + _ASIDE if (address, port) in moved else port))
             if not datagrams:
@@ -111,7 +115,8 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     machine_addresses.configure(message["address"], message["gateway"], message["address_ipv6"])
     for _, inside in message["faults"]:
         load_rules(inside)
-    listeners = _listeners(message["listeners"], message["address"])
+    withheld = () if message["google_apis"] else (GOOGLE_ADDRESS,)
+    listeners = _listeners(message["listeners"], message["address"], withheld)
     # the host's /proc tells us our number there: the world keeps the host's mounts
     host_pid = int(Path("/proc/self").readlink().name)
     wire.send(
@@ -243,13 +248,23 @@ def _back(here: int) -> None:
 
 
 def listen(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
-    """Make listeners in a living machine's namespace."""
+    """Make listeners in a living machine's namespace; whether Google's APIs are reached stays as it is."""
     here = _in_namespace(message["pid"])
     try:
-        made = _listeners(message["listeners"], message["address"])
+        made = _listeners(message["listeners"], message["address"], (GOOGLE_ADDRESS,))
     finally:
         _back(here)
     return {}, [each.detach() for each in made]
+
+
+def set_google_apis(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
+    """Have a machine reach Google's APIs, or have what it sends there go the way of everything that is not in the cloud."""
+    here = _in_namespace(message["pid"])
+    try:
+        machine_addresses.hold(GOOGLE_ADDRESS, held=message["reached"])
+    finally:
+        _back(here)
+    return {}, []
 
 
 def set_local_addresses(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:

@@ -48,13 +48,7 @@ def answer_to(addresses: Sequence[str]) -> None:
     """Make exactly these forwarding rules' addresses the machine's own: IPv4 ones on its lo, IPv6 ranges by a route, as Google's agent."""
     wanted = {address for address in addresses if ":" not in address}
     ranges = set(addresses) - wanted
-    shown = json.loads(run_tool(["ip", "-json", "-4", "address", "show", "dev", "lo"]))
-    present = {
-        entry["local"]
-        for link in shown
-        for entry in link.get("addr_info", ())
-        if _is_forwarded(entry["local"])
-    }
+    present = {each for each in _on_lo() if _is_forwarded(each)}
     there = _ranges() if _has_ipv6() else set()
     ip_batch(
         [f"address add {address}/32 dev lo" for address in sorted(wanted - present)]
@@ -62,6 +56,17 @@ def answer_to(addresses: Sequence[str]) -> None:
         + [f"route add local {each} dev lo proto {_FORWARDED_BY}" for each in sorted(ranges - there)]
         + [f"route delete local {each} dev lo proto {_FORWARDED_BY}" for each in sorted(there - ranges)]
     )
+
+
+def hold(address: str, *, held: bool) -> None:
+    """Have an address on lo, or not: what is sent to it then leaves by eth0."""
+    if held != (address in _on_lo()):
+        ip_batch([f"address {'add' if held else 'delete'} {address}/32 dev lo"])
+
+
+def _on_lo() -> set[str]:
+    shown = json.loads(run_tool(["ip", "-json", "-4", "address", "show", "dev", "lo"]))
+    return {entry["local"] for link in shown for entry in link.get("addr_info", ())}
 
 
 def _is_forwarded(address: str) -> bool:

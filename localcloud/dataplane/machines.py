@@ -59,6 +59,7 @@ class MachineNamespaces:
             "subnetwork": interface.subnetwork,
             "address": interface.address,
             "address_ipv6": interface.address_ipv6 if self._ipv6 else "",
+            "google_apis": interface.google_apis,
             "mtu": interface.mtu,
             "gateway": gateway,
             "listeners": [list(each) for each in listeners],
@@ -77,7 +78,12 @@ class MachineNamespaces:
             msg = f"{interface.instance}: {error}"
             raise WorldError(msg) from error
         self._records.mkdir(exist_ok=True)
-        record = {"instance": interface.instance, "netns": answer["netns"], "pid": answer["pid"]}
+        record = {
+            "instance": interface.instance,
+            "netns": answer["netns"],
+            "pid": answer["pid"],
+            "google_apis": interface.google_apis,
+        }
         self._record(interface.instance).write_text(json.dumps(record), encoding="utf-8")
         return Spawned(
             pid=answer["pid"], listeners=tuple(socket.socket(fileno=descriptor) for descriptor in received)
@@ -93,6 +99,28 @@ class MachineNamespaces:
         """Make exactly these forwarding rules' addresses local to the machine."""
         ours = [each for each in addresses if self._ipv6 or ":" not in each]
         await self._worker.call({"do": "local_addresses", "pid": pid, "addresses": ours})
+
+    async def set_google_apis(self, instance: str, *, reached: bool) -> bool:
+        """Have a living machine reach Google's APIs or not; return False if no machine of this name lives. Raises WorldError."""
+        pid = self.pid_of(instance)
+        if pid is None:
+            return False
+        record = json.loads(self._record(instance).read_text(encoding="utf-8"))
+        if record.get("google_apis", True) == reached:
+            return True
+        try:
+            await self._worker.call({"do": "google_apis", "pid": pid, "reached": reached})
+        except wire.HelperError as error:
+            if self.pid_of(instance) is None:  # it died meanwhile
+                return False
+            msg = f"{instance}: {error}"
+            raise WorldError(msg) from error
+        if self.pid_of(instance) != pid:
+            return False
+        draft = self._record(instance).with_suffix(".new")
+        draft.write_text(json.dumps({**record, "google_apis": reached}), encoding="utf-8")
+        draft.rename(self._record(instance))
+        return True
 
     async def remove(self, instance: str, pid: int) -> None:
         """Kill every process in the machine's network namespace and remove its link; harmless when nothing is left."""

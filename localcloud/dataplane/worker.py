@@ -72,6 +72,7 @@ HANDLERS: dict[str, Callable[[Any, list[int]], Answer]] = {
     "spawn": machine.spawn,
     "listen": machine.listen,
     "local_addresses": machine.set_local_addresses,
+    "google_apis": machine.set_google_apis,
     "faults": machine.set_faults,
 }
 

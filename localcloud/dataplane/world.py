@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from localcloud.dataplane import family, holding, machine_user, maglev
 from localcloud.dataplane.doorkeeper import Doorkeeper
 from localcloud.dataplane.faulting import Faulting
+from localcloud.dataplane.google_access import GoogleAccess
 from localcloud.dataplane.helpers import Agent, Worker
 from localcloud.dataplane.machines import MachineNamespaces
 from localcloud.dataplane.probing import Probing
@@ -60,6 +61,7 @@ class World:
         self._doorkeeper = Doorkeeper(home, self._agent, self._router, ipv6=ipv6)
         self._probing = Probing(self._agent, clock, probers)
         self._machines = MachineNamespaces(home, self._machines_worker, ipv6=ipv6)
+        self._google = GoogleAccess(self._machines)
         self._faulting = Faulting(home, self._agent, self._machines_worker, self._machines, clock)
         self._plans = asyncio.Lock()
 
@@ -165,6 +167,7 @@ class World:
         spawned = await self._machines.spawn(
             interface, gateway, prefix_length, command, listeners, faults=scripts
         )
+        await self._google.made(interface)
         await self._faulting.made(interface.instance)
         return spawned
 
@@ -180,6 +183,7 @@ class World:
         """See `MachineHost.remove`."""
         await self._machines.remove(instance, pid)
         await self._faulting.removed(instance)
+        self._google.removed(instance)
 
     async def apply_network(self, plan: NetworkPlan) -> None:
         """See `Fabric.apply_network`."""
@@ -187,6 +191,7 @@ class World:
             await self._router.apply_network(replace(plan, faults=()))
             dual = () if self._ipv6 else [each.key for each in plan.subnetworks if each.cidr_ipv6]
             self._without_ipv6 = {key: f"{key}: {family.NO_IPV6}" for key in dual}
+            await self._google.apply(plan.interfaces)
             await self._faulting.apply(plan.faults)
 
     async def apply_balancer(self, plan: BalancerPlan) -> None:

@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcloud.plans.network import GOOGLE_ADDRESS
+
 if TYPE_CHECKING:
     from localcloud.plans.machine import MachineSpec
 
-GOOGLE_ADDRESS = "199.36.153.8"  # private.googleapis.com
 METADATA_ADDRESS = "169.254.169.254"
 FOLDERS = {
     "etc": "/etc",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from localcloud.guest import disk
 from localcloud.guest.root_system import SUITES
 from localcloud.guest.trust import subject_hash
+from localcloud.plans.network import GOOGLE_ADDRESS
 
 if TYPE_CHECKING:
     from localcloud.guest.system import System
@@ -48,7 +49,7 @@ def prepare(
         disk.link_commands(top / "usr/local/bin", library)
     for name in _TRODDEN:
         _make_plain(top, name)
-    mirror = [f"{disk.GOOGLE_ADDRESS} {PACKAGES_HOST}"] if system.packages else []
+    mirror = [f"{GOOGLE_ADDRESS} {PACKAGES_HOST}"] if system.packages else []
     disk.name_machine(top / "etc", spec, spec.key.split("/")[2], *mirror)
     disk.put(top / "etc/apt/sources.list", _sources(system))
     disk.hand_over(folder, folder if fresh else top / "etc", owner)

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from localcloud.guest import processes, root_system, session
-from localcloud.guest.disk import GOOGLE_ADDRESS, METADATA_ADDRESS
+from localcloud.guest.disk import METADATA_ADDRESS
 from localcloud.guest.init import wire
 from localcloud.guest.listener import App, Listener
 from localcloud.guest.metadata import MetadataServer
 from localcloud.guest.resolver import PORT, Resolver
 from localcloud.guest.system import System
 from localcloud.plans.machine import MachineView
+from localcloud.plans.network import GOOGLE_ADDRESS
 
 if TYPE_CHECKING:
     import ssl

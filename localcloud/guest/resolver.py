@@ -1,7 +1,8 @@
 """The name server of an instance's metadata server: Compute Engine's internal names of one network, and those of Google's APIs.
 
 INSTANCE.ZONE.c.PROJECT.internal is an instance's address, and an address's pointer is that name; every other name does not exist, for
-nothing leads out of the cloud. Queries are answered over UDP from what the store has at that moment; nothing is kept.
+nothing leads out of the cloud. As on Compute Engine it is primary internal IPv4 addresses that have names: there are no AAAA records, and
+no names in ip6.arpa. Queries are answered over UDP from what the store has at that moment; nothing is kept.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import ipaddress
 import struct
 from typing import TYPE_CHECKING
 
-from localcloud.guest.disk import GOOGLE_ADDRESS, METADATA_ADDRESS
+from localcloud.guest.disk import METADATA_ADDRESS
+from localcloud.plans.network import GOOGLE_ADDRESS
 
 if TYPE_CHECKING:
     import socket

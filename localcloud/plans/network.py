@@ -7,6 +7,8 @@ from typing import Literal
 
 from localcloud.plans.fault import LinkFault
 
+GOOGLE_ADDRESS = "199.36.153.8"  # private.googleapis.com: where instances find all of Google's APIs
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subnetwork:
@@ -24,7 +26,10 @@ class Subnetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInterface:
-    """An instance's place in the network. `mtu` as Google's default VPC; `address_ipv6`: the first of its /96, if it has one."""
+    """An instance's place in the network. `mtu` as Google's default VPC; `address_ipv6`: the first of its /96, if it has one.
+
+    `google_apis`: whether it reaches `GOOGLE_ADDRESS`; the metadata server it always does.
+    """
 
     instance: str
     network: str
@@ -34,6 +39,7 @@ class NetworkInterface:
     service_account: str = ""
     mtu: int = 1460
     address_ipv6: str = ""
+    google_apis: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ def reach(
         routes: those of the project, or None where they could not be read.
     """
     by = ""
-    if interface.get("accessConfigs"):
+    if interface.get("accessConfigs") or interface.get("ipv6AccessConfigs"):
         by = "an external address of their own"
     elif subnetwork.get("privateIpGoogleAccess"):
         by = "Private Google Access"

@@ -196,11 +196,13 @@ def test_the_buckets_binding_is_gone(patient: Patient) -> None:
 
 
 def test_nothing_leads_to_cloud_storage(patient: Patient) -> None:
-    # The local cloud itself does not hold instances to this: what is told is what an instance made from now on would meet.
     switch = f"{REGION}/subnetworks/web/setPrivateIpGoogleAccess"
     patient.call("POST", switch, {"privateIpGoogleAccess": False})
     (found,) = patient.report(WRONG)["findings"]
     assert (found["code"], found["subject"], found["severity"]) == ("google-unreachable", "web", "warning")
+    # where the names of Google's APIs lead to: out, and nobody answers there
+    lost = "until ip route get 199.36.153.8 | grep -q via; do sleep 0.1; done; echo cut off"
+    assert "cut off" in patient.deployment.localcloud("ssh", patient.victim(), "--", "bash", "-c", lost)
     assert "neither Private Google Access nor Cloud NAT" in found["what"]
     assert "--enable-private-ip-google-access" in found["mend"]
     patient.call("POST", switch, {"privateIpGoogleAccess": True})

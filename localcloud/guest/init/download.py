@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STORAGE = "storage.googleapis.com"
 _TRIES, _PAUSE = 3, 1.0
 _NAME_TRIES, _NAME_PAUSE = 20, 5.0
+_PATIENCE = 30.0  # for a connection, as Go has it
 _BUCKET, _OBJECT = r"([a-z0-9][-_.a-z0-9]*)", r"(.+)"
 _OBJECT_URLS = tuple(
     re.compile(pattern)
@@ -55,6 +56,11 @@ def to_file(url: str, path: str, say: Callable[[str], None]) -> None:
 
 
 def _await_name() -> None:
+    """Wait until names can be looked up: scripts may run before that is so.
+
+    Raises:
+        OSError: they cannot, after 20 tries.
+    """
     for attempt in range(_NAME_TRIES):
         if attempt:
             time.sleep(_NAME_PAUSE)
@@ -63,6 +69,8 @@ def _await_name() -> None:
         except OSError:
             continue
         return
+    msg = f'"{STORAGE}" lookup failed, err: lookup {STORAGE}: no such host'
+    raise OSError(msg)
 
 
 def _retry(fetch: Callable[[], bytes]) -> bytes:
@@ -133,6 +141,6 @@ def open_url(request: urllib.request.Request) -> bytes:
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context())
     )
-    with opener.open(request, timeout=60) as answer:
+    with opener.open(request, timeout=_PATIENCE) as answer:
         body = answer.read()
     return bytes(body)

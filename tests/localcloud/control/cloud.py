@@ -162,7 +162,12 @@ def network(cloud: Cloud, *, firewall: bool = True, cidr: str = "10.128.0.0/20")
     cloud.put(net, {})
     cloud.put(
         f"projects/{PROJECT}/regions/{REGION}/subnetworks/web-sub",
-        {"network": url(net), "ipCidrRange": cidr, "region": url(f"projects/{PROJECT}/regions/{REGION}")},
+        {
+            "network": url(net),
+            "ipCidrRange": cidr,
+            "region": url(f"projects/{PROJECT}/regions/{REGION}"),
+            "privateIpGoogleAccess": True,
+        },
     )
     if firewall:
         cloud.put(

@@ -100,6 +100,11 @@ def test_only_instances_with_an_external_ipv6_address_are_behind_an_ipv6_rule() 
                 assert record["healthState"] == "HEALTHY", "probed over IPv6, through its firewall rule"
             probes = [spec for spec in cloud.fabric.probes.values() if spec.id.endswith(SIX)]
             assert {spec.address for spec in probes} == {"2001:db8:0:7:8000::"}
+            # autohealing's probes go to the primary IPv4 address, whatever else an instance has
+            healing = {
+                spec.address for spec in cloud.fabric.probes.values() if spec.consumer == "autohealing"
+            }
+            assert healing == {interfaces[backend.instance].address for backend in six.backends}
             assert all(RANGE in guest.addresses for guest in cloud.machines.guests.values())
 
     asyncio.run(story())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import struct
+from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
-from localcloud.guest.disk import GOOGLE_ADDRESS, METADATA_ADDRESS
+from localcloud.guest.disk import METADATA_ADDRESS
 from localcloud.guest.resolver import Names, answer
 from localcloud.plans.machine import MachineSpec
-from localcloud.plans.network import NetworkInterface
+from localcloud.plans.network import GOOGLE_ADDRESS, NetworkInterface
 from localcloud.store import Store
 from tests.localcloud.guest.cloud import COMPUTE, SUBNETWORK, ZONE, Cloud, in_cloud, instance_document
 
@@ -20,10 +22,18 @@ WEB, API, ALIEN = (f"{name}.europe-west1-b.c.local.internal" for name in ("web",
 def _names() -> Names:
     store = Store()
     elsewhere = [{"network": f"{COMPUTE}/projects/local/global/networks/other", "networkIP": "10.0.0.9"}]
+    dual = {
+        "network": f"{COMPUTE}/projects/local/global/networks/n",
+        "networkIP": "10.0.0.3",
+        "ipv6AccessConfigs": [{"externalIpv6": "2001:db8::3"}],
+    }
+    fields_of: dict[str, dict[str, Any]] = {
+        "web": {},
+        "api": {"networkInterfaces": [dual]},
+        "alien": {"networkInterfaces": elsewhere},
+    }
     with store.transaction() as change:
-        for number, (name, fields) in enumerate(
-            {"web": {}, "api": {}, "alien": {"networkInterfaces": elsewhere}}.items(), 1
-        ):
+        for number, (name, fields) in enumerate(fields_of.items(), 1):
             change.put(f"compute/{ZONE}/instances/{name}", instance_document(number, name, {}, fields))
     interface = NetworkInterface(instance="web", network="n", subnetwork=SUBNETWORK.key, address="10.0.0.2")
     spec = MachineSpec(
@@ -78,6 +88,7 @@ def _asked(name: str, kind: int) -> tuple[int, bytes]:
         ("3.0.0.10.in-addr.arpa", PTR, 0, b"\3api\x0eeurope-west1-b\1c\5local\x08internal\0"),
         ("9.0.0.10.in-addr.arpa", PTR, 3, b""),
         ("8.8.8.8.in-addr.arpa", PTR, 3, b""),
+        (ip_address("2001:db8::3").reverse_pointer, PTR, 3, b""),
     ],
 )
 def test_what_a_name_is_answered(name: str, kind: int, code: int, data: bytes) -> None:
