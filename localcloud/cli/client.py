@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from localcloud.daemon import launch
 from localcloud.daemon.config import CloudConfig
-from localcloud.daemon.launch import running
 
 if TYPE_CHECKING:
     import http.client
@@ -34,7 +34,8 @@ class Client:
             CloudError: no daemon runs there.
         """
         config = CloudConfig.load(home)
-        if config is None or running(home) is None:
+        # Where the daemon has just died, its keeper starts another, which answers what was asked meanwhile.
+        if config is None or (launch.running(home) is None and launch.keeper(home) is None):
             msg = f"no local cloud runs in {home.path}; start it with: localcloud start"
             raise CloudError(msg)
         return cls(config)

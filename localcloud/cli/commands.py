@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import shlex
+import signal
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -62,19 +62,23 @@ def _progress(step: str) -> None:
 
 def stop(home: Home, given: argparse.Namespace) -> int:
     """Stop the daemon and wait until it is gone; without a daemon, take down what one left behind."""
-    record = launch.running(home)
-    if record is not None:
-        gone = os.pidfd_open(record.pid)
-        Client.connect(home).call("POST", "/stop")
-        select.select([gone], [], [])
-        os.close(gone)
+    stopped = False
+    while found := [each for each in (launch.keeper(home), launch.running(home)) if each is not None]:
+        stopped = True
+        # the keeper is first: it finishes what a daemon leaves that is killed meanwhile
+        for each in found:
+            each.send(signal.SIGTERM)
+        for each in found:
+            with each.handle() as gone:
+                if gone is not None:
+                    select.select([gone], [], [])
     from localcloud.daemon.teardown import tear_down  # noqa: PLC0415 - half of what the other commands need to start
 
     tear_down(home)
     _show(
         given,
-        {"stopped": record is not None},
-        "local cloud stopped" if record else "local cloud was not running",
+        {"stopped": stopped},
+        "local cloud stopped" if stopped else "local cloud was not running",
     )
     return 0
 

@@ -11,6 +11,7 @@ import signal
 import sys
 
 from localcloud.daemon import cloud, launch
+from localcloud.daemon.process_record import ProcessRecord
 from localcloud.home import Home
 
 
@@ -20,6 +21,9 @@ def main() -> int:
     parser.add_argument("--speed", type=float)
     parser.add_argument("--project")
     parser.add_argument("--report-fd", type=int)
+    parser.add_argument(
+        "--listener", type=int, help="descriptor of the API's listening socket, if a keeper has it"
+    )
     given = parser.parse_args()
     gc.disable()  # until it is ready: what is made meanwhile stays
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -31,7 +35,7 @@ def main() -> int:
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        asyncio.run(_run(home, given.speed, given.project, report))
+        asyncio.run(_run(home, given, report))
     except (OSError, ValueError, RuntimeError) as error:
         logging.getLogger(__name__).exception("the cloud ended")
         report.say(" ".join(str(error).split()))
@@ -39,7 +43,8 @@ def main() -> int:
     return 0
 
 
-async def _run(home: Home, speed: float | None, project: str | None, report: _Report) -> None:
+async def _run(home: Home, given: argparse.Namespace, report: _Report) -> None:
+    launch.stopping_file(home).unlink(missing_ok=True)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -47,10 +52,10 @@ async def _run(home: Home, speed: float | None, project: str | None, report: _Re
     def ready() -> None:
         gc.enable()
         gc.freeze()  # modules and discovery documents stay: no collection needs to look through them
-        launch.note(home)
+        ProcessRecord.mine().write(launch.record_file(home))
         report.say("ready")
 
-    await cloud.run(home, speed, ready, stop, project=project)
+    await cloud.run(home, given.speed, ready, stop, project=given.project, listener=given.listener, kept=True)
     launch.record_file(home).unlink(missing_ok=True)
 
 

@@ -54,10 +54,14 @@ async def run(
     stop: asyncio.Event,
     *,
     project: str | None = None,
+    listener: int | None = None,
+    kept: bool = False,
 ) -> None:
     """Run the cloud in this folder until `stop` is set, then take down all it made; its state stays.
 
-    `project` is for a cloud that is not there yet; None is "local", or whatever the cloud's project is.
+    `project` is for a cloud that is not there yet; None is "local", or whatever the cloud's project is. `listener`: the descriptor of the
+    API's listening socket, if an earlier daemon made it. `kept`: a process of its own watches this one, and starts another daemon if it
+    dies.
 
     Any other ending (an error, a kill) leaves the world and its instances as they are, for the next daemon to adopt.
 
@@ -69,7 +73,8 @@ async def run(
     config = CloudConfig.load_or_create(home, project)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(config.hold_range()))
-        listener = stack.enter_context(contextlib.closing(_listen(config)))
+        accepting = _listen(config) if listener is None else socket.socket(fileno=listener)
+        stack.enter_context(contextlib.closing(accepting))
         store = Store(home.store_file)
         stack.callback(store.close)
         clock = clockwork.resume(store, speed)
@@ -91,7 +96,7 @@ async def run(
             forget_health(store)  # before somebody asks: `inside` would do so too late for that
         api = create_app(store, clock, identities, settings, serial_output)
         front = Front(api)
-        await stack.enter_async_context(serving(front, listener))
+        await stack.enter_async_context(serving(front, accepting))
         stack.callback(front.end)
         await unhurried.load("localcloud.dataplane.world")
         from localcloud.dataplane.world import World  # noqa: PLC0415 - the API need not wait for it
@@ -110,6 +115,7 @@ async def run(
             identities=identities,
             api=api,
             front=front,
+            kept=accepting if kept else None,
         )
         await inside.run(outside, world, ready, stop)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,8 +23,10 @@ from localcloud.daemon.fabric import ToldFabric
 from localcloud.daemon.faults import FaultRoutes
 from localcloud.daemon.front import OPERATOR, Front
 from localcloud.daemon.guard import OwnerOnly
+from localcloud.daemon.kept import kept
+from localcloud.daemon.launch import stopping_file
 from localcloud.daemon.operator import Operator
-from localcloud.daemon.plugin import plugin
+from localcloud.daemon.plugin import Plugin
 from localcloud.daemon.report import CloudReport
 from localcloud.guest.machines import Sandboxes
 from localcloud.home import Home
@@ -39,7 +42,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Outside:
-    """What is there already: the cloud's folder and facts, its state, and the API that is being served behind `front`."""
+    """What is there already: the cloud's folder and facts, its state, and the API that is being served behind `front`.
+
+    `kept`: what the daemon's keeper is to hold, the API's listening socket; None: there is to be no keeper.
+    """
 
     home: Home
     config: CloudConfig
@@ -48,6 +54,7 @@ class Outside:
     identities: Identities
     api: ASGIApp
     front: Front
+    kept: socket.socket | None
 
 
 async def run(outside: Outside, world: World, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -79,18 +86,24 @@ async def run(outside: Outside, world: World, ready: Callable[[], None], stop: a
         )
         stack.push_async_callback(_cancelled, controllers)
         outside.front.open(_operator(outside, world, sandboxes, stop.set))
-        await stack.enter_async_context(plugin(outside.home, outside.config))
+        plugin = Plugin(outside.home, outside.config)
+        stack.push_async_callback(plugin.leave)
+        if outside.kept is not None:
+            await stack.enter_async_context(kept(outside.home, outside.kept))
         ready()
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([stopped, controllers], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if controllers.done():
             controllers.result()
+        if outside.kept is not None:
+            stopping_file(outside.home).touch()  # if it dies from here on, its keeper goes on with that
         # Nobody may take the end of the instances for a crash of theirs: whoever watches them stops before they do.
         await _cancelled(controllers)
         await sandboxes.release()
         _tell(store, clock, "cloud.stopped", "its instances are gone; its state is kept")
         clockwork.suspend(store, clock)
+        await plugin.end()
         await world.stop()
 
 

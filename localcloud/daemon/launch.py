@@ -1,35 +1,27 @@
-"""Starting and stopping the daemon from a command: detached from the terminal, with a word when it is ready or why it is not."""
+"""Starting the daemon from a command or a keeper: detached from the terminal, with a word when it is ready or why it is not.
+
+Who lives is written down in `run/`: `daemon.json` by a daemon that is ready, and `keeper.json`, who is its keeper. `stopping` is there
+from when the cloud is told to stop until all of it is gone.
+"""
 
 from __future__ import annotations
 
-import json
 import os
+import select
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcloud.daemon.process_record import ProcessRecord
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from localcloud.home import Home
 
-
-@dataclass(frozen=True)
-class DaemonRecord:
-    """Which process is the daemon. The start time (clock ticks since boot) tells it from a later process with its number."""
-
-    pid: int
-    started: int
-
-    @classmethod
-    def of(cls, pid: int) -> DaemonRecord | None:
-        """Describe a living process, or None if there is none."""
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in {"Z", "X"} else cls(pid, int(fields[19]))
+_LOOK_EVERY = 0.05  # seconds
+_TRIES = 3  # a daemon that is killed while it starts is started again so often
 
 
 def record_file(home: Home) -> Path:
@@ -37,47 +29,67 @@ def record_file(home: Home) -> Path:
     return home.run / "daemon.json"
 
 
-def running(home: Home) -> DaemonRecord | None:
+def keeper_file(home: Home) -> Path:
+    """Return where the record of the daemon's keeper is."""
+    return home.run / "keeper.json"
+
+
+def stopping_file(home: Home) -> Path:
+    """Return the file that is there while the cloud is being stopped, and still if its daemon died of something else meanwhile."""
+    return home.run / "stopping"
+
+
+def running(home: Home) -> ProcessRecord | None:
     """Return the living daemon's record, or None."""
-    try:
-        noted = DaemonRecord(**json.loads(record_file(home).read_text()))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
-        return None
-    return noted if DaemonRecord.of(noted.pid) == noted else None
+    return ProcessRecord.living(record_file(home))
 
 
-def note(home: Home) -> None:
-    """Write this process down as the daemon."""
-    me = DaemonRecord.of(os.getpid())
-    assert me is not None  # noqa: S101  - this process is alive
-    draft = record_file(home).with_suffix(".new")
-    draft.write_text(json.dumps(asdict(me)))
-    draft.rename(record_file(home))
+def keeper(home: Home) -> ProcessRecord | None:
+    """Return the living keeper's record, or None."""
+    return ProcessRecord.living(keeper_file(home))
 
 
-def start(home: Home, speed: float | None, project: str | None = None) -> str:
-    """Start the daemon and wait until it serves; returns "" or the reason why it does not."""
+def spawn(home: Home, arguments: Sequence[str], descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
+    """Start a daemon with these arguments, which inherits these descriptors."""
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ready, report = os.pipe()
-    arguments = [sys.executable, "-m", "localcloud.daemon", "--report-fd", str(report)]
-    if speed is not None:
-        arguments += ["--speed", str(speed)]
-    if project is not None:
-        arguments += ["--project", project]
     with (home.logs / "daemon.log").open("ab") as log:
-        subprocess.Popen(
-            arguments,
+        return subprocess.Popen(
+            [sys.executable, "-m", "localcloud.daemon", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            pass_fds=[report],
+            pass_fds=descriptors,
             env={**os.environ, "LOCALCLOUD_HOME": str(home.path)},
         )
-    os.close(report)
-    with os.fdopen(ready) as answer:
-        word = answer.readline().strip()
-    if word == "ready":
-        return ""
-    return word or f"the daemon ended before it was ready; its log is {home.logs / 'daemon.log'}"
+
+
+def _is_being_kept(home: Home) -> bool:
+    """Wait for the next daemon where a keeper is about to start one; returns whether one runs."""
+    while (there := keeper(home)) is not None and running(home) is None:
+        with there.handle() as handle:
+            if handle is not None:
+                select.select([handle], [], [], _LOOK_EVERY)
+    return running(home) is not None
+
+
+def start(home: Home, speed: float | None, project: str | None = None) -> str:
+    """Start the daemon and wait until it serves; returns "" or the reason why it does not."""
+    arguments = [] if speed is None else ["--speed", str(speed)]
+    if project is not None:
+        arguments += ["--project", project]
+    for _ in range(_TRIES):
+        if _is_being_kept(home):
+            return ""
+        ready, report = os.pipe()
+        daemon = spawn(home, ["--report-fd", str(report), *arguments], [report])
+        os.close(report)
+        with os.fdopen(ready) as answer:
+            word = answer.readline().strip()
+        if word:
+            # whoever was in the way may have been another daemon that is being started
+            return "" if word == "ready" or _is_being_kept(home) else word
+        if daemon.wait() >= 0:
+            break
+    return f"the daemon ended before it was ready; its log is {home.logs / 'daemon.log'}"

@@ -1,49 +1,88 @@
-"""The `gcp` plugin as a child of the daemon: it keeps nothing, so it lives and dies with the daemon, even one that is killed."""
+"""The `gcp` plugin of a cloud. It keeps nothing, but deployments are attached to it: it outlives the daemon and is found by the next one.
+
+It is written down in `run/plugin.json`. One that dies is followed by another on the same port; a deployment under way then fails, as it
+does wherever a provider dies, and the next one goes on from there.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
+from localcloud.daemon.process_record import ProcessRecord, start_recorded
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import subprocess
+    from pathlib import Path
 
     from localcloud.daemon.config import CloudConfig
     from localcloud.home import Home
 
+_log = logging.getLogger(__name__)
+_PAUSE = 0.5  # real seconds before another follows one that has ended
+_PATIENCE = 5.0  # real seconds for one that was asked to end
 
-@contextlib.asynccontextmanager
-async def plugin(home: Home, config: CloudConfig) -> AsyncIterator[None]:
-    """Run the plugin on the cloud's provider port for as long as the block lasts.
 
-    The owner's token goes to it in a file, so that it shows in no process list.
-    """
-    with (home.logs / "plugin.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "localcloud.provider",
-            "--port",
-            str(config.provider_port),
-            "--endpoint",
-            config.endpoint,
-            "--token-file",
-            str(config.write_token(home)),
-            "--until-eof",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), timeout=5)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+class Plugin:
+    """Whatever plugin serves on the cloud's provider port: the one that an earlier daemon left, or a child of this one."""
+
+    def __init__(self, home: Home, config: CloudConfig) -> None:
+        self._home, self._config = home, config
+        self._child: subprocess.Popen[bytes] | None = None
+        self._following = asyncio.create_task(self._follow())
+
+    async def leave(self) -> None:
+        """Leave it to itself."""
+        self._following.cancel()
+        await asyncio.gather(self._following, return_exceptions=True)
+
+    async def end(self) -> None:
+        """End it."""
+        await self.leave()
+        await end(self._home)
+        self._reap()
+
+    async def _follow(self) -> None:
+        while True:
+            found = ProcessRecord.living(_record(self._home))
+            if found is None:
+                self._child = _start(self._home, self._config)
+                found = ProcessRecord.of(self._child.pid)
+            if found is not None:
+                await found.ended()
+            self._reap()
+            _log.warning("the gcp plugin is gone; starting another")
+            await asyncio.sleep(_PAUSE)
+
+    def _reap(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.wait()
+
+
+async def end(home: Home) -> None:
+    """End the plugin that is written down, if it lives."""
+    found = ProcessRecord.living(_record(home))
+    if found is not None:
+        found.send(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(found.ended(), _PATIENCE)
+        except TimeoutError:
+            found.send(signal.SIGKILL)
+            await found.ended()
+    _record(home).unlink(missing_ok=True)
+
+
+def _record(home: Home) -> Path:
+    return home.run / "plugin.json"
+
+
+def _start(home: Home, config: CloudConfig) -> subprocess.Popen[bytes]:
+    """Start a plugin. The owner's token goes to it in a file, so that it shows in no process list."""
+    command = [sys.executable, "-m", "localcloud.provider", "--port", str(config.provider_port)]
+    command += ["--endpoint", config.endpoint, "--token-file", str(config.write_token(home)), "--once-told"]
+    return start_recorded(command, _record(home), home.logs / "plugin.log", os.environ)

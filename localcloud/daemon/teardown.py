@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from localcloud.clock import RealClock
-from localcloud.daemon.launch import record_file
+from localcloud.daemon import plugin
+from localcloud.daemon.launch import keeper, keeper_file, record_file, stopping_file
 from localcloud.dataplane import holding
 from localcloud.dataplane.world import World
 
@@ -18,7 +19,11 @@ def tear_down(home: Home) -> None:
     """End the cloud's world, if one lives, and remove the records of the live cloud. The store and the configuration stay."""
     if holding.find(home) is not None:
         asyncio.run(_end(home))
-    record_file(home).unlink(missing_ok=True)
+    asyncio.run(plugin.end(home))
+    for file in (record_file(home), stopping_file(home)):
+        file.unlink(missing_ok=True)
+    if keeper(home) is None:  # else it does so itself, with its last breath
+        keeper_file(home).unlink(missing_ok=True)
 
 
 async def _end(home: Home) -> None:

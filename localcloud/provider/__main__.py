@@ -39,9 +39,9 @@ def _arguments() -> argparse.Namespace:
         "--token-file", type=Path, help="file with the access token, for stacks that set no gcp:accessToken"
     )
     parser.add_argument(
-        "--until-eof",
+        "--once-told",
         action="store_true",
-        help="end when standard input does: with the process that holds its other end",
+        help="serve once a line came on standard input, and not at all if that ends without one",
     )
     parser.add_argument(
         "engine",
@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def serve(plugin_defaults: Defaults, port: int, *, until_eof: bool = False) -> None:
+async def serve(plugin_defaults: Defaults, port: int) -> None:
     """Serve on a port of 127.0.0.1 until told to stop."""
     limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS)
     async with httpx.AsyncClient(
@@ -60,6 +60,7 @@ async def serve(plugin_defaults: Defaults, port: int, *, until_eof: bool = False
         options = [
             ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
             ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+            ("grpc.so_reuseport", 0),  # a port is one plugin's
         ]
         server = grpc.aio.server(options=options)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(plugin_defaults, http), server)
@@ -69,9 +70,6 @@ async def serve(plugin_defaults: Defaults, port: int, *, until_eof: bool = False
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
-        if until_eof:
-            # Whoever started us may be killed without a word; the kernel closes its end of the pipe all the same.
-            loop.add_reader(sys.stdin.fileno(), stopped.set)
         print(bound, flush=True)
         await stopped.wait()
         await server.stop(grace=1)
@@ -86,11 +84,9 @@ def main() -> int:
     except ProviderError as error:
         print(error, file=sys.stderr)
         return 2
-    asyncio.run(
-        serve(
-            Defaults(arguments.endpoint, arguments.token_file), arguments.port, until_eof=arguments.until_eof
-        )
-    )
+    if arguments.once_told and not sys.stdin.buffer.read():
+        return 0  # whoever started this process was killed before it could write it down
+    asyncio.run(serve(Defaults(arguments.endpoint, arguments.token_file), arguments.port))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The daemon may die: the service does not notice, and the next daemon takes over what is there."""
+"""The daemon may die: the service does not notice, and the next one comes by itself and takes over what is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.guest.processes import Snapshot
 from tests.e2e.deployment import Load
 
 if TYPE_CHECKING:
@@ -18,38 +17,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
-def _gone(pid: int) -> None:
-    """Wait until a process has ended, however soon that is."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    ended, _, _ = select.select([handle], [], [], 30)
-    os.close(handle)
-    assert ended, f"process {pid} outlives the daemon whose child it was"
-
-
 def test_the_service_lives_on_without_its_daemon_and_is_adopted_by_the_next(service: Deployment) -> None:
     before = {item["name"]: item["id"] for item in service.wait_until_healthy(3)}
     pid = service.show("status")["pid"]
-    children = [child for child, facts in Snapshot().stats.items() if facts.parent == pid]
-    assert children, "the gcp plugin"
     url = service.url_cached
     with Load(url, per_second=20, timeout=10) as load:
         handle = os.pidfd_open(pid)
         os.kill(pid, signal.SIGKILL)
-        select.select([handle], [], [], 30)
+        assert select.select([handle], [], [], 30)[0]
         os.close(handle)
-        for child in children:
-            _gone(child)
-        message = service.localcloud("status", status=1)
-        assert "no local cloud runs in" in message
-        assert "localcloud start" in message, "the message says what to do"
         answers = {service.get()["instance"] for _ in range(60)}
-        assert answers == before.keys(), "new connections are accepted and balanced with no daemon there"
-        service.localcloud("start")
+        assert answers == before.keys(), (
+            "new connections are accepted and balanced, whether a daemon is there or not"
+        )
+        assert service.show("status")["pid"] != pid, "another is there, and nobody had to start it"
     assert load.failures == [], "no request failed, neither while the daemon was away nor when it came back"
-    assert service.show("status")["pid"] != pid
     assert {item["name"]: item["id"] for item in service.wait_until_healthy(3)} == before, (
         "the same instances, adopted"
     )

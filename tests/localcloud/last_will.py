@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-RECORDS = {"holder.json", "daemon.json"}  # in a cloud's `run/`
+RECORDS = {"holder.json", "daemon.json", "keeper.json", "plugin.json"}  # in a cloud's `run/`
 MOST_LOOKS = 5  # a cloud may have been starting
 
 
