@@ -22,6 +22,7 @@ import pytest
 
 from scripts.service import Service, numbers, port_from
 from tests.scripts.google import Google
+from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ def until(look: Callable[[], Seen], enough: Callable[[Seen], bool]) -> Seen:
 
 @pytest.fixture
 def service() -> Iterator[Running]:
-    with Google() as google:
+    with Google() as google, serving(google):
         process = subprocess.Popen(
             [sys.executable, "-I", str(PROGRAM)],
             env={**os.environ, "PORT": "0", "GCE_METADATA_HOST": google.address},

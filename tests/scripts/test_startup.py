@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.scripts.google import EMAIL, TOKEN, Google
+from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     for name, content in (("systemctl", SYSTEMCTL), ("sleep", "#!/bin/bash\n")):
         (tmp_path / "bin" / name).write_text(content)
         (tmp_path / "bin" / name).chmod(0o755)
-    with Google() as google:
+    with Google() as google, serving(google):
         google.objects["scripts/service.py"] = SERVICE
         yield Machine(folder=tmp_path, google=google)
 

@@ -7,12 +7,12 @@ import io
 import json
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.serving import serving
 from toolchain.checkout import Checkout
 from toolchain.deployment import Deployment, await_answer
 from toolchain.engine import Engine
@@ -66,12 +66,8 @@ class _Service(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Service)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with server, serving(server):
+        yield f"http://127.0.0.1:{server.server_port}/"
 
 
 class Stack:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.serving import serving
 from toolchain import merge_request
 from toolchain.errors import ToolchainError
 from toolchain.pr_comment import MARKER, MOST_CHARACTERS
@@ -54,14 +54,6 @@ class SmallGitLab(ThreadingHTTPServer):
 
     def add_note(self, author: str, body: str) -> None:
         self.notes.append({"id": len(self.notes) + 1, "author": {"username": author}, "body": body})
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def gitlab() -> Iterator[SmallGitLab]:
-    with SmallGitLab() as server:
+    with SmallGitLab() as server, serving(server):
         yield server
 
 

@@ -6,12 +6,12 @@ import hashlib
 import http.server
 import io
 import tarfile
-import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.serving import serving
 from toolchain import engine, versions
 from toolchain.cache import Cache
 from toolchain.errors import ToolchainError
@@ -62,12 +62,8 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
     folder = tmp_path / "mirror"
     folder.mkdir()
     made = Mirror(folder)
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    with made.server, serving(made.server):
+        yield made
 
 
 @pytest.fixture

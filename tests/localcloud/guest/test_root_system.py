@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from localcloud.guest.system import System, check_mirror, has_overlays
 from localcloud.home import Home
 from localcloud.plans.machine import MachineSpec
 from localcloud.plans.network import NetworkInterface
+from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,14 +220,8 @@ class Mirror(BaseHTTPRequestHandler):
 def mirror() -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Ours", (Mirror,), {"asked": asked}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with server, serving(server):
         yield f"http://127.0.0.1:{server.server_port}/debian", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_mirror_is_asked_for_packages_and_lists_and_for_nothing_else(
