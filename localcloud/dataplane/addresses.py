@@ -34,6 +34,7 @@ PROBER_SOURCES_IPV6 = {
 # forwarding rules' addresses are in here; each namespace keeps only LOOPBACK of it for itself
 FORWARDED = "127.0.0.0/8"
 LOOPBACK = "127.0.0.1/16"
+FORWARDED_SOURCES = "127.1.0.0-127.255.255.255"  # FORWARDED without LOOPBACK's
 RULE_MASK_IPV6 = "ffff:ffff:ffff:ffff:ffff:ffff::"  # an IPv6 rule has a /96
 FORWARDED_IPV6 = "0:0:0:0:8000::"  # this bit says that an address, of whatever subnetwork, is in its upper half: a forwarding rule's
 

@@ -12,6 +12,7 @@ from localcloud.dataplane.addresses import (
     CLIENTS_IPV6,
     FORWARDED,
     FORWARDED_IPV6,
+    FORWARDED_SOURCES,
     LINK_LOCAL,
     RULE_MASK_IPV6,
 )
@@ -74,7 +75,7 @@ IPV4 = Family(
     destination="ip daddr",
     everything="0.0.0.0/0",
     clients=CLIENTS,
-    local=(FORWARDED,),
+    local=(FORWARDED_SOURCES,),
 )
 IPV6 = Family(
     name="ip6",

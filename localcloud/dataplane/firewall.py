@@ -11,6 +11,7 @@ accounts about both.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from localcloud.dataplane.firewall_match import collapsed, protocol_matches
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan
+    from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
 
 COUNTERS = (
     "astray",
@@ -160,7 +161,7 @@ def _chain(direction: str, network: str, plan: NetworkPlan, sets: _Sets) -> list
 
 def _forward_chain(plan: NetworkPlan, generation: str, of: Family) -> list[str]:
     lines = [
-        "ct state { established, related } accept",
+        "ct state established,related accept",
         f"meta mark 0 meta mark set {of.name} daddr map @instances_{generation}",
     ]
     networks = sorted({each.network for each in plan.subnetworks})
@@ -210,14 +211,14 @@ def ruleset(
         # the probers' packets start here, in the router, and pass the same ingress rules
         "output": (
             "type filter hook output priority filter; policy accept;",
-            ["ct state { established, related } accept"]
+            ["ct state established,related accept"]
             + [f"oifname {_braces(_bridges(plan, each))} goto ingress_{label(each)}" for each in networks],
         ),
         "input": (
             "type filter hook input priority filter; policy drop;",
             [
                 'iifname "lo" accept',
-                "ct state { established, related } accept",
+                "ct state established,related accept",
                 f"{of.icmp_type} {of.neighbourly} accept",
             ],
         ),
@@ -244,7 +245,7 @@ def ruleset(
 def _spoofing_chain(plan: NetworkPlan, of: Family) -> list[str]:
     """Machines speak from their subnetwork's addresses and from forwarding rules', from no others."""
     if of is IPV4:
-        ranges = {each.key: ", ".join((each.cidr, *of.local)) for each in plan.subnetworks}
+        ranges = {each.key: ", ".join((*_machines(each), *of.local)) for each in plan.subnetworks}
         rest = ""
     else:
         ranges = {each.key: ", ".join((each.cidr_ipv6, *of.local)) for each in plan.subnetworks}
@@ -253,6 +254,14 @@ def _spoofing_chain(plan: NetworkPlan, of: Family) -> list[str]:
         f'iifname "{bridge_name(each.key)}" {of.name} saddr != {{ {ranges[each.key]} }} {rest}counter drop'
         for each in plan.subnetworks
     ]
+
+
+def _machines(subnetwork: Subnetwork) -> list[str]:
+    """Return the ranges of a subnetwork's IPv4 addresses that are neither the router's own nor everybody's."""
+    network = ipaddress.IPv4Network(subnetwork.cidr)
+    gateway = ipaddress.IPv4Address(subnetwork.gateway)
+    ranges = ((network.network_address + 1, gateway - 1), (gateway + 1, network.broadcast_address - 1))
+    return [f"{first}-{last}" for first, last in ranges if first <= last]
 
 
 def _fill(plan: NetworkPlan, generation: str, sets: _Sets) -> tuple[list[str], list[str]]:

@@ -24,20 +24,24 @@ if TYPE_CHECKING:
     from localcloud.dataplane.rulesets import Rulesets
     from localcloud.plans.balancer import VirtualService
 
-# Routing rules are tried in the order of their preference. Unmarked packets go by the main table at once. Marks are looked up in two
-# steps, so that no packet passes more than a few dozen rules however many instances there are: a rule per group of neighbouring marks
-# jumps to the rules of its group, which lie behind the main table's, where no other packet comes. A mark that no rule of its group knows
-# is that of an instance behind no balancer, on its way to the instance's own address: behind all groups the main table is asked again.
+# Routing rules are tried in the order of their preference. Unmarked packets go by the kernel's own two tables at once: the one of its
+# own addresses and the main one. No packet that is marked is for the router itself, so these are spared the former. Marks are looked up
+# in two steps, so that no packet passes more than a few dozen rules however many instances there are: a rule per group of neighbouring
+# marks jumps to the rules of its group, which lie behind the main table's, where no other packet comes. A mark that no rule of its group
+# knows is that of an instance behind no balancer, on its way to the instance's own address: behind all groups the tables are asked again.
 _UNMARKED = 900
 _GROUPS = 1000
 _LEAVES = 0x100000
 _GROUP_BITS = 4
-_REST = 0x7FFFFFFF
+_REST = 0x7FFFFFFE
 
-# what every router begins with
+# what every router begins with; the kernel begins with the first table for every packet
 ROUTING_RULES = (
-    f"rule add fwmark 0/0xffffffff lookup main preference {_UNMARKED}",
-    f"rule add lookup main preference {_REST}",
+    f"rule add fwmark 0/0xffffffff lookup local preference {_UNMARKED}",
+    f"rule add fwmark 0/0xffffffff lookup main preference {_UNMARKED + 1}",
+    f"rule add lookup local preference {_REST}",
+    f"rule add lookup main preference {_REST + 1}",
+    "rule delete preference 0",
 )
 
 

@@ -42,6 +42,12 @@ _SETTINGS = {
     **COMMON_SETTINGS,
     "net/ipv4/ip_forward": "1",
     "net/ipv4/tcp_tw_reuse": "1",
+    # who speaks from which address is the firewall's business; the kernel would look up every packet's way back
+    "net/ipv4/conf/all/accept_local": "1",
+    # machines of a bridge reach each other through the router alone, so bridges need not have the rules looked at as well
+    "net/bridge/bridge-nf-call-iptables": "0",
+    "net/bridge/bridge-nf-call-ip6tables": "0",
+    "net/bridge/bridge-nf-call-arptables": "0",
     # connections carried over a change of tables, or older than this namespace's memory, are not to be cut
     "net/netfilter/nf_conntrack_tcp_be_liberal": "1",
     "net/netfilter/nf_conntrack_tcp_loose": "1",

@@ -109,6 +109,15 @@ def test_networks_do_not_reach_each_other() -> None:
     assert f'iifname {{ "{here}" }} oifname {{ "{there}" }} counter drop' in forward
 
 
+def test_machines_speak_from_no_address_of_the_routers_and_from_nobodys() -> None:
+    spoofed = _chain(firewall.ruleset(_plan(), "g1"), "spoofed")
+    ranges = "10.0.0.2-10.0.0.254, 127.1.0.0-127.255.255.255"
+    assert spoofed[0] == f'iifname "{bridge_name("s")}" ip saddr != {{ {ranges} }} counter drop'
+    elsewhere = replace(SUBNETWORKS[0], gateway="10.0.0.200")
+    (line,) = _chain(firewall.ruleset(NetworkPlan(subnetworks=(elsewhere,)), "g1"), "spoofed")
+    assert "{ 10.0.0.1-10.0.0.199, 10.0.0.201-10.0.0.254, " in line
+
+
 def test_an_unknown_protocol_is_named() -> None:
     with pytest.raises(ValueError, match="firewall rule allow: protocol 'tpc' is not one of"):
         _ingress(replace(ALLOW, protocols=(("tpc", ()),)))
