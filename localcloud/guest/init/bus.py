@@ -155,8 +155,9 @@ class Request:
         )
 
     def do_follow(self, _names: list[str], _: dict[str, object]) -> None:
-        """Pass on new entries of the journal until the other side leaves."""
+        """Pass on new entries of the journal until the other side leaves; an empty line says from when on."""
         self._unfollow = self._manager.journal.follow(self._channel.send)
+        self._channel.send(b"\n")
 
     def do_poweroff(self, _names: list[str], _: dict[str, object]) -> None:
         """Shut the machine down."""

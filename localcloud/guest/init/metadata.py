@@ -19,6 +19,32 @@ def get(path: str) -> str:
     Raises:
         MetadataError: the value does not exist, or the server could not be reached in 100 tries.
     """
+    body, reason = _get(path)
+    if body is None:
+        msg = f'unable to get "/{path}" from MDS, with recursive flag set to false: {reason}'
+        raise MetadataError(msg)
+    return body
+
+
+def attributes(level: str, wanted: list[str]) -> dict[str, str]:
+    """Return those of the wanted attributes that the ``instance`` or the ``project`` has and that are not empty.
+
+    The guest agent asks for all of them as JSON, which a boot that waits has no time to load a reader for; it says the same.
+
+    Raises:
+        MetadataError: the server could not be reached in 100 tries.
+    """
+    names, reason = _get(f"{level}/attributes/")
+    if names is None:
+        msg = f'unable to get "/{level}/attributes" from MDS, with recursive flag set to true: {reason}'
+        raise MetadataError(msg)
+    given = names.splitlines()
+    values = {name: _get(f"{level}/attributes/{name}")[0] for name in wanted if name in given}
+    return {name: value for name, value in values.items() if value}
+
+
+def _get(path: str) -> tuple[str | None, str]:
+    """Return what is at a path, or None and why not."""
     reason = ""
     for attempt in range(_TRIES):
         if attempt:
@@ -29,12 +55,11 @@ def get(path: str) -> str:
             reason = str(error)
             continue
         if status == 200:
-            return body
-        reason = f"request failed with status code: [{status}]"
+            return body, ""
+        reason = f"request failed with status code: [{status}], error: [{body.strip()}]"
         if status == 404:
             break
-    msg = f'unable to get "/{path}" from MDS: {reason}'
-    raise MetadataError(msg)
+    return None, reason
 
 
 def _request(path: str) -> tuple[int, str]:

@@ -1,8 +1,8 @@
 """google_metadata_script_runner: fetches the instance's start-up or shutdown scripts from the metadata server and runs them.
 
-Follows Google's guest agent in order, messages and failures: `<kind>-script` and then `<kind>-script-url`, both if both are given;
-project attributes only if the instance has neither; a script is written to a folder that is removed after it has run, and a failing
-one fails nothing but itself.
+Follows Google's guest agent (guest-agent, the runner that has this name) in order, messages and failures: `<kind>-script` and then
+`<kind>-script-url`, both if both are given; project attributes only if the instance has neither; a script is written to a folder that is
+removed after it has run, and a failing one fails nothing but itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import sys
 from . import metadata, process
 
 VERSION = "20251120.00"
-_LINE_LIMIT = 65536  # bytes; a longer line ends the reading, as in the agent's scanner
+_LINE_LIMIT = (
+    65536  # bytes, the line's end included; a longer line ends the reading, as in the agent's scanner
+)
+_PREFIXES = {"startup": "startup", "shutdown": "shutdown", "specialize": "sysprep-specialize"}
 _LEADING = " \n\v\f\t\r"
 
 
@@ -24,12 +27,12 @@ def say(message: str) -> None:
 
 
 def main(kind: str) -> int:
-    """Run the scripts of one kind, `startup` or `shutdown`; the exit status."""
-    if kind not in {"startup", "shutdown"}:
+    """Run the scripts of one kind, `startup`, `shutdown` or `specialize`; the exit status."""
+    if kind not in _PREFIXES:
         say('no valid arguments specified. Specify one of "startup", "shutdown" or "specialize"')
         return 2
     say(f"Starting {kind} scripts (version {VERSION}).")
-    keys = [f"{kind}-script", f"{kind}-script-url"]
+    keys = [f"{_PREFIXES[kind]}-script", f"{_PREFIXES[kind]}-script-url"]
     try:
         scripts = _scripts(keys)
     except metadata.MetadataError as error:
@@ -50,9 +53,7 @@ def main(kind: str) -> int:
 
 def _scripts(keys: list[str]) -> dict[str, str]:
     for level in ("instance", "project"):
-        given = metadata.get(f"{level}/attributes/").splitlines()
-        values = {key: metadata.get(f"{level}/attributes/{key}") for key in keys if key in given}
-        found = {key: value for key, value in values.items() if value}
+        found = metadata.attributes(level, keys)
         if found:
             return found
     return {}
@@ -60,11 +61,14 @@ def _scripts(keys: list[str]) -> dict[str, str]:
 
 def _set_up_and_run(key: str, value: str) -> str:
     """Run one script; why it failed, or nothing."""
-    folder = f"/tmp/metadata-scripts{int.from_bytes(os.urandom(4), 'big')}"
+    folder = f"{os.environ.get('TMPDIR') or '/tmp'}/metadata-scripts{int.from_bytes(os.urandom(4), 'big')}"
     path = f"{folder}/{key}"
     try:
+        os.mkdir(folder, 0o700)
+    except OSError as error:
+        return f"mkdir {folder}: {os.strerror(error.errno or 0).lower()}"
+    try:
         try:
-            os.mkdir(folder, 0o700)
             if key.endswith("-url"):
                 from . import download
 
@@ -91,10 +95,11 @@ def _run(key: str, path: str) -> str:
             line = output.readline(_LINE_LIMIT + 1)
             if not line:
                 break
-            if len(line) > _LINE_LIMIT:
+            if len(line) > _LINE_LIMIT or (len(line) == _LINE_LIMIT and line[-1:] != b"\n"):
                 say(f'error while communicating with "{key}" script: bufio.Scanner: token too long')
                 break
-            say(f"{key}: {line.decode('utf-8', 'surrogateescape').rstrip(chr(10)).rstrip(chr(13))}")
+            text = line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
+            say(f"{key}: {text}")
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if status < 0:
         import signal

@@ -181,3 +181,35 @@ async def test_instance_may_serve_on_the_metadata_servers_ports_itself(cloud: Cl
     name = "curl -s -H Metadata-Flavor:Google http://169.254.169.254/computeMetadata/v1/instance/name"
     assert await cloud.said(spec, name) == spec.name
     assert "200" in await cloud.said(spec, "curl -sI http://127.0.0.1:443/hostname")
+
+
+@in_cloud
+async def test_what_goes_wrong_in_a_script_is_said_in_the_agents_words(cloud: Cloud) -> None:
+    spec = await cloud.boot("#!/bin/bash\nprintf 'one\\r\\n\\ntwo'\nkill -KILL $$\n")
+    said = messages(await cloud.settled(spec))
+    assert said[said.index("startup-script: one") :][:4] == [
+        "startup-script: one",
+        "startup-script: ",
+        "startup-script: two",
+        'Script "startup-script" failed with error: signal: killed',
+    ]
+    longest = "head -c 65535 /dev/zero | tr '\\0' x; echo"
+    cloud.set_metadata(
+        spec, {"startup-script": f"{longest}; {longest.replace('65535', '65536')}; echo after"}
+    )
+    again = (await cloud.said(spec, "google_metadata_script_runner startup")).splitlines()
+    assert again[2] == "startup-script: " + "x" * 65535
+    assert again[3] == 'error while communicating with "startup-script" script: bufio.Scanner: token too long'
+    assert "startup-script: after" not in again
+    cloud.set_metadata(spec, {"sysprep-specialize-script": "echo specialized"})
+    special = await cloud.said(spec, "google_metadata_script_runner specialize; echo $?")
+    assert special.splitlines()[1:] == [
+        "Found sysprep-specialize-script in metadata.",
+        "sysprep-specialize-script: specialized",
+        "sysprep-specialize-script exit status 0",
+        "Finished running specialize scripts.",
+        "0",
+    ]
+    usage = 'no valid arguments specified. Specify one of "startup", "shutdown" or "specialize"\n2\n'
+    for words in ("", "boot", "startup again"):
+        assert await cloud.said(spec, f"google_metadata_script_runner {words}; echo $?") == usage

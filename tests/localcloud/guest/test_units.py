@@ -183,30 +183,6 @@ async def test_systemd_run_logger_and_console_reach_the_journal_and_serial_port(
 
 
 @in_cloud
-async def test_journalctl_selects_by_time_count_and_boot(cloud: Cloud) -> None:
-    spec = await cloud.boot()
-    await cloud.settled(spec)
-    await cloud.said(
-        spec,
-        "for i in 1 2 3; do logger -t n line $i; done; until journalctl -q -t n | grep -q 'line 3'; do :; done",
-    )
-    assert await cloud.said(spec, "journalctl -t n -n 2 -o cat") == "line 2\nline 3\n"
-    assert await cloud.said(spec, "journalctl -t n -o cat -r -n1") == "line 3\n"
-    assert await cloud.said(spec, "journalctl -t n --since '1 hour ago' -o cat | wc -l") == "3\n"
-    assert await cloud.said(spec, "journalctl -t n --until '2 hours ago'") == "-- No entries --\n"
-    assert (
-        await cloud.said(spec, "journalctl -t n --since nonsense; echo $?")
-        == "Failed to parse timestamp: nonsense\n1\n"
-    )
-    assert (
-        await cloud.said(spec, "journalctl --no-such; echo $?")
-        == "journalctl: unrecognized option '--no-such'\n1\n"
-    )
-    followed = "mkfifo /tmp/f; journalctl -f -t m -o cat > /tmp/f & (logger -t m one; logger -t m two) & head -n2 /tmp/f; kill %1"
-    assert await cloud.said(spec, followed) == "one\ntwo\n"
-
-
-@in_cloud
 async def test_unit_that_is_skipped_keeps_no_other_from_starting(cloud: Cloud) -> None:
     spec = await cloud.boot()
     unit = "printf '[Unit]\\nConditionPathExists={}\\n[Service]\\nExecStart=/bin/sleep 1000\\n' > /etc/systemd/system/{}.service"

@@ -1,104 +1,130 @@
-"""journalctl: -u, -t, -n, -f, -b, -r, -o short|cat|json|short-iso, --since, --until, -g, -p, --no-pager."""
+"""journalctl: which entries are shown (-u, -t, -n, -b, --since, -p, ...), in which order, and following them (-f)."""
 
 from __future__ import annotations
 
 import fnmatch
-import os
 import sys
 import time
 
 from .. import journal, unitfile
-from . import client
+from . import client, journal_formats, journal_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_VALUED = {"-u": "unit", "--unit": "unit", "-t": "identifier", "--identifier": "identifier", "-n": "lines", "--lines": "lines",
-           "-o": "output", "--output": "output", "-S": "since", "--since": "since", "-U": "until", "--until": "until",
-           "-p": "priority", "--priority": "priority", "-g": "grep", "--grep": "grep"}  # fmt: skip
-_PLAIN = {"-f": "follow", "--follow": "follow", "-r": "reverse", "--reverse": "reverse", "--no-pager": "", "-x": "", "-e": "end",
-          "--pager-end": "end", "-a": "", "--all": "", "-q": "quiet", "--quiet": "quiet", "--no-hostname": "no-hostname", "-l": "",
-          "--full": "", "-k": "kernel", "--dmesg": "kernel", "--utc": "", "--system": "", "-m": "", "--catalog": ""}  # fmt: skip
 _LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 
 def main(words: list[str]) -> int:
     """Run the command; its exit status."""
-    given, status = _parse(words)
-    if status:
-        return status
     try:
-        keep = _filter(given)
+        given = journal_options.parse(words)
+        # First the stream, then what is there already: else what comes in between would be in neither.
+        began = time.time_ns() // 1000
+        stream = client.stream("follow") if "follow" in given else None
+        if stream is not None:
+            next(stream, b"")  # the init's word that the stream has begun
+        everything = journal.read()
+        keep, show = _filter(given), journal_formats.of(_mode(given))
+        entries = _selected(given, everything, keep)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    show = _format(given)
-    entries = [entry for entry in journal.read(_boot(given)) if keep(entry)]
-    limit = given.get("lines", [None])[-1]
-    if limit is None and ("follow" in given or "end" in given):
-        limit = "10" if "follow" in given else "1000"
-    if limit is not None and limit.isdigit():
-        entries = entries[-int(limit) :] if int(limit) else []
-    if "reverse" in given:
-        entries.reverse()
-    if not entries and "follow" not in given and "quiet" not in given:
+    if "list-boots" in given:
+        return _list_boots(everything)
+    if not entries and stream is None and "quiet" not in given:
         print("-- No entries --")
+    before = entries[0].boot if entries else ""
     for entry in entries:
+        if entry.boot != before and journal_formats.is_short(_mode(given)) and "quiet" not in given:
+            print(f"-- Boot {entry.boot} --")
+        before = entry.boot
         print(show(entry))
-    if "follow" in given:
+    if stream is not None:
         sys.stdout.flush()
-        for line in client.stream("follow"):
+        there = {entry.encode() for entry in everything if entry.at >= began}
+        for line in stream:
             followed = journal.Entry.decode(line)
-            if followed is not None and keep(followed):
+            if followed is not None and line not in there and keep(followed):
                 print(show(followed), flush=True)
     return 0
 
 
-def _parse(words: list[str]) -> tuple[dict[str, list[str]], int]:
-    given: dict[str, list[str]] = {}
-    words = list(words)
-    while words:
-        word = words.pop(0)
-        name, equals, value = word.partition("=")
-        if len(word) > 2 and word[0] == "-" and word[1] != "-":  # -xeu UNIT, -n50, -fu UNIT
-            if word[:2] in _VALUED:
-                words[:0] = [word[:2], word[2:]]
-            else:
-                words[:0] = [word[:2], "-" + word[2:]]
-            continue
-        if name in {"-b", "--boot"}:
-            if not equals and words and (words[0].lstrip("-").isdigit() or words[0] == "all"):
-                value = words.pop(0)
-            given["boot"] = [value or "0"]
-        elif name in _VALUED:
-            if not equals:
-                if not words:
-                    print(f"journalctl: option requires an argument -- '{word.lstrip('-')}'", file=sys.stderr)
-                    return given, 1
-                value = words.pop(0)
-            given.setdefault(_VALUED[name], []).append(value)
-        elif word in _PLAIN:
-            given[_PLAIN[word]] = []
-        elif "=" in word and word.split("=", 1)[0] in {"_SYSTEMD_UNIT", "UNIT", "SYSLOG_IDENTIFIER", "_PID"}:
-            given.setdefault(word.split("=", 1)[0], []).append(value)
-        else:
-            print(f"journalctl: unrecognized option '{word}'", file=sys.stderr)
-            return given, 1
-    return given, 0
+def _selected(
+    given: dict[str, list[str]], everything: list[journal.Entry], keep: Callable[[journal.Entry], bool]
+) -> list[journal.Entry]:
+    """Return the entries to be shown, in order.
+
+    Raises:
+        ValueError: the boot or the number asked for is none.
+    """
+    boot, limit = _boot(given, everything), _limit(given)
+    entries = [entry for entry in everything if boot in {None, entry.boot} and keep(entry)]
+    if limit is not None:
+        entries = entries[len(entries) - min(limit, len(entries)) :]
+    return entries[::-1] if "reverse" in given else entries
 
 
-def _boot(given: dict[str, list[str]]) -> str | None:
+def _mode(given: dict[str, list[str]]) -> str:
+    return given.get("output", ["short"])[-1]
+
+
+def _limit(given: dict[str, list[str]]) -> int | None:
+    """Return how many entries are shown at most, the latest ones; None: all.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    asked = given.get("lines", [""])[-1]
+    if asked == "all" or (not asked and "no-tail" in given):
+        return None
+    if not asked:
+        return 10 if "follow" in given else 1000 if "end" in given else None
+    if not asked.isdigit():
+        msg = f"Failed to parse lines '{asked}'"
+        raise ValueError(msg)
+    return int(asked)
+
+
+def _boots(entries: list[journal.Entry]) -> list[str]:
+    """Return the boots that there are entries of, oldest first."""
+    return list(dict.fromkeys(entry.boot for entry in entries))
+
+
+def _boot(given: dict[str, list[str]], entries: list[journal.Entry]) -> str | None:
+    """Return the boot that is asked for: by its id, counted from the first (1) or back from the last (0, -1); None: all.
+
+    Raises:
+        ValueError: there is none such.
+    """
     which = given.get("boot", ["all"])[0]
     if which == "all":
         return None
-    boots: list[str] = []
-    for entry in journal.read():
-        if entry.boot not in boots:
-            boots.append(entry.boot)
+    boots = _boots(entries)
+    if which in boots:
+        return which
+    if not which.lstrip("-").isdigit():
+        msg = f"Failed to parse boot descriptor '{which}'"
+        raise ValueError(msg)
     number = int(which)
     index = number - 1 if number > 0 else len(boots) - 1 + number
-    return boots[index] if 0 <= index < len(boots) else ""
+    if not 0 <= index < len(boots):
+        msg = f"Data from the specified boot ({which}) is not available: No such boot ID in journal"
+        raise ValueError(msg)
+    return boots[index]
+
+
+def _list_boots(entries: list[journal.Entry]) -> int:
+    boots = _boots(entries)
+    print("IDX BOOT ID                          FIRST ENTRY                 LAST ENTRY")
+    for index, boot in enumerate(boots):
+        times = [entry.at / 1e6 for entry in entries if entry.boot == boot]
+        first, last = (
+            time.strftime("%a %Y-%m-%d %H:%M:%S %Z", time.localtime(at)) for at in (times[0], times[-1])
+        )
+        print(f"{index + 1 - len(boots):3} {boot} {first} {last}")
+    return 0
 
 
 def _filter(given: dict[str, list[str]]) -> Callable[[journal.Entry], bool]:
@@ -110,8 +136,7 @@ def _filter(given: dict[str, list[str]]) -> Callable[[journal.Entry], bool]:
     pids = given.get("_PID", [])
     since = _moment(given["since"][-1]) if "since" in given else 0.0
     until = _moment(given["until"][-1]) if "until" in given else float("inf")
-    level = given.get("priority", ["7"])[-1].rpartition("..")[2]
-    threshold = int(level) if level.isdigit() else _LEVELS.index(level)
+    threshold = _level(given.get("priority", ["7"])[-1].rpartition("..")[2])
     pattern = given.get("grep", [""])[-1]
 
     def keep(entry: journal.Entry) -> bool:
@@ -127,6 +152,16 @@ def _filter(given: dict[str, list[str]]) -> Callable[[journal.Entry], bool]:
         return since <= entry.at / 1e6 <= until and entry.priority <= threshold
 
     return keep
+
+
+def _level(name: str) -> int:
+    """Read a priority: ``err`` or ``3``."""
+    if name.isdigit() and int(name) < len(_LEVELS):
+        return int(name)
+    if name not in _LEVELS:
+        msg = f"Unknown log level {name}"
+        raise ValueError(msg)
+    return _LEVELS.index(name)
 
 
 def _moment(text: str) -> float:
@@ -161,26 +196,3 @@ def _moment(text: str) -> float:
         return midnight + clock.tm_hour * 3600 + clock.tm_min * 60 + clock.tm_sec
     msg = f"Failed to parse timestamp: {text}"
     raise ValueError(msg)
-
-
-def _format(given: dict[str, list[str]]) -> Callable[[journal.Entry], str]:
-    host = os.uname().nodename
-    output = given.get("output", ["short"])[-1]
-    if output == "cat":
-        return lambda entry: entry.message
-    if output == "json":
-        import json
-
-        return lambda entry: json.dumps(
-            {"__REALTIME_TIMESTAMP": str(entry.at), "_BOOT_ID": entry.boot, "_HOSTNAME": host, "_SYSTEMD_UNIT": entry.unit,
-             "SYSLOG_IDENTIFIER": entry.identifier, "_PID": str(entry.pid), "PRIORITY": str(entry.priority),
-             "MESSAGE": entry.message}
-        )  # fmt: skip
-    if output.startswith("short-iso"):
-
-        def iso(entry: journal.Entry) -> str:
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(entry.at / 1e6))
-            return f"{stamp} {entry.short(host)[16:]}"
-
-        return iso
-    return lambda entry: entry.short(host)
