@@ -28,6 +28,7 @@ from localcloud.daemon.launch import stopping_file
 from localcloud.daemon.operator import Operator
 from localcloud.daemon.plugin import Plugin
 from localcloud.daemon.report import CloudReport
+from localcloud.dataplane.holding import WorldError
 from localcloud.guest.machines import Sandboxes
 from localcloud.home import Home
 from localcloud.identity import Identities
@@ -91,11 +92,15 @@ async def run(outside: Outside, world: World, ready: Callable[[], None], stop: a
         if outside.kept is not None:
             await stack.enter_async_context(kept(outside.home, outside.kept))
         ready()
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopped, controllers], return_when=asyncio.FIRST_COMPLETED)
+        stopped, lost = asyncio.create_task(stop.wait()), asyncio.create_task(world.lost())
+        await asyncio.wait([stopped, lost, controllers], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        lost.cancel()
         if controllers.done():
             controllers.result()
+        if lost.done():
+            msg = "the world's holder was killed, and everything in the world with it"
+            raise WorldError(msg)
         if outside.kept is not None:
             stopping_file(outside.home).touch()  # if it dies from here on, its keeper goes on with that
         # Nobody may take the end of the instances for a crash of theirs: whoever watches them stops before they do.

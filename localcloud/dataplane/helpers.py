@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Agent:
     """The fork server inside the world. One per daemon; it ends with the daemon."""
 
-    def __init__(self, holder: Holder, log: Path) -> None:
-        self._holder = holder
+    def __init__(self, holder: Holder, log: Path, lock: int) -> None:
+        """`lock`: the descriptor of `holding.outlast_helpers`, for all that ends with the daemon to hold."""
+        self._holder, self._helpers_lock = holder, lock
         self._log = log
         self._channel: wire.Channel | None = None
         self._starting = asyncio.Lock()
@@ -69,6 +70,7 @@ class Agent:
             "localcloud.dataplane.agent",
             str(self._holder.pid),
             str(theirs.fileno()),
+            str(self._helpers_lock),
         ]
         log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -79,7 +81,7 @@ class Agent:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), self._helpers_lock),
                 check=False,
             )
         finally:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PYTHON_ENVIRONMENT = {**ENVIRONMENT, "PYTHONPATH": str(Path(localcloud.__file__).resolve().parents[1])}
 _DEATH_SECONDS = 60.0
+_LOOK_EVERY = 0.01
 
 
 class WorldError(RuntimeError):
@@ -64,6 +65,36 @@ def find(home: Home) -> Holder | None:
     if start_time(pid) != record["start_time"] or namespace_inode(pid, "user") != record["user_namespace"]:
         return None
     return Holder(pid, record["start_time"])
+
+
+async def outlast_helpers(home: Home) -> int:
+    """Wait until what an earlier daemon's helpers have begun is done; return a lock's descriptor, to be held by one's own helpers.
+
+    They end with their daemon, but not in the midst of something: two daemons' would otherwise be at work in one world.
+
+    Raises WorldError if they do not end.
+    """
+    descriptor = os.open(home.run / "helpers.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        async with asyncio.timeout(_DEATH_SECONDS):
+            while not _taken(descriptor):  # noqa: ASYNC110 - nobody tells when a file's lock is free
+                await asyncio.sleep(_LOOK_EVERY)
+    except TimeoutError as error:
+        os.close(descriptor)
+        msg = f"{home.path}: helpers of an earlier daemon have not ended within {_DEATH_SECONDS:g} s; stop the cloud and start it again"
+        raise WorldError(msg) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 async def create(home: Home, lock: int) -> Holder:
@@ -108,15 +139,21 @@ async def end(home: Home, holder: Holder) -> None:
 
 async def ended(descriptor: int, what: str) -> None:
     """Wait until the process behind a pidfd, which has been killed, has ended. Raises WorldError if it does not."""
+    try:
+        async with asyncio.timeout(_DEATH_SECONDS):
+            await over(descriptor)
+    except TimeoutError as error:
+        msg = f"{what} did not end within {_DEATH_SECONDS:g} s of being killed"
+        raise WorldError(msg) from error
+
+
+async def over(descriptor: int) -> None:
+    """Wait until the process behind a pidfd has ended."""
     loop = asyncio.get_running_loop()
     dead: asyncio.Future[None] = loop.create_future()
     loop.add_reader(descriptor, lambda: None if dead.done() else dead.set_result(None))
     try:
-        async with asyncio.timeout(_DEATH_SECONDS):
-            await dead
-    except TimeoutError as error:
-        msg = f"{what} did not end within {_DEATH_SECONDS:g} s of being killed"
-        raise WorldError(msg) from error
+        await dead
     finally:
         loop.remove_reader(descriptor)
 

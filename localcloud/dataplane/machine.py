@@ -6,6 +6,7 @@ each other. So every packet passes the router's firewall rules, as on Google Clo
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -109,7 +110,10 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     """In the child: make the namespace, take part in the hand-over with the worker, execute the program. Never returns normally."""
     os.setsid()
     unshare(CLONE_NEWNET)
-    wire.send(sock, {})
+    # the host's /proc tells us our number there: the world keeps the host's mounts
+    host_pid = int(Path("/proc/self").readlink().name)
+    identity = {"pid": host_pid, "netns": Path("/proc/self/ns/net").stat().st_ino}
+    wire.send(sock, identity)
     if not sock.recv(1):
         os._exit(1)  # the worker could not make the link and has said so
     machine_addresses.configure(message["address"], message["gateway"], message["address_ipv6"])
@@ -117,13 +121,7 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
         load_rules(inside)
     withheld = () if message["google_apis"] else (GOOGLE_ADDRESS,)
     listeners = _listeners(message["listeners"], message["address"], withheld)
-    # the host's /proc tells us our number there: the world keeps the host's mounts
-    host_pid = int(Path("/proc/self").readlink().name)
-    wire.send(
-        sock,
-        {"pid": host_pid, "netns": Path("/proc/self/ns/net").stat().st_ino},
-        [each.fileno() for each in listeners],
-    )
+    wire.send(sock, identity, [each.fileno() for each in listeners])
     mount_own_proc()
     if message.get("folders"):
         machine_user.become(message["folders"])
@@ -182,9 +180,11 @@ def spawn(message: dict[str, Any], descriptors: list[int]) -> tuple[wire.Message
     theirs.close()
     with ours:
         assembler = wire.Assembler()
-        if _receive(ours, assembler) is None:
+        begun = _receive(ours, assembler)
+        if begun is None:
             msg = f"{message['instance']}: its process ended before it had a network namespace"
             raise MachineError(msg)
+        _note(Path(message["record"]), {**message["noted"], **begun[0]})
         _wire_up(message, pid)
         ours.send(b"l")
         item = _receive(ours, assembler)
@@ -198,6 +198,13 @@ def spawn(message: dict[str, Any], descriptors: list[int]) -> tuple[wire.Message
                 os.close(descriptor)
             raise
     return item
+
+
+def _note(file: Path, content: dict[str, Any]) -> None:
+    """Write down who the machine is while nobody else knows: the daemon may be gone before it is told."""
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps(content), encoding="utf-8")
+    draft.rename(file)
 
 
 def _wire_up(message: dict[str, Any], pid: int) -> None:

@@ -52,6 +52,11 @@ class MachineNamespaces:
         if not 0 < prefix_length <= 32:
             msg = f"{interface.instance}: prefix length {prefix_length} must be within 1 and 32"
             raise WorldError(msg)
+        if self._record(
+            interface.instance
+        ).exists():  # an earlier daemon was killed while it began or removed one
+            await self.remove(interface.instance, 0)
+        self._records.mkdir(exist_ok=True)
         numbers = list(command.fds)
         request = {
             "do": "spawn",
@@ -68,23 +73,20 @@ class MachineNamespaces:
             "folders": dict(command.folders),
             "fds": {str(number): index for index, number in enumerate(numbers)},
             "faults": [list(each) for each in faults],
+            "record": str(self._record(interface.instance)),
+            "noted": {"instance": interface.instance, "google_apis": interface.google_apis},
         }
         try:
             answer, received = await self._worker.call(request, [command.fds[number] for number in numbers])
-        except wire.HelperError as error:
+        except (wire.HelperError, WorldError) as error:
+            await self.remove(interface.instance, 0)
+            if isinstance(error, WorldError):  # the worker died: it may have begun
+                raise
             if re.search(f"{bridge_name(interface.subnetwork)}.*does not exist", str(error)):
                 msg = f"{interface.instance}: subnetwork {interface.subnetwork} is not in the network plan applied last; apply it first"
                 raise WorldError(msg) from error
             msg = f"{interface.instance}: {error}"
             raise WorldError(msg) from error
-        self._records.mkdir(exist_ok=True)
-        record = {
-            "instance": interface.instance,
-            "netns": answer["netns"],
-            "pid": answer["pid"],
-            "google_apis": interface.google_apis,
-        }
-        self._record(interface.instance).write_text(json.dumps(record), encoding="utf-8")
         return Spawned(
             pid=answer["pid"], listeners=tuple(socket.socket(fileno=descriptor) for descriptor in received)
         )

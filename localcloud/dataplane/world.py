@@ -43,6 +43,7 @@ class World:
         clock: Clock,
         holder: holding.Holder,
         lock: int,
+        helpers: int,
         *,
         table_size: int,
         probers: int,
@@ -51,10 +52,10 @@ class World:
         self.home = home
         self.adopted = False
         self._holder = holder
-        self._lock = lock
+        self._locks = [lock, helpers]
         self._ipv6 = ipv6
         self._without_ipv6: dict[str, str] = {}  # problems of subnetworks
-        self._agent = Agent(holder, home.logs / "dataplane.log")
+        self._agent = Agent(holder, home.logs / "dataplane.log", helpers)
         self._rules_worker = Worker(self._agent)
         self._machines_worker = Worker(self._agent)
         self._router = Router(self._rules_worker, table_size, ipv6=ipv6)
@@ -92,7 +93,10 @@ class World:
                 _clear(home)
                 holder = await holding.create(home, lock)
             spoken = family.kernel_has_ipv6() if ipv6 is None else ipv6
-            world = cls(home, clock, holder, lock, table_size=table_size, probers=probers, ipv6=spoken)
+            helpers = await holding.outlast_helpers(home)
+            world = cls(
+                home, clock, holder, lock, helpers, table_size=table_size, probers=probers, ipv6=spoken
+            )
             world.adopted = adopted
         except BaseException:
             os.close(lock)
@@ -141,9 +145,8 @@ class World:
         self._rules_worker.close()
         self._machines_worker.close()
         self._agent.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        while self._locks:
+            os.close(self._locks.pop())
 
     async def stop(self) -> None:
         """End every process of the world and remove everything of it."""
@@ -185,6 +188,23 @@ class World:
         await self._faulting.removed(instance)
         self._google.removed(instance)
 
+    async def remove_others(self, known: frozenset[str]) -> None:
+        """See `MachineHost.remove_others`."""
+        for instance in sorted(self._machines.names() - known):
+            await self.remove(instance, 0)
+
+    async def lost(self) -> None:
+        """Return when the holder has ended, and with it everything in this world."""
+        try:
+            descriptor = os.pidfd_open(self._holder.pid)
+        except ProcessLookupError:
+            return
+        try:
+            if holding.find(self.home) == self._holder:
+                await holding.over(descriptor)
+        finally:
+            os.close(descriptor)
+
     async def apply_network(self, plan: NetworkPlan) -> None:
         """See `Fabric.apply_network`."""
         async with self._plans:
@@ -207,7 +227,7 @@ class World:
 
 def _clear(home: Home) -> None:
     """Remove the records of a world that has ended."""
-    for name in ("door.sock", "delayer.sock"):
+    for name in ("door.sock", "delayer.sock", "helpers.lock"):
         (home.run / name).unlink(missing_ok=True)
     (home.run / "holder.json").unlink(missing_ok=True)
     shutil.rmtree(home.run / "machines", ignore_errors=True)

@@ -198,6 +198,8 @@ class Sandboxes:
                 living.append(machine.record.spec.id)
                 if machine.record.hung_until > 0:
                     self._pauses.plan(machine)
+        known = (each.record.spec.interface.instance for each in self._register.present.values())
+        await self._host.remove_others(frozenset(known))
         return living
 
     async def release(self) -> None:

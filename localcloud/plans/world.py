@@ -72,6 +72,10 @@ class MachineHost(Protocol):
         """Kill what is left of the machine and remove its interface."""
         ...
 
+    async def remove_others(self, known: frozenset[str]) -> None:
+        """Remove every machine whose instance is not known: those that somebody was killed in the midst of making or removing."""
+        ...
+
 
 class Fabric(Protocol):
     """The network, balancer and probers as the controllers use them. Each call makes reality agree with the plan, and is idempotent."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -115,13 +116,23 @@ def test_a_long_folder_name_is_no_obstacle() -> None:
     shutil.rmtree(folder)
 
 
-def _mounts() -> str:
-    return Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+def _mounts(home: Home, namespaces: set[str]) -> list[str]:
+    """Return this machine's mounts that are of this cloud's folder or hold one of these namespaces; others' are theirs."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if str(home.path) in line or any(each in line for each in namespaces)]
+
+
+def _namespaces(pids: list[str]) -> set[str]:
+    found = set()
+    for pid in pids:
+        for kind in ("net", "mnt", "pid", "user"):
+            with suppress(OSError):  # it may be ending
+                found.add(str(Path(f"/proc/{pid}/ns/{kind}").readlink()))
+    return found - {str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("net", "mnt", "pid", "user")}
 
 
 def test_stop_leaves_nothing() -> None:
     async def scenario(home: Home) -> None:
-        mounts = _mounts()
         world = await World.open(home, RealClock(10.0))
         cloud = Cloud(world)
         await cloud.start("a", "b")
@@ -132,6 +143,8 @@ def test_stop_leaves_nothing() -> None:
         user_namespace = namespace_inode(world.holder_pid, "user")
         assert user_namespace is not None
         assert len(inhabitants("user", user_namespace)) >= 6  # holder, agent, workers, door, prober, machines
+        # while they live their numbers are nobody else's
+        assert _mounts(home, _namespaces(inhabitants("user", user_namespace))) == []
         await world.stop()
         assert inhabitants("user", user_namespace) == []
         with pytest.raises(ConnectionResetError):
@@ -139,7 +152,7 @@ def test_stop_leaves_nothing() -> None:
         with pytest.raises(ConnectionRefusedError):
             await cloud.connect()
         await cloud.hang_up()
-        assert _mounts() == mounts
+        assert _mounts(home, set()) == []
         assert os.listdir(home.run) == ["world.lock"]  # noqa: PTH208  # three names at most
         again = await World.open(home, RealClock())
         assert not again.adopted
