@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.control import autoscaler, forecast, metric_signals, scaling_status, schedule
+from localcloud.control import autoscaler, forecast, metric_signals, scaling_status
 from localcloud.control.links import last, relname
 from localcloud.control.load_history import LoadHistory
 from localcloud.control.managed import members_of
 from localcloud.control.signals import Load, Need
+from localcloud.plans import schedule
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.links import link
+from localcloud.plans import schedule as cron
 
 if TYPE_CHECKING:
     from localcloud.api.compute.draft import Draft
 
 _CPU_TARGET = 0.6
 _BALANCER_TARGET = 0.8
+_MOST_REPLICAS = 2000
 
 
 def _complete(draft: Draft) -> None:
@@ -59,7 +61,32 @@ def _policy(draft: Draft) -> None:
             )
     if "cpuUtilization" in policy:
         policy["cpuUtilization"].setdefault("predictiveMethod", "NONE")
+    draft.bounds("autoscalingPolicy.stabilizationPeriodSec", 0, 3600)
+    _scale_in_control(draft)
+    _metrics(policy.get("customMetricUtilizations", []))
     _schedules(draft, policy.get("scalingSchedules", {}))
+
+
+def _scale_in_control(draft: Draft) -> None:
+    most = draft.get("autoscalingPolicy.scaleInControl.maxScaledInReplicas") or {}
+    place = "autoscalingPolicy.scaleInControl"
+    if "fixed" in most and "percent" in most:
+        rule = "Only one of 'fixed' and 'percent' can be specified."
+        raise draft.refuse(f"{place}.maxScaledInReplicas", rule)
+    draft.bounds(f"{place}.maxScaledInReplicas.fixed", 0, 2000)
+    draft.bounds(f"{place}.maxScaledInReplicas.percent", 0, 100)
+    draft.bounds(f"{place}.timeWindowSec", 60, 3600)
+
+
+def _metrics(metrics: list[dict[str, Any]]) -> None:
+    """A metric says what is to be of each instance, or how much one instance takes of the whole."""
+    for index, entry in enumerate(metrics):
+        where = f"resource.autoscalingPolicy.customMetricUtilizations[{index}]"
+        for name in ("utilizationTarget", "singleInstanceAssignment"):
+            if name in entry and not entry[name] > 0:
+                raise errors.invalid(f"{where}.{name}", str(entry[name]), "Must be greater than 0.")
+        if "utilizationTarget" not in entry and "singleInstanceAssignment" not in entry:
+            raise errors.required(f"{where}.utilizationTarget")
 
 
 def _schedules(draft: Draft, schedules: dict[str, Any]) -> None:
@@ -74,7 +101,16 @@ def _schedules(draft: Draft, schedules: dict[str, Any]) -> None:
                 raise errors.required(f"resource.{where}.{required}")
         if schedule["durationSec"] < 300:
             raise draft.refuse(f"{where}.durationSec", "Must be at least 300.")
-        schedule.setdefault("timeZone", "UTC")
+        if not 0 <= schedule["minRequiredReplicas"] <= _MOST_REPLICAS:
+            raise draft.refuse(
+                f"{where}.minRequiredReplicas", f"Value must be between 0 and {_MOST_REPLICAS}."
+            )
+        schedule["timeZone"] = schedule.get("timeZone") or "UTC"
+        for field, check in (("schedule", cron.parse), ("timeZone", cron.zone)):
+            try:
+                check(schedule[field])
+            except ValueError as error:
+                raise errors.invalid(f"resource.{where}.{field}", schedule[field], f"{error}.") from error
         schedule.setdefault("disabled", False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
@@ -10,7 +9,7 @@ from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.references import referenced
 from localcloud.api.compute.suspending import hindrances
 from localcloud.api.links import last, link
-from localcloud.plans import standby
+from localcloud.plans import sizes, standby
 
 if TYPE_CHECKING:
     from localcloud.api.compute.draft import Draft
@@ -22,6 +21,7 @@ ACTIONS = (
 )  # fmt: skip
 _ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")  # least disruptive first
 _DEFAULT_ZONES = 3
+_PERCENT_FROM = 10  # instances
 NO_TARGET_POOLS = "The local cloud has no target pools: put the group behind a backend service."
 _NO_EXTERNAL = "The local cloud's instances have no external addresses: leave it out."
 _LONGEST_BASE = 58  # a hyphen and four characters follow
@@ -71,6 +71,10 @@ def _versions(draft: Draft) -> None:
     if sum(1 for version in versions if "targetSize" not in version) != 1:
         raise draft.refuse("versions", "Exactly one version must have no target size: it takes the rest.")
     document["instanceTemplate"] = next(v["instanceTemplate"] for v in versions if "targetSize" not in v)
+    for version in versions:
+        if "targetSize" in version:
+            given = version["targetSize"] = {**version["targetSize"]}
+            given["calculated"] = sizes.share(given, document.get("targetSize", 0)) or 0
 
 
 def _distribution(draft: Draft) -> None:
@@ -91,6 +95,9 @@ def _distribution(draft: Draft) -> None:
         result.append({"zone": link(f"projects/{draft.project}/zones/{name}")})
     draft.document.setdefault("distributionPolicy", {})["zones"] = result
     shape = draft.document["distributionPolicy"].setdefault("targetShape", "EVEN")
+    if shape != "EVEN" and len(draft.document["versions"]) > 1:
+        rule = f"Two versions can be specified with target shape EVEN only; it is {shape}."
+        raise draft.refuse("versions", rule)
     old = (draft.old or {}).get("distributionPolicy", {}).get("zones")
     if old is not None and old != result:
         raise draft.refuse(
@@ -146,6 +153,12 @@ def _update_policy(draft: Draft) -> None:
         rule = "maxSurge and maxUnavailable cannot both be 0."
         raise draft.refuse("updatePolicy.maxUnavailable", rule)
     policy["maxSurge"]["calculated"], policy["maxUnavailable"]["calculated"] = surge, unavailable
+    before: Document = (draft.old or {}).get("updatePolicy") or {}
+    for name in ("maxSurge", "maxUnavailable"):
+        percent = policy[name].get("percent")
+        if percent and 0 < size < _PERCENT_FROM and percent != before.get(name, {}).get("percent"):
+            rule = f"A percentage can be specified for groups of {_PERCENT_FROM} instances or more; this one has {size}."
+            raise draft.refuse(f"updatePolicy.{name}.percent", rule)
     most = policy.get("mostDisruptiveAllowedAction")
     if most and _ORDER.index(most) < _ORDER.index(policy["minimalAction"]):
         rule = f"Must not be less disruptive than minimalAction ({policy['minimalAction']})."
@@ -216,7 +229,7 @@ def _calculated(draft: Draft, name: str, zones: int, size: int) -> int:
         raise draft.refuse(path, "Only one of 'fixed' and 'percent' can be specified.")
     if "percent" in value:
         draft.bounds(f"{path}.percent", 0, 100)
-        return math.ceil(size * int(value["percent"]) / 100)
+        return sizes.limit(value, size, 0)
     value.setdefault("fixed", 0)
     if value["fixed"] < 0:
         raise draft.refuse(f"{path}.fixed", "Must not be negative.")

@@ -227,6 +227,30 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "instanceGroupManagers",
+        resources.group(updatePolicy={"maxUnavailable": {"percent": 20}}),
+        (
+            f"{_CHECK}updatePolicy.maxUnavailable.percent': '20'. A percentage can be specified for groups of 10 instances or more; "
+            "this one has 3."
+        ),
+    ),
+    (
+        "instanceGroupManagers",
+        resources.group(
+            versions=[
+                {"instanceTemplate": "global/instanceTemplates/tpl"},
+                {
+                    "name": "canary",
+                    "instanceTemplate": "global/instanceTemplates/tpl",
+                    "targetSize": {"fixed": 1},
+                },
+            ],
+            distributionPolicy={"targetShape": "BALANCED"},
+            updatePolicy={"instanceRedistributionType": "NONE"},
+        ),
+        "Two versions can be specified with target shape EVEN only; it is BALANCED.",
+    ),
+    (
+        "instanceGroupManagers",
         {"name": "web", "targetSize": 1},
         "Required field 'resource.versions' not specified",
     ),

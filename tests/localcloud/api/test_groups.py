@@ -117,6 +117,74 @@ def test_an_autoscaler_has_googles_defaults_and_one_group(api: Api) -> None:
     )
 
 
+def _schedule(**changes: object) -> dict[str, object]:
+    schedule = {"schedule": "0 8 * * MON-FRI", "durationSec": 3600, "minRequiredReplicas": 5}
+    return {"scalingSchedules": {"day": {**schedule, **changes}}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (
+            _schedule(schedule="0 25 * * *"),
+            "Schedules.day.schedule': '0 25 * * *'. schedule '0 25 * * *': '25' is not within",
+        ),
+        (
+            _schedule(timeZone="Europe/Atlantis"),
+            "'Europe/Atlantis'. time zone 'Europe/Atlantis': the tz database has none",
+        ),
+        (_schedule(timeZone="../etc"), "the tz database has none of this name"),
+        (_schedule(durationSec=299), "durationSec': '299'. Must be at least 300."),
+        (_schedule(minRequiredReplicas=-1), "minRequiredReplicas': '-1'. Value must be between 0 and 2000."),
+        (
+            {"scaleInControl": {"maxScaledInReplicas": {"fixed": 1, "percent": 5}}},
+            "Only one of 'fixed' and 'percent' can be specified.",
+        ),
+        (
+            {"scaleInControl": {"timeWindowSec": 59}},
+            "timeWindowSec': '59'. Value must be between 60 and 3600.",
+        ),
+        (
+            {"stabilizationPeriodSec": 3601},
+            "stabilizationPeriodSec': '3601'. Value must be between 0 and 3600.",
+        ),
+        (
+            {"customMetricUtilizations": [{"metric": "custom.googleapis.com/q"}]},
+            "Required field 'resource.autoscalingPolicy.customMetricUtilizations[0].utilizationTarget' not specified",
+        ),
+        (
+            {"customMetricUtilizations": [{"metric": "custom.googleapis.com/q", "utilizationTarget": 0}]},
+            "customMetricUtilizations[0].utilizationTarget': '0'. Must be greater than 0.",
+        ),
+    ],
+)
+def test_a_policy_that_no_autoscaler_could_follow_is_refused(
+    api: Api, policy: dict[str, object], words: str
+) -> None:
+    build(api)
+    body = resources.autoscaler()
+    body["autoscalingPolicy"].update(policy)
+    status, _, message = api.refused("POST", AUTOSCALERS, body)
+    assert status == 400
+    assert words in message
+
+
+def test_limits_and_shares_in_percent_are_told_in_instances(api: Api) -> None:
+    build(api)
+    limits = {"maxSurge": {"fixed": None, "percent": 25}, "maxUnavailable": {"fixed": None, "percent": 24}}
+    tpl = {"instanceTemplate": "global/instanceTemplates/tpl"}
+    versions = [tpl, {**tpl, "name": "canary", "targetSize": {"percent": 11}}]
+    api.call("PATCH", PATH, {"targetSize": 10, "updatePolicy": limits, "versions": versions})
+    found = api.get(PATH)
+    update = found["updatePolicy"]
+    assert [update[name]["calculated"] for name in limits] == [3, 2]
+    assert found["versions"][1]["targetSize"] == {"percent": 11, "calculated": 2}
+    api.post(f"{PATH}/resize?size=4")  # what is a percentage already goes on being one
+    found = api.get(PATH)
+    assert [found["updatePolicy"][name]["calculated"] for name in limits] == [1, 1]
+    assert found["versions"][1]["targetSize"] == {"percent": 11, "calculated": 1}
+
+
 def test_a_put_of_an_autoscaler_keeps_what_the_controllers_wrote(api: Api) -> None:
     build(api)
     api.post(AUTOSCALERS, resources.autoscaler())

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from localcloud.control.schedule import parse, required
+from localcloud.plans.schedule import parse, required
 
 
 def at(text: str, zone: str = "UTC") -> float:

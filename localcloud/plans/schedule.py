@@ -1,4 +1,4 @@
-"""Scaling schedules: cron expressions that require a number of replicas for a while. Pure.
+"""Scaling schedules: cron expressions that require a number of replicas for a while. Pure; the API refuses what cannot be read.
 
 Five fields (minute, hour, day of month, month, day of week) and an optional sixth, the year, as Google's; names of months and days, lists,
 ranges, steps. Where both days are restricted either may match, as cron has it.
@@ -90,10 +90,19 @@ def required(schedules: Mapping[str, Mapping[str, Any]], now: float) -> int:
     )
 
 
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone of the tz database; ValueError if it has none of this name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:  # not there, a folder, or no name at all
+        msg = f"time zone {name!r}: the tz database has none of this name; use for instance Europe/Madrid"
+        raise ValueError(msg) from error
+
+
 @lru_cache(maxsize=1024)
-def _active(expression: str, zone: str, duration: int, minute: int) -> bool:
+def _active(expression: str, place_name: str, duration: int, minute: int) -> bool:
     """Say whether a start lies at most `duration` seconds before this minute (counted since the epoch)."""
-    cron, place = parse(expression), ZoneInfo(zone)
+    cron, place = parse(expression), zone(place_name)
     return any(
         cron.matches(datetime.fromtimestamp((minute - back) * _MINUTE, place))
         for back in range(-(-duration // _MINUTE))
