@@ -33,6 +33,7 @@ def status(report: Mapping[str, Any]) -> str:
         f"             {clock_line(report['clock'])}",
         f"instances    on {report['instances']['system']}",
         f"             {report['instances']['limits']}",
+        f"             control groups: {report['instances']['control_groups']}",
     ]
     for group in report["groups"]:
         actions = (

@@ -12,3 +12,14 @@ class Limits:
     processes: int = 4096
     files: int = 65536
     disk_bytes: int = 10 << 30
+
+    def describe(self, *, as_host_root: bool) -> str:
+        """Return one line for people: what is in force, and by whom. `as_host_root`: instances are the host's root to the kernel."""
+        processes, rest = f"processes ({self.processes:,})", "open files and each process's memory"
+        held = f"{processes}, {rest}" if not as_host_root else rest
+        spared = f"{processes} not, as instances are the host's root here; " if as_host_root else ""
+        disk = f"disk ({self.disk_bytes >> 30:,} GiB)" if self.disk_bytes >= 1 << 30 else "disk"
+        return (
+            f"held by the kernel: {held}; {spared}watched: the whole of an instance's memory and {disk}; "
+            "counted, and not limited: CPU"
+        )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localcloud.guest import layer, library, processes, serial_port, session
 from localcloud.guest.boot import Boots
+from localcloud.guest.control_groups import ControlGroups
 from localcloud.guest.disks import Disks
 from localcloud.guest.identity_token import IdentitySigner
 from localcloud.guest.limits import Limits
@@ -52,7 +54,7 @@ class Sandboxes:
     ) -> None:
         self._store, self._clock, self._host = store, clock, host
         self._identities, self._project_number = identities, project_number
-        limits = limits or Limits()
+        limits = self._limits = limits or Limits()
         shared = self._shared = home.path / "guest"
         trust = Trust(shared / "trust")
         self._signer = IdentitySigner(shared / "identity.key")
@@ -154,7 +156,10 @@ class Sandboxes:
             "system": system.describe()
             if system
             else "this machine's /usr, read-only; no packages to be had",
-            "limits": "processes and open files held by the kernel; memory and disk watched; CPU not limited, but counted",
+            "limits": self._limits.describe(
+                as_host_root=os.geteuid() == 0 and self._host.machine_user is None
+            ),
+            "control_groups": ControlGroups.find().describe(),
         }
 
     def watch(self, changed: Callable[[str], None]) -> None:

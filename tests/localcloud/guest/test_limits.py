@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
 
 import pytest
 
 from localcloud.guest import processes
+from localcloud.guest.control_groups import ControlGroups
 from localcloud.guest.limits import Limits
 from tests.localcloud.guest.cloud import Cloud, in_cloud, until
 
@@ -33,6 +35,12 @@ async def test_limits_are_set_and_many_processes_die_with_their_instance(cloud: 
     limits = await cloud.said(spec, "ulimit -Hu; ulimit -Hn; ulimit -Hf; ulimit -Hd")
     files = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     assert limits.split() == ["4096", str(files), str((10 << 30) // 1024), str(2048 * 1024)]
+    told = cloud.machines.surroundings()
+    assert told["control_groups"] == ControlGroups.find().describe()
+    assert "disk (10 GiB); counted, and not limited: CPU" in told["limits"]
+    counted = os.geteuid() != 0 or cloud.world.machine_user is not None
+    assert ("held by the kernel: processes (4,096)" in told["limits"]) == counted
+    assert ("processes (4,096) not, as instances are the host's root here" in told["limits"]) != counted
     if cloud.world.machine_user is not None:
         owner = processes.user(cloud.view(spec).pid)
         assert owner == cloud.world.machine_user, "not the host's root, against whom no limit counts"
