@@ -70,8 +70,7 @@ class Project:
             cwd=self.folder / "program",
             env=self.env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             check=False,
             timeout=600,
@@ -83,7 +82,7 @@ class Project:
         runtime = {"name": "python", "options": {"virtualenv": str(PROGRAM_VIRTUALENV)}}
         (program / "Pulumi.yaml").write_text(json.dumps({"name": "web", "runtime": runtime}))
         made = self.pulumi("stack", "init", "test")
-        assert made.returncode == 0, made.stdout
+        assert made.returncode == 0, made.stderr
         for key, value in {
             "gcp:project": "p",
             "gcp:region": "europe-west1",
@@ -98,8 +97,8 @@ class Project:
         self.pulumi("config", "set", "case", case, "--stack", "test")
         pack = ["--policy-pack", str(PACK), "--policy-pack-config", str(given)]
         done = self.pulumi("preview", "--stack", "test", "--json", *pack)
-        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return Preview(done.returncode, done.stdout, tuple(events))
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        return Preview(done.returncode, done.stdout + done.stderr, tuple(events))
 
 
 def engine_folder() -> Path:
