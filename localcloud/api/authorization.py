@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api import conditions, errors
 from localcloud.api.policies import in_force
@@ -17,6 +17,7 @@ from localcloud.api.roles import granting, grants
 from localcloud.store import Event
 
 if TYPE_CHECKING:
+    from localcloud.api.call import Call
     from localcloud.api.cloud import Cloud
     from localcloud.identity import Principal
     from localcloud.store import Document
@@ -41,6 +42,12 @@ class Resource:
     name: str
     words: str
     modified_roles: frozenset[str] = frozenset()
+
+
+def held(call: Call, wanted: Iterable[str], resource: Resource) -> dict[str, Any]:
+    """Answer a testIamPermissions: which of some permissions the caller has on a resource; none are no list at all."""
+    found = [name for name in wanted if allowed(call.cloud, call.principal, name, resource)]
+    return {"permissions": found} if found else {}
 
 
 def allowed(cloud: Cloud, principal: Principal | None, permission: str, resource: Resource) -> bool:

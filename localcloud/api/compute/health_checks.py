@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localcloud.api import errors
@@ -91,13 +92,4 @@ HEALTH_CHECKS = Collection(
     schema="HealthCheck",
     complete=_complete,
 )
-REGION_HEALTH_CHECKS = Collection(
-    resource="regionHealthChecks",
-    segment="healthChecks",
-    scope="regions",
-    parameter="healthCheck",
-    kind="compute#healthCheck",
-    noun="health_check",
-    schema="HealthCheck",
-    complete=_complete,
-)
+REGION_HEALTH_CHECKS = replace(HEALTH_CHECKS, resource="regionHealthChecks", scope="regions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.api.authorization import allowed
+from localcloud.api.authorization import held
 from localcloud.api.permissions import resource_of
 
 if TYPE_CHECKING:
@@ -17,11 +17,6 @@ def asked(methods: CollectionMethods) -> Handler:
 
     def handler(call: Call) -> Result:
         methods.existing(call)
-        held = [
-            name
-            for name in call.body.get("permissions", [])
-            if allowed(call.cloud, call.principal, name, resource_of(call))
-        ]
-        return {"permissions": held} if held else {}
+        return held(call, call.body.get("permissions", []), resource_of(call))
 
     return handler

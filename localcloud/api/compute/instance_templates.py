@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
@@ -158,11 +159,6 @@ def check_metadata(metadata: dict[str, Any], where: str) -> None:
             raise errors.invalid(f"{where}.items[{index}].value", f"{value[:40]}...", rule)
 
 
-_LINKS = (
-    Link(path="properties.networkInterfaces[].network", to=("networks",), held=False),
-    Link(path="properties.networkInterfaces[].subnetwork", to=("subnetworks",), held=False),
-    Link(path="properties.disks[].initializeParams.sourceImage", to=("images", "family"), known=False),
-)
 INSTANCE_TEMPLATES = Collection(
     resource="instanceTemplates",
     segment="instanceTemplates",
@@ -171,17 +167,11 @@ INSTANCE_TEMPLATES = Collection(
     kind="compute#instanceTemplate",
     noun="instance_template",
     schema="InstanceTemplate",
-    links=_LINKS,
+    links=(
+        Link(path="properties.networkInterfaces[].network", to=("networks",), held=False),
+        Link(path="properties.networkInterfaces[].subnetwork", to=("subnetworks",), held=False),
+        Link(path="properties.disks[].initializeParams.sourceImage", to=("images", "family"), known=False),
+    ),
     complete=_complete,
 )
-REGION_INSTANCE_TEMPLATES = Collection(
-    resource="regionInstanceTemplates",
-    segment="instanceTemplates",
-    scope="regions",
-    parameter="instanceTemplate",
-    kind="compute#instanceTemplate",
-    noun="instance_template",
-    schema="InstanceTemplate",
-    links=_LINKS,
-    complete=_complete,
-)
+REGION_INSTANCE_TEMPLATES = replace(INSTANCE_TEMPLATES, resource="regionInstanceTemplates", scope="regions")

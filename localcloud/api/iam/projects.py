@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies, rpc
-from localcloud.api.authorization import allowed, project_policy
+from localcloud.api.authorization import held, project_policy
 from localcloud.api.errors import ApiError
 from localcloud.api.permissions import project_resource
 
@@ -53,10 +53,7 @@ def _set_policy(call: Call) -> Result:
 
 def _test(call: Call) -> Result:
     _check(call)
-    resource = project_resource(call.cloud)
-    wanted = call.body.get("permissions", [])
-    held = [name for name in wanted if allowed(call.cloud, call.principal, name, resource)]
-    return {"permissions": held} if held else {}
+    return held(call, call.body.get("permissions", []), project_resource(call.cloud))
 
 
 def handlers() -> dict[str, Handler]:

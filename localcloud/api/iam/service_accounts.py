@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies, rpc
-from localcloud.api.authorization import DENIED, allowed
+from localcloud.api.authorization import DENIED, held
 from localcloud.api.compute.draft import pruned
 from localcloud.api.errors import ApiError
 from localcloud.api.permissions import resource_of
@@ -166,10 +166,7 @@ def _set_policy(call: Call) -> Result:
 
 def _test(call: Call) -> Result:
     existing(call)
-    resource = resource_of(call)
-    wanted = call.body.get("permissions", [])
-    held = [name for name in wanted if allowed(call.cloud, call.principal, name, resource)]
-    return {"permissions": held} if held else {}
+    return held(call, call.body.get("permissions", []), resource_of(call))
 
 
 def handlers() -> dict[str, Handler]:

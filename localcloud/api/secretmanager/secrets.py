@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies, rpc
-from localcloud.api.authorization import allowed
+from localcloud.api.authorization import held
 from localcloud.api.effects import tell
 from localcloud.api.permissions import resource_of
 
@@ -114,9 +114,7 @@ def _set_policy(call: Call) -> Result:
 
 def _test(call: Call) -> Result:
     existing(call)
-    wanted = call.body.get("permissions", [])
-    held = [name for name in wanted if allowed(call.cloud, call.principal, name, resource_of(call))]
-    return {"permissions": held} if held else {}
+    return held(call, call.body.get("permissions", []), resource_of(call))
 
 
 def handlers() -> dict[str, Handler]:

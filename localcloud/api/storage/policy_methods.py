@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import policies
-from localcloud.api.authorization import allowed
+from localcloud.api.authorization import held
 from localcloud.api.errors import ApiError
 from localcloud.api.permissions import bucket_resource
 from localcloud.api.storage import buckets, errors
@@ -38,9 +38,7 @@ def _set(call: Call) -> Result:
 def _test(call: Call) -> Result:
     buckets.existing(call, call.path["bucket"])
     resource = bucket_resource(call.cloud, call.path["bucket"])
-    held = [name for name in call.query["permissions"] if allowed(call.cloud, call.principal, name, resource)]
-    result: dict[str, Any] = {"kind": "storage#testIamPermissionsResponse"}
-    return {**result, "permissions": held} if held else result
+    return {"kind": "storage#testIamPermissionsResponse", **held(call, call.query["permissions"], resource)}
 
 
 def handlers() -> dict[str, Handler]:
