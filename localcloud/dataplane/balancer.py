@@ -1,9 +1,9 @@
 """The load balancer as an nftables ruleset: from a balancer plan to scripts, without side effects.
 
-A packet for a forwarding rule enters its service's chain. If its connection is tracked and its backend may keep it, it goes there;
-otherwise a consistent hash over the affinity's fields picks a backend from the service's Maglev table. The choice is remembered as
-the connection's mark and becomes the packet's: the backend's address as a number, by which `ip rule` routes it. Nothing in the
-packet changes; the backend sees the client's address and the forwarding rule's and answers directly.
+A packet for a forwarding rule enters its service's chain. If it does not begin a connection, connections like its own are tracked, and
+the backend may keep it, it goes there; otherwise a consistent hash over the affinity's fields picks a backend from the service's Maglev
+table. The choice is remembered as the connection's mark and becomes the packet's: the backend's address as a number, by which `ip rule`
+routes it. Nothing in the packet changes; the backend sees the client's address and the forwarding rule's and answers directly.
 
 Tables are larger than what one transaction takes, so a new one is filled while nothing refers to it, and put into force by the
 transaction that also changes everything else.
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import family, maglev
+from localcloud.dataplane import family, maglev, sessions
 from localcloud.dataplane.addresses import first_address, label, mark_of
 from localcloud.dataplane.family import IPV4, Family
 
@@ -28,9 +28,6 @@ IN_PLACE = 1500  # entries to change up to which a table is changed in place, in
 _SINGLE_PORTS = (
     16  # a range of up to so many ports is looked up port by port, which is faster than as a range
 )
-
-_SESSION_IDLE = "60s"  # Google's, for the passthrough balancer; not settable
-_SESSIONS = 65_536  # of one service, at most
 
 
 @dataclass(frozen=True)
@@ -110,71 +107,58 @@ def _persists(service: VirtualService, backend: Backend) -> bool:
     return backend.eligible or (backend.keeps == "unhealthy" and service.persistence != "none")
 
 
-def _kept(service: VirtualService) -> list[tuple[str, str]]:
-    """Return for which packets (a match) which marks are those of backends that keep the connections they have."""
-    always = [each for each in service.backends if each.eligible or each.keeps == "always"]
-    if service.persistence == "all" or service.protocol == "TCP":
-        always = [each for each in service.backends if each in always or _persists(service, each)]
-    found = [("", _marks(always))] if always else []
-    ill = [each for each in service.backends if each not in always and _persists(service, each)]
-    if ill and service.protocol != "UDP":
-        found.append((f"{family.of(service.address).protocol} tcp ", _marks(ill)))
+def _kept(service: VirtualService) -> list[str]:
+    """Return the matches of packets that go where their connection's earlier ones went: by protocol, whose marks may be kept.
+
+    What begins a connection is chosen for anew: a SYN, unless it belongs to a session. Without an affinity nothing but TCP is tracked,
+    and pings never are.
+    """
+    own, whole = family.of(service.address), service.protocol == "L3_DEFAULT"
+    kinds = []
+    if service.protocol != "UDP":
+        later = "" if sessions.of(service) is not None else "tcp flags & (syn | ack) != syn "
+        kinds.append((f"{own.protocol} tcp " if whole else "", later, service.persistence != "none"))
+    if service.protocol != "TCP" and service.affinity != "NONE":
+        kinds.append(
+            (f"{own.protocol} != {{ tcp, {own.icmp} }} " if whole else "", "", service.persistence == "all")
+        )
+    found = []
+    for protocol, later, persisting in kinds:
+        keeping = [
+            each
+            for each in service.backends
+            if each.eligible or each.keeps == "always" or (persisting and each.keeps == "unhealthy")
+        ]
+        if keeping:
+            found.append(f"{protocol}ct mark {_marks(keeping)} {later}")
     return found
 
 
-@dataclass(frozen=True)
-class _Session:
-    """The memory of where an affinity's clients went: a map that the kernel fills by itself and forgets.
-
-    Its keys are an affinity's fields, of IPv6 a number made of them: nft (1.0.6 for one) falls over keys of more than 16 bytes where a
-    rule fills a map. Two clients with one number would share a backend: one in four thousand million pairs does.
-    """
-
-    name: str
-    fields: str
-    family: Family
-
-    @property
-    def key(self) -> str:
-        return self.fields if self.family is IPV4 else f"jhash {self.fields} mod 4294967295 seed 0x1"
-
-    def declaration(self) -> str:
-        keys = self.fields if self.family is IPV4 else "symhash mod 2"  # what nft calls a number
-        kind = f"typeof {keys} : meta mark; flags dynamic,timeout; timeout {_SESSION_IDLE}; size {_SESSIONS};"
-        return f"add map {self.family.name} balancer {self.name} {{ {kind} }}"
-
-    def remember(self) -> str:
-        return f"update @{self.name} {{ {self.key} : ct mark }} "
-
-
-def _session(service: VirtualService) -> _Session | None:
-    """Return the sessions of a service that tracks them; with the 5-tuple, a session is a connection."""
-    own = family.of(service.address)
-    fields = own.tuples[service.affinity]
-    if service.tracking == "PER_CONNECTION" or "th " in fields:
-        return None
-    return _Session(f"session_{label(service.key)}_{service.affinity.lower()}", fields, own)
-
-
 def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
-    session = _session(service)
+    own, session = family.of(service.address), sessions.of(service)
     remember = session.remember() if session is not None else ""
-    lines = [
-        f"{match}ct mark {marks} {remember}meta mark set ct mark accept" for match, marks in _kept(service)
-    ]
+    lines = [f"{match}{remember}meta mark set ct mark accept" for match in _kept(service)]
+    whole = service.protocol == "L3_DEFAULT"
+    if whole:  # an ICMP error about a connection goes where the connection goes
+        lines.insert(
+            0, f"{own.protocol} {own.icmp} ct state related ct mark != 0 meta mark set ct mark accept"
+        )
+    tracked = f"{own.protocol} != {own.icmp} " if whole else ""
     if session is not None:
         staying = [each for each in service.backends if _persists(service, each)]
         if staying:
-            lines.append(f"meta mark set {session.key} map @{session.name}")
-            lines.append(f"meta mark {_marks(staying)} ct mark set meta mark {remember}accept")
+            lines.append(f"{tracked}meta mark set {session.key} map @{session.name}")
+            lines.append(f"{tracked}meta mark {_marks(staying)} ct mark set meta mark {remember}accept")
     if table is None:
         return [*lines, "counter drop"]
-    tuples = family.of(service.address).tuples
-    fields = tuples[service.affinity]
-    if service.protocol == "L3_DEFAULT" and "th " in fields:
-        fields = tuples["CLIENT_IP_PROTO"]  # not every protocol has ports, and fragments have none
+    fields = own.tuples[service.affinity]
+    if whole and "th " in fields:
+        fields = own.tuples["CLIENT_IP_PROTO"]  # not every protocol has ports, and fragments have none
     choice = f"jhash {fields} mod {len(table.slots)} seed {_seed(service):#x} map @{table.name}"
-    return [*lines, f"ct mark set {choice}", f"{remember}meta mark set ct mark accept"]
+    lines.append(f"ct mark set {choice}")
+    if session is not None:
+        lines.append(f"{tracked}{session.remember()}")
+    return [*lines, "meta mark set ct mark accept"]
 
 
 def _selectors(service: VirtualService) -> list[tuple[str, str]]:
@@ -267,8 +251,8 @@ def ruleset(
     same = after_entries == entries
     lines = [] if same else _frame([which for which, items in wanted.items() if items], of)
     balancer = of.table("balancer")
-    sessions = {each.name: each for service in plan.services if (each := _session(service)) is not None}
-    lines += [each.declaration() for each in sessions.values()]
+    remembered = {each.name: each for service in plan.services if (each := sessions.of(service)) is not None}
+    lines += [each.declaration() for each in remembered.values()]
     lines += [f"add chain {balancer} {name}" for name in chains]
     lines += [f"flush chain {balancer} {name}" for name in chains]
     lines += changes
@@ -280,7 +264,7 @@ def ruleset(
     ]
     objects = frozenset(
         [f"chain {name}" for name in ("arrive", *chains)]
-        + [f"map {name}" for name in (*wanted, *sessions, *(table.name for table in after.values()))]
+        + [f"map {name}" for name in (*wanted, *remembered, *(table.name for table in after.values()))]
     )
     # chains first: they refer to maps
     lines += [f"delete {each.replace(' ', f' {balancer} ')}" for each in sorted(present - objects)]

@@ -77,6 +77,53 @@ def test_tracked_connections_stay_on_ineligible_backends_only_if_they_persist() 
     assert f"{mark_of('10.128.0.20'):#x}" in cut
 
 
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({}, [("", "all", "tcp flags & (syn | ack) != syn ")]),
+        ({"persistence": "none"}, [("", "well", "tcp flags & (syn | ack) != syn ")]),
+        ({"affinity": "CLIENT_IP"}, [("", "all", "tcp flags & (syn | ack) != syn ")]),
+        ({"affinity": "CLIENT_IP", "tracking": "PER_SESSION"}, [("", "all", "")]),
+        ({"tracking": "PER_SESSION"}, [("", "all", "tcp flags & (syn | ack) != syn ")]),
+        ({"protocol": "UDP"}, []),
+        ({"protocol": "UDP", "persistence": "all"}, []),
+        ({"protocol": "UDP", "affinity": "CLIENT_IP_PORT_PROTO"}, [("", "well", "")]),
+        ({"protocol": "UDP", "affinity": "CLIENT_IP", "persistence": "all"}, [("", "all", "")]),
+        ({"protocol": "L3_DEFAULT"}, [("ip protocol tcp ", "all", "tcp flags & (syn | ack) != syn ")]),
+        (
+            {"protocol": "L3_DEFAULT", "affinity": "CLIENT_IP_PROTO"},
+            [
+                ("ip protocol tcp ", "all", "tcp flags & (syn | ack) != syn "),
+                ("ip protocol != { tcp, icmp } ", "well", ""),
+            ],
+        ),
+    ],
+)
+def test_what_is_tracked_and_who_keeps_it_is_as_googles_table_has_it(
+    fields: dict[str, object], kept: list[tuple[str, str, str]]
+) -> None:
+    well = f"{mark_of('10.128.0.2'):#x}"
+    marks = {"well": well, "all": f"{well}, {mark_of('10.128.0.3'):#x}"}
+    chain = _chain(balancer.ruleset(_plan(_service(1, total=2, **fields)), {}, "g1"))
+    found = [line for line in chain if "ct mark {" in line]
+    assert len(found) == len(kept)
+    for line, (protocol, who, later) in zip(found, kept, strict=True):
+        assert line.startswith(f"{protocol}ct mark {{ {marks[who]} }} {later}")
+        assert ("tcp flags" in line) == bool(later)
+
+
+def test_pings_are_never_tracked_and_errors_go_with_their_connection() -> None:
+    service = _service(1, protocol="L3_DEFAULT", ports=(), affinity="CLIENT_IP", tracking="PER_SESSION")
+    chain = _chain(balancer.ruleset(_plan(service), {}, "g1"))
+    assert chain[0].startswith("ip protocol icmp ct state related ct mark != 0 ")
+    assert [line for line in chain if "@session_" in line]
+    for line in chain[1:]:
+        if "@session_" in line or "meta mark {" in line:
+            assert line.startswith(
+                ("ip protocol != icmp ", "ip protocol tcp ", "ip protocol != { tcp, icmp } ")
+            )
+
+
 def test_nobody_eligible_means_drop_for_new_connections() -> None:
     rules = balancer.ruleset(_plan(_service(0)), {}, "g1")
     assert rules.fills == ()

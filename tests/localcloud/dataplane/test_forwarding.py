@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from localcloud.plans.balancer import BalancerPlan
+from localcloud.plans.balancer import Backend, BalancerPlan
 from tests.localcloud.dataplane.cloud import Cloud, running_cloud
 
 pytestmark = pytest.mark.kernel
@@ -31,6 +32,17 @@ try:
     print(len(sock.recvfrom(65535)[0]))
 except TimeoutError:
     print("silence")
+"""
+
+CONNECTING = """
+import os, select, socket, sys
+sock = socket.socket()
+sock.setblocking(False)
+sock.connect_ex((sys.argv[1], 8080))
+os.write(3, b"s")
+select.select([], [sock], [])
+error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+os.write(4, os.strerror(error).encode() if error else b"connected")
 """
 
 LARGE = """
@@ -136,14 +148,23 @@ def test_without_the_destination_a_client_has_one_home_at_every_rule_of_a_servic
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("persistence", "home"), [("all", "a"), ("tcp", "b"), ("none", "b")])
-def test_datagrams_stay_on_an_unhealthy_backend_only_if_everything_persists(
-    persistence: str, home: str
+@pytest.mark.parametrize(
+    ("affinity", "persistence", "home"),
+    [
+        ("CLIENT_IP_PORT_PROTO", "all", "a"),
+        ("CLIENT_IP", "all", "a"),
+        ("CLIENT_IP_PORT_PROTO", "tcp", "b"),
+        ("CLIENT_IP_PORT_PROTO", "none", "b"),
+        ("NONE", "all", "b"),
+    ],
+)
+def test_datagrams_stay_on_an_unhealthy_backend_only_if_they_are_tracked_and_everything_persists(
+    affinity: str, persistence: str, home: str
 ) -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await cloud.start("a", "b")
-            fields: dict[str, Any] = {"protocol": "UDP", "persistence": persistence}
+            fields: dict[str, Any] = {"protocol": "UDP", "affinity": affinity, "persistence": persistence}
             await cloud.balance("a", **fields)
             with closing(_udp()) as sock:
                 assert await _flow(cloud, sock) == "a"
@@ -153,18 +174,70 @@ def test_datagrams_stay_on_an_unhealthy_backend_only_if_everything_persists(
     asyncio.run(scenario())
 
 
-def test_a_drained_backend_keeps_datagrams_too_and_gets_nothing_new() -> None:
+@pytest.mark.parametrize(("affinity", "home"), [("CLIENT_IP_PORT_PROTO", "a"), ("NONE", "b")])
+def test_a_drained_backend_keeps_datagrams_that_are_tracked_too_and_gets_nothing_new(
+    affinity: str, home: str
+) -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await cloud.start("a", "b")
-            fields: dict[str, Any] = {"protocol": "UDP", "persistence": "none"}
+            fields: dict[str, Any] = {"protocol": "UDP", "affinity": affinity, "persistence": "none"}
             await cloud.balance("a", **fields)
             with closing(_udp()) as old, closing(_udp()) as new:
                 assert await _flow(cloud, old) == "a"
                 cloud.keeps["a"] = "always"
                 await cloud.balance("b", **fields)
-                assert await _flow(cloud, old) == "a"
+                assert await _flow(cloud, old) == home
                 assert await _flow(cloud, new) == "b"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("affinity", "tracked"), [("CLIENT_IP_PORT_PROTO", True), ("NONE", False)])
+def test_datagrams_are_tracked_only_with_an_affinity(affinity: str, tracked: bool) -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b", "c")
+            fields: dict[str, Any] = {"protocol": "UDP", "affinity": affinity}
+            await cloud.balance("a", "b", **fields)
+            with ExitStack() as stack:
+                flows = [stack.enter_context(closing(_udp())) for _ in range(40)]
+                before = [await _flow(cloud, sock) for sock in flows]
+                assert set(before) == {"a", "b"}
+                await cloud.balance("a", "b", "c", **fields)
+                after = [await _flow(cloud, sock) for sock in flows]
+            assert (
+                after == before
+            ) is tracked  # a third of the flows is c's now: none of 40 once in ten million
+
+    asyncio.run(scenario())
+
+
+def test_a_syn_to_a_dead_backend_is_sent_again_to_another_and_begins_anew_whatever_was_before() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("b")
+            silent = cloud.interface("silent")  # nobody is there
+            rule = cloud.service("b")
+            dead = Backend(instance="silent", address=silent.address, eligible=True)
+            alive = rule.backends[0]
+            first = replace(rule, backends=(replace(alive, eligible=False), dead))
+            await cloud.world.apply_balancer(BalancerPlan(services=(first,)))
+            sent, sent_there = os.pipe()
+            told, told_there = os.pipe()
+            spawned = await cloud.begin(
+                "client", CONNECTING, {2: 2, 3: sent_there, 4: told_there}, cloud.address
+            )
+            for descriptor in (sent_there, told_there):
+                os.close(descriptor)
+            assert await asyncio.to_thread(os.read, sent, 1) == b"s"
+            # connections stay on one that is unhealthy; what only begins does not
+            second = replace(rule, backends=(alive, replace(dead, eligible=False)), persistence="all")
+            await cloud.world.apply_balancer(BalancerPlan(services=(second,)))
+            assert await asyncio.to_thread(os.read, told, 10) == b"connected"
+            for descriptor in (sent, told):
+                os.close(descriptor)
+            await cloud.world.remove("client", spawned.pid)
 
     asyncio.run(scenario())
 
