@@ -118,6 +118,109 @@ apt-get install -y nodejs
         ),
     ),
     Sample(
+        "Apache with its TLS site and the instance's name, as the load balancing guides have it",
+        """#! /bin/bash
+apt-get update
+apt-get install apache2 -y
+a2ensite default-ssl
+a2enmod ssl
+vm_hostname="$(curl -H "Metadata-Flavor:Google" \\
+http://metadata.google.internal/computeMetadata/v1/instance/name)"
+echo "Page served from: $vm_hostname" | \\
+tee /var/www/html/index.html
+systemctl restart apache2
+""",
+        5,
+        "goes on without the package, knows the instance's name, and ends at `systemctl`, which knows no such unit",
+        "Unit apache2.service not found",
+        installed=Installed(
+            0,
+            "runs, and serves its page, over TLS too",
+            "Page served from: web-x7k2\nPage served from: web-x7k2",
+            "curl -s http://127.0.0.1/; curl -sk https://127.0.0.1/",
+        ),
+    ),
+    Sample(
+        "nginx and jq, showing the instance's own metadata, as Google's Terraform examples have it",
+        """#! /bin/bash
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+apt-get install -y nginx-light jq
+NAME=$(curl -H "Metadata-Flavor: Google" "http://metadata.google.internal/computeMetadata/v1/instance/hostname")
+IP=$(curl -H "Metadata-Flavor: Google" "http://metadata.google.internal/computeMetadata/v1/instance/network-interfaces/0/ip")
+METADATA=$(curl -f -H "Metadata-Flavor: Google" \\
+  "http://metadata.google.internal/computeMetadata/v1/instance/attributes/?recursive=True" | jq 'del(.["startup-script"])')
+cat <<PAGE > /var/www/html/index.html
+<pre>
+Name: $NAME
+IP: $IP
+Metadata: $METADATA
+</pre>
+PAGE
+""",
+        100,
+        "ends at `apt-get` with its status 100, as without a way to the internet",
+        "exit status 100",
+        installed=Installed(
+            0,
+            "runs, and serves its page",
+            "Name: web-x7k2.europe-west1-b.c.local.internal\nIP: 10.0.0.2\nMetadata: {}",
+            "curl -s http://127.0.0.1/",
+        ),
+    ),
+    Sample(
+        "Node.js, by Debian's package, as a systemd unit",
+        """#! /bin/bash
+set -e
+apt-get update
+apt-get install -y nodejs
+mkdir -p /opt/app
+cat > /opt/app/server.js <<'JS'
+const http = require("http");
+http.createServer((request, response) => response.end(`Hello from Node ${process.version}\\n`)).listen(8080);
+JS
+cat > /etc/systemd/system/app.service <<'UNIT'
+[Unit]
+Description=App
+After=network-online.target
+[Service]
+ExecStart=/usr/bin/node /opt/app/server.js
+Restart=always
+StartLimitIntervalSec=0
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl enable --now app
+""",
+        100,
+        "ends at `apt-get` with its status 100, as without a way to the internet",
+        "exit status 100",
+        installed=Installed(
+            0,
+            "runs, and serves",
+            "Hello from Node v18",
+            "until curl -sf http://127.0.0.1:8080/; do sleep 0.1; done",
+        ),
+    ),
+    Sample(
+        "The Ops Agent, by its own installer",
+        """#! /bin/bash
+cd /root
+curl -sSO https://dl.google.com/cloudagents/add-google-cloud-ops-agent-repo.sh
+sudo bash add-google-cloud-ops-agent-repo.sh --also-install
+""",
+        127,
+        "gets no installer (`curl` cannot find the host), and has none to run",
+        "Could not resolve host: dl.google.com",
+        installed=Installed(
+            127,
+            "as without the mirror: the installer is not among Debian's packages",
+            "Could not resolve host: dl.google.com",
+            "journalctl --no-pager -u google-startup-scripts.service",
+        ),
+    ),
+    Sample(
         "A file from Cloud Storage with gcloud",
         """#! /bin/bash
 set -e
