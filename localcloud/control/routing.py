@@ -77,6 +77,9 @@ class Router:
                 self._queue.add((Kind.GROUP, rest))
                 for autoscaler in self._autoscalers.of_group(rest):
                     self._queue.add((Kind.AUTOSCALER, autoscaler))
+            case "autoscalers" | "load-history":
+                if self._store.get("compute/" + rest) is None:  # it was deleted while nobody looked
+                    self._queue.add((Kind.AUTOSCALER, rest))
             case "requests":
                 self._queue.add((Kind.REQUEST, key))
             case "machines" | "backends" | "faults":

@@ -232,6 +232,24 @@ def test_memory_of_recommendations_survives_a_restart() -> None:
     asyncio.run(story())
 
 
+def test_what_an_autoscaler_remembers_goes_with_it_if_nobody_looked_too() -> None:
+    async def story() -> None:
+        cloud = standard(size=6)
+        autoscaler(cloud, minimum=1, maximum=10)
+        async with cloud.running():
+            await cloud.until_stable()
+            await cloud.advance(1300)
+        kept = [f"control/{area}/{AUTOSCALER}" for area in ("autoscalers", "load-history")]
+        assert all(cloud.store.get(key) for key in kept)
+        with cloud.store.transaction() as change:
+            change.delete("compute/" + AUTOSCALER)
+        async with cloud.running():
+            await cloud.advance(1)
+            assert not any(cloud.store.get(key) for key in kept)
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("trouble", "expected"),
     [
