@@ -12,22 +12,18 @@ transaction that also changes everything else.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import family, maglev, sessions
-from localcloud.dataplane.addresses import first_address, label, mark_of
+from localcloud.dataplane import family, frontends, maglev, sessions
+from localcloud.dataplane.addresses import label, mark_of
 from localcloud.dataplane.family import IPV4, Family
 
 if TYPE_CHECKING:
     from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
 
 IN_PLACE = 1500  # entries to change up to which a table is changed in place, in one transaction
-_SINGLE_PORTS = (
-    16  # a range of up to so many ports is looked up port by port, which is faster than as a range
-)
 
 
 @dataclass(frozen=True)
@@ -107,6 +103,15 @@ def _persists(service: VirtualService, backend: Backend) -> bool:
     return backend.eligible or (backend.keeps == "unhealthy" and service.persistence != "none")
 
 
+def _keeping(service: VirtualService, *, persisting: bool) -> list[Backend]:
+    """Return the backends that keep what they have of protocols that persist on unhealthy ones, or do not."""
+    return [
+        each
+        for each in service.backends
+        if each.eligible or each.keeps == "always" or (persisting and each.keeps == "unhealthy")
+    ]
+
+
 def _kept(service: VirtualService) -> list[str]:
     """Return the matches of packets that go where their connection's earlier ones went: by protocol, whose marks may be kept.
 
@@ -116,7 +121,7 @@ def _kept(service: VirtualService) -> list[str]:
     own, whole = family.of(service.address), service.protocol == "L3_DEFAULT"
     kinds = []
     if service.protocol != "UDP":
-        later = "" if sessions.of(service) is not None else "tcp flags & (syn | ack) != syn "
+        later = "" if sessions.of(service) is not None else frontends.NO_SYN
         kinds.append((f"{own.protocol} tcp " if whole else "", later, service.persistence != "none"))
     if service.protocol != "TCP" and service.affinity != "NONE":
         kinds.append(
@@ -124,20 +129,17 @@ def _kept(service: VirtualService) -> list[str]:
         )
     found = []
     for protocol, later, persisting in kinds:
-        keeping = [
-            each
-            for each in service.backends
-            if each.eligible or each.keeps == "always" or (persisting and each.keeps == "unhealthy")
-        ]
-        if keeping:
+        if keeping := _keeping(service, persisting=persisting):
             found.append(f"{protocol}ct mark {_marks(keeping)} {later}")
     return found
 
 
-def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
+def _service_chain(service: VirtualService, table: Table | None, *, recognised: bool) -> list[str]:
+    """`recognised`: what belongs to kept connections has been recognised before, and does not come here."""
     own, session = family.of(service.address), sessions.of(service)
     remember = session.remember() if session is not None else ""
-    lines = [f"{match}{remember}meta mark set ct mark accept" for match in _kept(service)]
+    kept = [] if recognised else _kept(service)
+    lines = [f"{match}{remember}meta mark set ct mark accept" for match in kept]
     whole = service.protocol == "L3_DEFAULT"
     if whole:  # an ICMP error about a connection goes where the connection goes
         lines.insert(
@@ -161,43 +163,6 @@ def _service_chain(service: VirtualService, table: Table | None) -> list[str]:
     return [*lines, "meta mark set ct mark accept"]
 
 
-def _selectors(service: VirtualService) -> list[tuple[str, str]]:
-    """Return (map, key) of each entry that leads packets to the service."""
-    address = first_address(service.address)
-    if service.protocol == "L3_DEFAULT":
-        return [("whole", address)]
-    prefix = f"{address} . {service.protocol.lower()} . "
-    selectors = []
-    for low, high in service.ports or ((0, 65535),):
-        if high - low < _SINGLE_PORTS:
-            selectors += [("ports", f"{prefix}{port}") for port in range(low, high + 1)]
-        else:
-            selectors.append(("ranges", f"{prefix}{low}-{high}"))
-    return selectors
-
-
-def _frontend(service: VirtualService) -> tuple[object, ...]:
-    return service.address, service.protocol, service.ports
-
-
-def _steering(plan: BalancerPlan) -> dict[tuple[object, ...], list[str]]:
-    """Return, by frontend, the lines that send what some rules take from the others to these, the most specific ranges first."""
-    found: dict[tuple[object, ...], dict[int, dict[str, list[str]]]] = {}
-    for service in plan.services:
-        for each in service.sources:
-            lengths = found.setdefault(_frontend(service), {})
-            chains = lengths.setdefault(ipaddress.ip_network(each).prefixlen, {})
-            chains.setdefault(f"service_{label(service.key)}", []).append(each)
-    return {
-        frontend: [
-            f"{'ip6' if ':' in ranges[0] else 'ip'} saddr {{ {', '.join(ranges)} }} goto {chain}"
-            for _, chains in sorted(lengths.items(), reverse=True)
-            for chain, ranges in chains.items()
-        ]
-        for frontend, lengths in found.items()
-    }
-
-
 def ruleset(
     plan: BalancerPlan,
     tables: Mapping[str, Table],
@@ -219,8 +184,9 @@ def ruleset(
     after: dict[str, Table] = {}
     chains: dict[str, list[str]] = {}
     wanted: dict[str, list[str]] = {"ports": [], "ranges": [], "whole": []}
-    steering = _steering(plan)
-    bases = {_frontend(service) for service in plan.services if not service.sources}
+    recognised = frontends.Recognised()
+    steering = frontends.steering(plan)
+    bases = {frontends.of_service(service) for service in plan.services if not service.sources}
     for service in plan.services:
         name = label(service.key)
         slots = slots_of(service, size)
@@ -235,27 +201,31 @@ def ruleset(
                 table = Table(f"maglev_{name}_{generation}", slots, of)
                 fills.append(table)
             after[service.key] = table
-        chains[f"service_{name}"] = _service_chain(service, table)
-        steered, chain = steering.get(_frontend(service), []), f"service_{name}"
+        frontend = frontends.of_service(service)
+        steered, chain = steering.get(frontend, []), f"service_{name}"
+        keeping = _keeping(service, persisting=service.persistence != "none")
+        known = not steered and recognised.add(frontends.kept_flows(service, keeping))
+        chains[chain] = _service_chain(service, table, recognised=known)
         if not service.sources:
             chains[chain] = [*steered, *chains[chain]]
-        elif _frontend(service) in bases:
+        elif frontend in bases:
             continue
         else:  # there is no base: whoever nobody takes is dropped
-            bases.add(_frontend(service))
+            bases.add(frontend)
             chain = f"steer_{name}"
             chains[chain] = [*steered, "counter drop"]
-        for which, key in _selectors(service):
+        for which, key in frontends.selectors(service):
             wanted[which].append(f"{key} : goto {chain}")
     after_entries = {which: tuple(items) for which, items in wanted.items()}
     same = after_entries == entries
-    lines = [] if same else _frame([which for which, items in wanted.items() if items], of)
     balancer = of.table("balancer")
+    lines = [f"add table {balancer}", *([] if same else frontends.maps(of))]
     remembered = {each.name: each for service in plan.services if (each := sessions.of(service)) is not None}
     lines += [each.declaration() for each in remembered.values()]
     lines += [f"add chain {balancer} {name}" for name in chains]
     lines += [f"flush chain {balancer} {name}" for name in chains]
     lines += changes
+    lines += frontends.hook([which for which, items in wanted.items() if items], recognised, of)
     lines += [f"add rule {balancer} {name} {line}" for name, content in chains.items() for line in content]
     lines += [
         f"add element {balancer} {which} {{ {', '.join(items)} }}"
@@ -269,30 +239,3 @@ def ruleset(
     # chains first: they refer to maps
     lines += [f"delete {each.replace(' ', f' {balancer} ')}" for each in sorted(present - objects)]
     return Ruleset(tuple(fills), "\n".join(lines) + "\n", after, after_entries, objects)
-
-
-def _frame(needed: list[str], of: Family) -> list[str]:
-    """What is there whatever the plan: the hook, and the maps from a packet's destination to its service, the cheapest first."""
-    balancer = of.table("balancer")
-    by_port = f"{of.protocol} {{ tcp, udp }} {of.destination} . {of.protocol} . th dport vmap"
-    find = {
-        "ports": f"{by_port} @ports",
-        "ranges": f"{by_port} @ranges",
-        "whole": f"{of.destination} vmap @whole",
-    }
-    port = f"type {of.address_type} . inet_proto . inet_service : verdict;"
-    return [
-        f"add table {balancer}",
-        f"add map {balancer} ports {{ {port} }}",
-        f"add map {balancer} ranges {{ {port} flags interval; }}",
-        f"add map {balancer} whole {{ type {of.address_type} : verdict; }}",
-        f"add chain {balancer} arrive {{ type filter hook prerouting priority mangle; policy accept; }}",
-        f"flush chain {balancer} arrive",
-        *(f"flush map {balancer} {which}" for which in find),
-        f"add rule {balancer} arrive {of.not_forwarded.format('daddr')} accept",
-        f'add rule {balancer} arrive iif "lo" accept',
-        *(f"add rule {balancer} arrive {find[which]}" for which in needed),
-        # an ICMP error about a connection goes where the connection goes
-        f"add rule {balancer} arrive {of.protocol} {of.icmp} ct state related ct mark != 0 meta mark set ct mark accept",
-        f"add rule {balancer} arrive counter drop",
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,16 @@ def _plan(*services: VirtualService) -> BalancerPlan:
 def _chain(rules: balancer.Ruleset, key: str = "rule") -> list[str]:
     prefix = f"add rule ip balancer service_{label(key)} "
     return [line.removeprefix(prefix) for line in rules.switch.splitlines() if line.startswith(prefix)]
+
+
+def _recognised(*services: VirtualService) -> list[str]:
+    """Return what the hook knows kept connections by."""
+    (line,) = [
+        line
+        for line in balancer.ruleset(_plan(*services), {}, "g1").switch.splitlines()
+        if " . ct mark {" in line
+    ] or [""]
+    return re.findall(r"127\.\S+ \. \d+ \. 0x[0-9a-f]+", line)
 
 
 def test_a_new_table_is_filled_before_anything_refers_to_it() -> None:
@@ -70,9 +81,9 @@ def test_a_large_change_makes_another_table_and_removes_the_old_one_in_the_switc
 
 def test_tracked_connections_stay_on_ineligible_backends_only_if_they_persist() -> None:
     gone = f"{mark_of('10.128.0.21'):#x}"
-    kept = _chain(balancer.ruleset(_plan(_service(19)), {}, "g1"))[0]
+    kept = _chain(balancer.ruleset(_plan(_service(19, ports=())), {}, "g1"))[0]
     assert gone in kept
-    cut = _chain(balancer.ruleset(_plan(_service(19, persistence="none")), {}, "g1"))[0]
+    cut = _chain(balancer.ruleset(_plan(_service(19, ports=(), persistence="none")), {}, "g1"))[0]
     assert gone not in cut
     assert f"{mark_of('10.128.0.20'):#x}" in cut
 
@@ -104,12 +115,68 @@ def test_what_is_tracked_and_who_keeps_it_is_as_googles_table_has_it(
 ) -> None:
     well = f"{mark_of('10.128.0.2'):#x}"
     marks = {"well": well, "all": f"{well}, {mark_of('10.128.0.3'):#x}"}
-    chain = _chain(balancer.ruleset(_plan(_service(1, total=2, **fields)), {}, "g1"))
+    chain = _chain(balancer.ruleset(_plan(_service(1, total=2, ports=(), **fields)), {}, "g1"))
     found = [line for line in chain if "ct mark {" in line]
     assert len(found) == len(kept)
     for line, (protocol, who, later) in zip(found, kept, strict=True):
         assert line.startswith(f"{protocol}ct mark {{ {marks[who]} }} {later}")
         assert ("tcp flags" in line) == bool(later)
+
+
+def test_kept_connections_are_recognised_at_once_by_address_port_and_instance() -> None:
+    marks = [f"{mark_of(f'10.128.0.{number}'):#x}" for number in (2, 3)]
+    service = _service(1, total=2, ports=((80, 81),))
+    assert _recognised(service) == [f"127.45.67.1 . {port} . {mark}" for port in (80, 81) for mark in marks]
+    assert _recognised(replace(service, persistence="none")) == [
+        f"127.45.67.1 . {port} . {marks[0]}" for port in (80, 81)
+    ]
+    rules = balancer.ruleset(_plan(service), {}, "g1")
+    assert not [line for line in _chain(rules) if "ct mark {" in line], "they do not come here"
+    hook = [line for line in rules.switch.splitlines() if line.startswith("add rule ip balancer arrive ")]
+    assert "accept" in hook[0], "what is no rule's passes first"
+    assert hook[1].startswith("add rule ip balancer arrive tcp flags & (syn | ack) != syn ")
+    assert hook[1].endswith(" meta mark set ct mark accept")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"protocol": "UDP", "affinity": "CLIENT_IP", "persistence": "all"},
+        {"protocol": "L3_DEFAULT", "ports": ()},
+        {"ports": ((80, 80), (8000, 9000))},
+        {"affinity": "CLIENT_IP", "tracking": "PER_SESSION"},
+    ],
+)
+def test_other_connections_are_kept_by_their_services_chains(fields: dict[str, object]) -> None:
+    service = _service(1, total=2, **fields)
+    assert _recognised(service) == []
+    assert [line for line in _chain(balancer.ruleset(_plan(service), {}, "g1")) if "ct mark {" in line]
+
+
+def test_where_clients_are_steered_each_rules_chain_keeps_its_own() -> None:
+    base, steering = _service(1), _service(1, key="steering", sources=("198.18.1.0/24",))
+    assert _recognised(base, steering) == []
+    rules = balancer.ruleset(_plan(base, steering), {}, "g1")
+    for key in ("rule", "steering"):
+        assert [line for line in _chain(rules, key) if "ct mark {" in line]
+
+
+def test_as_many_are_recognised_as_a_transaction_has_room_for() -> None:
+    many = _service(200, total=200, ports=((80, 81),))
+    services = [replace(many, key=f"rule{number}", address=f"127.45.67.{number}") for number in range(1, 4)]
+    assert len(_recognised(*services)) == 800
+    rules = balancer.ruleset(_plan(*services), {}, "g1")
+    kept = [[line for line in _chain(rules, each.key) if "ct mark {" in line] for each in services]
+    assert [len(each) for each in kept] == [0, 0, 1]
+
+
+def test_what_a_rule_that_is_gone_had_is_recognised_no_more_though_another_has_the_address() -> None:
+    one, other = _service(1), _service(1, key="other", ports=((8081, 8081),))
+    before = balancer.ruleset(_plan(one, other), {}, "g1")
+    after = balancer.ruleset(_plan(other), before.tables, "g2", before.objects, entries=before.entries)
+    assert "127.45.67.1 . 8080 . " in before.switch
+    assert "127.45.67.1 . 8080 . " not in after.switch
+    assert "flush chain ip balancer arrive\n" in after.switch
 
 
 def test_pings_are_never_tracked_and_errors_go_with_their_connection() -> None:
