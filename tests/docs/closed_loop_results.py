@@ -75,7 +75,7 @@ def removals(part: Mapping[str, Any]) -> str:
         )
         for each in part["cases"]
     ]
-    return words + _table(("case", "expected probes", "measured", "off by"), rows)
+    return words + _table(("case", "expected intervals", "measured", "off by"), rows)
 
 
 def made() -> str:

@@ -64,7 +64,7 @@ def against_theory(points: Sequence[tuple[str, float, float]], title: str) -> st
         y = _y(min(max(measured / predicted, low), high), low, high)
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#1a73e8"/>')
         parts.append(
-            f'<text x="{x:.1f}" y="{_HEIGHT - 30}" text-anchor="middle" style="font-size:9px">{name}</text>'
+            f'<text x="{x:.1f}" y="{_HEIGHT - 34 + 11 * (index % 2)}" text-anchor="middle" style="font-size:9px">{name}</text>'
         )
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 8}" text-anchor="middle">{title}</text>')
     return _svg(parts, title)

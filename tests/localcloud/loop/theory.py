@@ -6,10 +6,15 @@ probes an instance lasts from its last success until `k` failures in a row, on a
     E = (1/a + (1 - q^(k-1)) / (1 - q)) / q^(k-1)        which for a = q = p is (1 - p^k) / (p^k (1 - p))
 
 Of n probers, an odd number, that lose probes independently of each other, m = (n + 1) / 2 must have given up at once. One that has
-given up is back with its first success, after R = 1 / (1 - q) probes; so it has given up for the share c = R / (E + R) of the time, and
-from one removal to the next it takes, in intervals,
+given up is back with its first success, after R = 1 / (1 - q) probes; so it has given up for the share c = R / (E + R) of the time. A
+removal is the moment at which one gives up, which each does once in E + R intervals, and finds m - 1 of the other n - 1 have given up
+and the rest, as many, have not. Probers know nothing of each other, so that is a binomial chance, whether losses come in bursts or not,
+and from one removal to the next it takes, in intervals,
 
     E_n = (E + R) / (n C(n-1, m-1) (c (1 - c))^(m-1))
+
+That is for an endpoint whose probers go on, as a balancer's do. Autohealing's begin anew with the instance that takes the removed one's
+place, so that a removal is less often soon followed by another; where E is ten times R or more, that was within a tenth when drawn.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localcloud.control.health import Endpoint, Thresholds, condemned, healthy, judge
+from localcloud.control.jury import Jury
 
 if TYPE_CHECKING:
     from localcloud.plans.probe import ProbeResult
@@ -59,6 +65,12 @@ CASES = (
 )  # fmt: skip
 
 
+# by number of probers: how often each of these has its majority is within what can be waited for
+VOTES = (
+    (3, Losses(0.4, 0.4, 2)), (5, Losses(0.4, 0.4, 2)), (3, Losses(0.1, 0.6, 2)), (5, Losses(0.2, 0.6, 2)),
+)  # fmt: skip
+
+
 @dataclass
 class Lasting:
     """What was seen of one case: probes of endpoints that stood, and removals.
@@ -91,3 +103,18 @@ class Count:
         if healthy(before.state):
             self.total.probes += 1
             self.total.removals += condemned(self.endpoint.state)
+
+
+@dataclass
+class Vote:
+    """One endpoint's removals, as the majority of its probers decides them; all probes count, and what lasts is in probes of them all."""
+
+    losses: Losses
+    total: Lasting
+    jury: Jury = field(default_factory=Jury)
+
+    def take(self, result: ProbeResult) -> None:
+        """Hear one more probe's outcome."""
+        self.total.probes += 1
+        if self.jury.take(result, Thresholds(healthy=1, unhealthy=self.losses.k)) is not None:
+            self.total.removals += condemned(self.jury.state)
