@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OWNER = "owner-token-for-tests"
 PROJECT = "p"
 REGION = "europe-west1"
+BASE = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"  # of links
 
 
 class Api:
