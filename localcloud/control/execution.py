@@ -100,6 +100,8 @@ class Execution:
         if member.action == "DELETING" or look.group.deleting:
             preserving.give_up(self._store, look.change, member)
         if member.action == "ABANDONING":
+            if self._store.get(member.instance) is None:
+                preserving.free_addresses(self._store, look.change, member.instance)
             text = "left the group and goes on by itself"
             self._tell(look, "instance.abandoned", member.name, text, {})
 

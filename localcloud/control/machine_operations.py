@@ -6,10 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import Clock, rfc3339
-from localcloud.control import disks, google_access, network
+from localcloud.control import disks, google_access, network, preserving
 from localcloud.control.intents import PREFIX, intent_of
 from localcloud.control.links import last
 from localcloud.control.machine_types import allotment
+from localcloud.control.template import member_key
 from localcloud.plans.machine import Machines, MachineSpec
 from localcloud.store import Document, Event, Store, Transaction
 
@@ -137,6 +138,8 @@ class MachineOperations:
             if current is not None and str(current["id"]) == numeric_id:
                 disks.detach(self._store, change, current, current.get("disks") or (), now=now)
                 change.delete(key)
+                if self._store.get(member_key(current)) is None:
+                    preserving.free_addresses(self._store, change, key)
             change.delete(PREFIX + numeric_id)
             self.tell(
                 change,

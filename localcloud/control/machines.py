@@ -17,7 +17,7 @@ from localcloud.control.intents import PASSING, PREFIX, intend, intent_of
 from localcloud.control.links import last, relname
 from localcloud.control.machine_operations import MachineOperations
 from localcloud.control.member import Member
-from localcloud.control.template import metadata_value
+from localcloud.control.template import member_key, metadata_value
 from localcloud.store import Document, Event, Store
 
 if TYPE_CHECKING:
@@ -253,9 +253,7 @@ class MachineKeeper:
                 f"{message}; tried again in {wait:g} s",
                 {"retry_in": wait},
             )
-            record_key = (
-                f"control/managed/{relname(metadata_value(document, 'created-by'))}/{document['name']}"
-            )
+            record_key = member_key(document)
             if (record := self._store.get(record_key)) is not None:
                 attempt = {"errors": {"errors": [{"code": "INTERNAL_ERROR", "message": message}]}}
                 change.put(record_key, {**record, "lastAttempt": attempt})

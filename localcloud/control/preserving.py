@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import rfc3339
 from localcloud.control import disks
-from localcloud.control.links import last, relname, url
+from localcloud.control.links import last, location_of, project_of, relname, url
 from localcloud.control.template import TemplateError, properties
 
 if TYPE_CHECKING:
@@ -113,6 +113,20 @@ def give_up(store: Store, change: Transaction, member: Member) -> None:
         _drop(store, change, kept)
     for kept in (member.preserved.get("internalIPs") or {}).values():
         _release(store, change, kept)
+
+
+def free_addresses(store: Store, change: Transaction, instance_key: str) -> None:
+    """Free what is reserved for an instance that is no more and that no group makes again: an abandoned one, say."""
+    name = relname(instance_key)
+    region = location_of(name).rpartition("-")[0]
+    for key, document in store.scan(f"compute/projects/{project_of(name)}/regions/{region}/addresses/"):
+        if url(name) in (document.get("users") or ()):
+            change.put(key, _unused(document))
+
+
+def _unused(reservation: Document) -> dict[str, Any]:
+    free = {name: value for name, value in reservation.items() if name != "users"}
+    return {**free, "status": "RESERVED"}
 
 
 def _drop_all(store: Store, change: Transaction, had: Mapping[str, Any], entries: Iterable[Document]) -> None:
@@ -271,5 +285,4 @@ def _release(store: Store, change: Transaction, kept: Document) -> None:
     if kept["autoDelete"] == _GOES:
         change.delete(key)
     else:
-        free = {name: value for name, value in document.items() if name != "users"}
-        change.put(key, {**free, "status": "RESERVED"})
+        change.put(key, _unused(document))

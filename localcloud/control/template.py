@@ -147,6 +147,11 @@ def metadata_value(document: Document, name: str) -> str:
     return ""
 
 
+def member_key(document: Document) -> str:
+    """Return the key of the record that an instance's group keeps of it, if it is in one."""
+    return f"control/managed/{relname(metadata_value(document, 'created-by'))}/{document['name']}"
+
+
 def subnetwork_of(store: Store, wanted: Document, zone: str, project: str) -> Document:
     """Return the subnetwork that an interface asks for by name, or the one that its network has in the zone's region."""
     region = zone.rpartition("-")[0]

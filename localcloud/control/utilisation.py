@@ -10,9 +10,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from localcloud.control.intents import PREFIX
-from localcloud.control.links import last, relname
+from localcloud.control.links import last
 from localcloud.control.machine_types import allotment
-from localcloud.control.template import metadata_value
+from localcloud.control.template import member_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,8 +86,10 @@ class Utilisation:
         document = self._store.get(instance) if instance else None
         if document is None:
             return None
-        record = f"control/managed/{relname(metadata_value(document, 'created-by'))}/{document['name']}"
-        known = self._known[numeric_id] = (allotment(last(document["machineType"])).vcpus, record)
+        known = self._known[numeric_id] = (
+            allotment(last(document["machineType"])).vcpus,
+            member_key(document),
+        )
         return known
 
     def _forget(self, numeric_id: str) -> None:

@@ -184,6 +184,30 @@ def test_once_an_instance_has_left_for_good_its_rule_decides(rule: str, how: str
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("gone", ["before", "after"])
+def test_an_abandoned_instances_address_is_free_once_it_is_gone(gone: str) -> None:
+    async def story() -> None:
+        cloud = keeping(GOES)
+        async with cloud.running():
+            await cloud.until_stable()
+            name, literal = next(iter(sorted(addresses(cloud).items())))
+            member = cloud.members()[name]
+            if gone == "before":  # it is on its way to be made again, which nobody wants any more
+                cloud.request("recreateInstances", GROUP, instances=[name])
+            cloud.request("abandonInstances", GROUP, instances=[name])
+            await cloud.advance(60)
+            if gone == "after":
+                assert reservations(cloud)[literal] == "IN_USE"
+                cloud.request("delete", member.instance.removeprefix("compute/"))
+                await cloud.advance(60)
+            assert name not in cloud.instances()
+            assert reservations(cloud)[literal] == "RESERVED"
+            others = {status for at, status in reservations(cloud).items() if at != literal}
+            assert others == {"IN_USE"}
+
+    asyncio.run(story())
+
+
 def test_a_policy_that_comes_later_is_applied_without_a_restart() -> None:
     async def story() -> None:
         cloud = standard()
