@@ -48,7 +48,7 @@ env: ## print the exports a shell needs: eval "$$(make -s env)"
 settings: ## print a stack's settings, each with where it came from (STACK=prod)
 	@$(TOOLCHAIN) --stack $(STACK) settings -- $(ARGS)
 
-test: ## check, then run every test (ARGS='-k name' selects some)
+test: ## check, and run every test (ARGS='-k name' selects some)
 	@$(TOOLCHAIN) test -- $(ARGS)
 
 check: ## format, lint, types, import contracts, workflows, known vulnerabilities

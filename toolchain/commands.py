@@ -144,8 +144,10 @@ def _check(session: Session) -> int:
 
 
 def _test(session: Session) -> int:
-    """Check, then run every test."""
+    """Check, and run every test."""
     tests = session.tests()
+    if not session.select:
+        return tests.all_and_check()
     checked = checks.run(session.checkout, session.progress)
     return tests.all() or checked
 

@@ -1,5 +1,8 @@
 """`make test` and `make campaign`: every test, each part where it can run.
 
+Tests of worlds and clouds wait most of their time. So a second lane runs aside of them, at low priority, with what mostly computes: the
+checks, the policy pack's tests, and those that make nothing in the kernel. The long proofs of a campaign have the machine to themselves.
+
 The policy pack's tests run in its own environment. The end-to-end tests run as an ordinary user, because that is who uses the local
 cloud: started by root they run as `nobody` on a copy of the checkout, and the ones marked `as_root` once more as root.
 """
@@ -10,20 +13,21 @@ import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from toolchain import foreground, unstable
+from toolchain import aside, checks, foreground, unstable
 from toolchain.cache import Cache
 from toolchain.checkout import Checkout
 from toolchain.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 NOBODY = 65534
+_REST = ("tests", "--ignore=tests/policies", "--ignore=tests/e2e")
 _NO_TESTS_COLLECTED = 5
 
 
@@ -37,6 +41,7 @@ class Tests:
         progress: says which part begins.
         select: more arguments for pytest, for example a marker expression; given to every part.
         unstable: the tests that failed in the last run and passed when they were repeated; they are said last of all.
+        output: where everything is said that the parts say; None: on the terminal.
     """
 
     checkout: Checkout
@@ -44,10 +49,23 @@ class Tests:
     progress: Progress
     select: tuple[str, ...] = ()
     unstable: list[str] = field(default_factory=list)
+    output: TextIO | None = None
+
+    def check(self) -> int:
+        """Check format, lint, types and the rest of it."""
+        return checks.run(self.checkout, self.progress)
 
     def unit(self) -> int:
         """Run everything but the policy pack's and the end-to-end tests."""
-        return self._pytest(self.checkout.python, "tests", "--ignore=tests/policies", "--ignore=tests/e2e")
+        return self._pytest(self.checkout.python, *_REST)
+
+    def plain(self) -> int:
+        """Run those of the unit tests that make nothing in the kernel: what they wait for is mostly their own work."""
+        return self._pytest(self.checkout.python, *_REST, "-m", "not kernel and not campaign")
+
+    def kernel(self) -> int:
+        """Run the others of the unit tests: worlds, balancers and instances."""
+        return self._pytest(self.checkout.python, *_REST, "-m", "kernel and not campaign")
 
     def policies(self) -> int:
         """Run the policy pack's tests in its environment."""
@@ -64,12 +82,31 @@ class Tests:
 
     def all(self) -> int:
         """Run every part, also after one failed, and return the exit status."""
-        failed = []
         self.unstable.clear()
-        for part in (self.unit, self.policies, self.e2e):
-            self.progress.say(f"\n== {part.__name__} tests")
-            if part() != 0:
-                failed.append(part.__name__)
+        return self._end([part.__name__ for part in (self.unit, self.policies, self.e2e) if self._told(part)])
+
+    def all_and_check(self) -> int:
+        """Check, and run every part: what takes nothing but a processor aside of what waits for clouds; return the exit status."""
+        self.unstable.clear()
+        with aside.working(self.progress) as others:
+            begun = {
+                "check": others.begin("check", lambda output: self._to(output).check()),
+                "plain": others.begin("plain tests", lambda output: self._to(output).plain()),
+                "policies": others.begin("policies tests", lambda output: self._to(output).policies()),
+            }
+            failed = [part.__name__ for part in (self.kernel, self.e2e) if self._told(part)]
+            failed += [name for name, job in begun.items() if job.result() != 0]
+        return self._end(failed)
+
+    def _told(self, part: Callable[[], int]) -> int:
+        self.progress.say(f"\n== {part.__name__} tests")
+        return part()
+
+    def _to(self, output: TextIO) -> Tests:
+        """Return the same test runs, said to a file."""
+        return replace(self, output=output, progress=Progress(output))
+
+    def _end(self, failed: list[str]) -> int:
         if failed:
             self.progress.say(f"\nFailed: {', '.join(failed)}")
         if self.unstable:
@@ -90,7 +127,17 @@ class Tests:
 
         def run(*what: str) -> int:
             command = [*user, str(python), "-m", "pytest", "-q", *what]
-            return foreground.run(command, env=environment, cwd=root, interactive=False)
+            if self.output is None:
+                return foreground.run(command, env=environment, cwd=root, interactive=False)
+            return subprocess.run(
+                command,
+                env=environment,
+                cwd=root,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=subprocess.STDOUT,
+            ).returncode
 
         with unstable.Record.of_a_run() as record:
             status = run(*record.arguments, folder, *arguments, *self.select)
