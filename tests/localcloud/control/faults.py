@@ -131,10 +131,13 @@ class FragileStore(Store):
 
 
 class FragileDaemon:
-    """The controllers of a cloud, started again from what is on disk whenever they died; after up to `away` cloud seconds."""
+    """The controllers of a cloud, started again whenever they died; after up to `away` cloud seconds.
+
+    They begin with what is on disk; without a `file`, with what is in the store: then the API goes on without them.
+    """
 
     def __init__(
-        self, cloud: Cloud, file: Path, faults: Faults, witness: Watcher, *, away: float = 30
+        self, cloud: Cloud, file: Path | None, faults: Faults, witness: Watcher, *, away: float = 30
     ) -> None:
         self._cloud, self._file, self._faults, self._witness, self._away = cloud, file, faults, witness, away
         self.deaths = 0
@@ -143,9 +146,10 @@ class FragileDaemon:
         """Run until cancelled."""
         cloud = self._cloud
         while True:
-            self._cloud.store.close()
-            cloud.store = Store(self._file)
-            cloud.store.watch(self._witness)
+            if self._file is not None:
+                cloud.store.close()
+                cloud.store = Store(self._file)
+                cloud.store.watch(self._witness)
             store = FragileStore(cloud.store, self._faults)
             controllers = Controllers(store, cloud.clock, cloud.machines, cloud.fabric, cloud.rng)
             tasks = [

@@ -1,4 +1,4 @@
-"""Random histories of a group with faults, and the invariants that every commit must keep."""
+"""Random histories of a group with faults: whatever happens, it comes to rest, and deleting it leaves nothing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,10 +15,10 @@ from localcloud.control.links import relname, url
 from localcloud.plans import standby
 from localcloud.store import Store
 from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
-from tests.localcloud.control.faults import Crashed, Faults, FragileDaemon
+from tests.localcloud.control.faults import Crashed, Faults, FragileDaemon, Watcher
+from tests.localcloud.control.watch import Watch
 
 if TYPE_CHECKING:
-    from localcloud.control.member import Member
     from localcloud.store import Event
 
 OPERATIONS = (
@@ -69,90 +67,24 @@ KEPT: tuple[dict[str, object], ...] = (
     {},
 )
 Step = tuple[str, int]
-_BY_UPDATE = ("replaced by an update", "its zone has too many", "update")
 
 
-@dataclass
-class Watch:
-    """Looks at every commit; what is wrong is collected, because a watcher must not disturb the store."""
+class Record:
+    """Everything that is committed, as a digest: each document's text and each event, in order."""
 
-    cloud: Cloud
-    broken: list[str] = field(default_factory=list)
-    available_before: set[str] = field(default_factory=set)
-    health_before: dict[str, str] = field(default_factory=dict)
-    asked_for: set[str] = field(default_factory=set)  # updated now because somebody said so: no limit holds
+    def __init__(self, cloud: Cloud, watch: Watch) -> None:
+        self._cloud, self._watch = cloud, watch
+        self._digest = hashlib.sha256()
 
-    def __call__(self, _keys: frozenset[str], events: tuple[Event, ...]) -> None:
-        document = self.cloud.store.get("compute/" + GROUP)
-        if document is None:
-            return
-        members = self.cloud.members()
-        now, size = self.cloud.clock.now(), int(document["targetSize"])
-        policy = document["updatePolicy"]
-        surge, unavailable = policy["maxSurge"]["fixed"], policy["maxUnavailable"]["fixed"]
-        if (document.get("statefulPolicy") or {}).get("preservedState"):  # no substitute would have the state
-            unavailable = max(1, unavailable)
-        available = {
-            name
-            for name, member in members.items()
-            if not member.waiting
-            and member.available(checked=True, now=now, ready_after=0)
-            and self._untouched(member)
-        }
-        by_update = [event.subject for event in events if event.data.get("reason") in _BY_UPDATE]
-        if self.asked_for.intersection(by_update):
-            self.asked_for -= {*by_update}
-            by_update = []
-        if any(name in self.available_before for name in by_update) and len(available) < size - unavailable:
-            self.broken.append(
-                f"{by_update} taken out by an update: {len(available)} of {size} left, {unavailable} may be missing"
-            )
-        staying = Counter(member.target for member in members.values() if not member.leaving)
-        created = {
-            members[event.subject].target
-            for event in events
-            if event.kind == "instance.created" and event.data["action"] == "CREATING"
-        }
-        most = {standby.RUNNING: size + surge}
-        most |= {state: int(document.get(wanted, 0)) for state, wanted in standby.SIZES.items()}
-        self.broken += [
-            f"{staying[target]} instances are to be {target}; {most[target]} may, surge included"
-            for target in created
-            if staying[target] > most[target]
-        ]
-        for event in events:
-            if event.kind == "autohealing.recreate" and self.health_before.get(event.subject) not in {
-                "UNHEALTHY",
-                "TIMEOUT",
-            }:
-                self.broken.append(
-                    f"{event.subject} recreated though {self.health_before.get(event.subject)}"
-                )
-            if event.kind == "controller.error" and "simulated" not in event.message:
-                self.broken.append(event.message)
-        addresses = [
-            instance["networkInterfaces"][0]["networkIP"] for instance in self.cloud.instances().values()
-        ]
-        if len(addresses) != len(set(addresses)):
-            self.broken.append(f"two instances have one address: {sorted(addresses)}")
-        keys = [key for key, _ in self.cloud.store.scan("compute/projects/") if "/instances/" in key]
-        running = [g.spec.name for g in self.cloud.machines.guests.values() if g.state == "running"]
-        for what, names in (
-            ("instances", [key.rpartition("/")[2] for key in keys]),
-            ("machines", running),
-        ):
-            if len(names) != len(set(names)):
-                self.broken.append(f"two {what} have one name: {sorted(names)}")
-        self.available_before = available
-        self.health_before = {name: member.health for name, member in members.items()}
+    def __call__(self, keys: frozenset[str], events: tuple[Event, ...]) -> None:
+        documents = [[key, self._cloud.store.text(key)] for key in sorted(keys)]
+        told = [[event.at, event.kind, event.subject, event.message, dict(event.data)] for event in events]
+        self._digest.update(json.dumps([documents, told]).encode())
+        self._watch(keys, events)
 
-    def _untouched(self, member: Member) -> bool:
-        """Nothing from outside has happened to it that its record does not show yet."""
-        document = self.cloud.store.get(member.instance)
-        if document is None or document["id"] != member.instance_id or document["status"] != "RUNNING":
-            return False
-        intent = self.cloud.store.get(f"control/machines/{document['id']}") or {}
-        return intent.get("intent") == "run"
+    def digest(self) -> str:
+        """Return what has been committed so far, in 64 characters."""
+        return self._digest.hexdigest()
 
 
 def run(seed: int, steps: list[Step]) -> str:
@@ -173,9 +105,10 @@ def _memory() -> str | None:
 async def _run(seed: int, steps: list[Step], faults: Faults | None, file: Path | None) -> str:
     cloud = standard(seed, size=3, store=Store(file))
     watch = Watch(cloud)
-    daemon: Daemon | FragileDaemon = Daemon(cloud, watch)
+    record = Record(cloud, watch)
+    daemon: Daemon | FragileDaemon = Daemon(cloud, record)
     if faults is not None and file is not None:
-        daemon = FragileDaemon(cloud, file, faults, watch)
+        daemon = FragileDaemon(cloud, file, faults, record)
     # What a dead daemon leaves behind unfinished is of no interest.
     asyncio.get_running_loop().set_exception_handler(
         lambda loop, context: (
@@ -208,17 +141,14 @@ async def _run(seed: int, steps: list[Step], faults: Faults | None, file: Path |
         raise
     finally:
         await _stop(running)
-    lines = [
-        [event.at, event.kind, event.subject, event.message, dict(event.data)] for event in cloud.events()
-    ]
     cloud.store.close()
-    return hashlib.sha256(json.dumps(lines, sort_keys=True).encode()).hexdigest()
+    return record.digest()
 
 
 class Daemon:
     """The controllers of a cloud, without faults."""
 
-    def __init__(self, cloud: Cloud, witness: Watch) -> None:
+    def __init__(self, cloud: Cloud, witness: Watcher) -> None:
         self._cloud = cloud
         cloud.store.watch(witness)
 

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from tests.localcloud.control.faults import FAULTS, Fault, Faults
-from tests.localcloud.control.scenario import OPERATIONS, Step, run_with_faults
-
-# How many of a daemon's writes meet a fault, by seed: few, many, every one.
-RATES = (0.03, 0.2, 1.0)
-
-
-def history(seed: int) -> list[Step]:
-    rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    return [(rng.choice(OPERATIONS), rng.randrange(1000)) for _ in range(10)]
-
-
-def faults(seed: int) -> Faults:
-    return Faults(seed=seed, rate=RATES[seed % len(RATES)])
+from tests.localcloud.control.replay import faults, history
+from tests.localcloud.control.scenario import Step, run_with_faults
 
 
 @pytest.mark.parametrize("seed", range(9))
 def test_faults_at_any_write_break_no_invariant(seed: int) -> None:
     met = faults(seed)
-    run_with_faults(seed, history(seed), met)
+    run_with_faults(seed, history(seed, 10), met)
     assert met.met
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("seed", range(1000))
 def test_faults_at_any_write_break_no_invariant_for_a_thousand_seeds(seed: int) -> None:
-    run_with_faults(seed, history(seed), faults(seed))
+    run_with_faults(seed, history(seed, 10), faults(seed))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_seed_replays_the_same_story_with_its_faults(seed: int) -> None:
     one, other = faults(seed), faults(seed)
-    assert run_with_faults(seed, history(seed), one) == run_with_faults(seed, history(seed), other)
+    assert run_with_faults(seed, history(seed, 10), one) == run_with_faults(seed, history(seed, 10), other)
     assert one.met == other.met
 
 

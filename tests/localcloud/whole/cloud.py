@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,12 +14,13 @@ from localcloud.control import faults
 from localcloud.identity import Identities
 from localcloud.store import Store
 from tests.localcloud.control import cloud as simulated
+from tests.localcloud.control.faults import Crashed, Faults, FragileDaemon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.localcloud.control.scenario import Watch
+    from tests.localcloud.control.watch import Watch
 
 OWNER = "owner-token-for-tests"
 PROJECT = f"projects/{simulated.PROJECT}"
@@ -34,6 +36,7 @@ class WholeCloud:
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.simulated = simulated.Cloud(seed, Store())
+        self.faults = Faults(seed=seed)  # that the controllers' writes meet; none, until it is told a rate
         self._runner = asyncio.Runner()
         sim = self.simulated
         settings = ApiSettings(
@@ -51,11 +54,18 @@ class WholeCloud:
         self._running = self._runner.run(self._start())
 
     async def _start(self) -> asyncio.Task[None]:
-        async def run() -> None:
-            async with self.simulated.running():
-                await asyncio.Event().wait()
-
-        return asyncio.ensure_future(run())
+        # What dead controllers leave behind unfinished is of no interest.
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: (
+                None
+                if isinstance(context.get("exception"), Crashed)
+                else loop.default_exception_handler(context)
+            )
+        )
+        daemon = FragileDaemon(self.simulated, None, self.faults, lambda *_: None)
+        running = asyncio.ensure_future(daemon.run())
+        await self.simulated.advance(0)
+        return running
 
     def close(self) -> None:
         """Stop everything; raises what ended the controllers, if anything did."""
@@ -110,11 +120,21 @@ class WholeCloud:
 
     def crash(self, machine: str) -> None:
         """Kill a machine."""
-        self._runner.run(self.simulated.machines.crash(machine))
+        with suppress(Crashed):  # the controllers, who were told of it, died of it
+            self._runner.run(self.simulated.machines.crash(machine))
 
     def hang(self, machine: str, seconds: float) -> None:
         """Stop a machine's processes for so long."""
         self._runner.run(self.simulated.machines.hang(machine, seconds))
+
+    def power_off(self, machine: str) -> None:
+        """Have a machine shut itself down."""
+        with suppress(Crashed):
+            self.simulated.machines.power_off(machine)
+
+    def beta(self, http: str, path: str, body: Mapping[str, Any]) -> None:
+        """Send a request to the beta version of the API; it must succeed."""
+        self.call(http, f"http://127.0.0.1:9822/compute/beta/{path}", body)
 
     def lose_zone(self, zone: str, seconds: float) -> None:
         """Take a zone out for so long, as an operator asks for it."""
