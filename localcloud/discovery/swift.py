@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 DROPPED: Final = object()
@@ -41,14 +42,17 @@ class SwiftChecks:
             found = self._named[name] = self._compile(self._schemas[name])
         return found
 
-    def _compile(self, schema: Mapping[str, Any]) -> SwiftCheck:
+    def _compile(
+        self, schema: Mapping[str, Any], known: Callable[[SwiftCheck], None] | None = None
+    ) -> SwiftCheck:
+        """Return a schema's check; `known` is given the check of a named one when that is first met, to call it from then on."""
         if "$ref" in schema:
-            return self._later(schema["$ref"])
+            return self._later(schema["$ref"], known)
         kind = schema.get("type", "any")
         if kind == "object":
             return self._object(schema)
         if kind == "array":
-            return self._array(self._compile(schema["items"]))
+            return self._array(schema["items"])
         if kind == "boolean":
             return _boolean
         if kind == "number":
@@ -67,22 +71,22 @@ class SwiftChecks:
             return _string(schema)
         return unsure
 
-    def _later(self, name: str) -> SwiftCheck:
-        known: SwiftCheck | None = None
-
+    def _later(self, name: str, known: Callable[[SwiftCheck], None] | None) -> SwiftCheck:
         def check(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
-            nonlocal known
-            if known is None:
-                known = self.named(name)
-            return known(value, depth)
+            found = self.named(name)
+            if known is not None:
+                known(found)
+            return found(value, depth)
 
         return check
 
     def _object(self, schema: Mapping[str, Any]) -> SwiftCheck:
-        members = {
-            name: unsure if child.get("readOnly") or name in self._meant_empty else self._compile(child)
-            for name, child in schema.get("properties", {}).items()
-        }
+        members: dict[str, SwiftCheck] = {}
+        for name, child in schema.get("properties", {}).items():
+            if child.get("readOnly") or name in self._meant_empty:
+                members[name] = unsure
+            else:
+                members[name] = self._compile(child, partial(members.__setitem__, name))
         others = schema.get("additionalProperties")
         rest = self._compile(others) if isinstance(others, dict) else unsure
         dropping = self._dropping
@@ -93,6 +97,9 @@ class SwiftChecks:
             result: dict[str, Any] = {}
             for name, item in value.items():
                 member = members.get(name)
+                if member is _text and item.__class__ is str and item.isascii():  # most are, and need no call
+                    result[name] = item
+                    continue
                 if member is None:
                     if "." in name:  # it would pass for two
                         raise Unsure
@@ -102,12 +109,21 @@ class SwiftChecks:
                 cleaned = member(item, depth + 1)
                 if cleaned is not DROPPED:
                     result[name] = cleaned
+                elif member is rest:
+                    raise Unsure
             return DROPPED if dropping and not result else result
 
         return check
 
-    def _array(self, member: SwiftCheck) -> SwiftCheck:
+    def _array(self, items: Mapping[str, Any]) -> SwiftCheck:
         dropping = self._dropping
+        member: SwiftCheck = unsure
+
+        def known(found: SwiftCheck) -> None:
+            nonlocal member
+            member = found
+
+        member = self._compile(items, known)
 
         def check(value: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
             if value.__class__ is not list:
@@ -156,7 +172,15 @@ def _real(value: Any, _depth: int) -> float:  # noqa: ANN401 - JSON
     raise Unsure
 
 
+def _text(value: Any, _depth: int) -> str:  # noqa: ANN401 - JSON
+    if value.__class__ is str and value.isascii():
+        return value
+    raise Unsure
+
+
 def _string(schema: Mapping[str, Any]) -> SwiftCheck:
+    if "enum" not in schema and "pattern" not in schema:
+        return _text
     allowed = frozenset(schema["enum"]) if "enum" in schema else None
     matches = re.compile(schema["pattern"]).fullmatch if allowed is None and "pattern" in schema else None
 

@@ -55,6 +55,16 @@ def _meant(name: str, cleaned: JsonValue) -> JsonValue:
     return {} if cleaned is _DROPPED and name in _MEANT_EMPTY else cleaned
 
 
+def _kept(check: _Check) -> _Check:
+    """Return the check of a map's entries: its keys are its user's, and say something by themselves."""
+
+    def kept(value: JsonValue, field: str) -> JsonValue:
+        cleaned = check(value, field)
+        return {} if cleaned is _DROPPED else cleaned
+
+    return kept
+
+
 class Validator:
     """One schema in one mode."""
 
@@ -110,7 +120,7 @@ class Validator:
             read_only = requesting and child.get("readOnly", False)
             properties[name] = None if read_only else self._lazy(child)
         others = schema.get("additionalProperties")
-        rest = self._lazy(others) if isinstance(others, dict) else None
+        rest = _kept(self._lazy(others)) if isinstance(others, dict) else None
 
         def check(value: JsonValue, field: str) -> JsonValue:
             if not isinstance(value, dict):

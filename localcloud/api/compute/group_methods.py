@@ -14,7 +14,7 @@ from localcloud.api.compute.group_members import (
     refuse_deleting,
     rendered,
 )
-from localcloud.api.compute.instance_group_managers import NO_TARGET_POOLS
+from localcloud.api.compute.instance_group_managers import NO_TARGET_POOLS, with_rules
 from localcloud.api.compute.listing import chosen, cut
 from localcloud.api.compute.methods import CollectionMethods, Collections, commit, stamp
 from localcloud.api.compute.per_instance_configs import add as add_config
@@ -209,7 +209,7 @@ class GroupMethods(CollectionMethods):
     def change(self, call: Call, kind: str, apply: Callable[[dict[str, Any]], dict[str, Any]]) -> Result:
         """Change a group, unless it is on its way out."""
         refuse_deleting(self.existing(call))
-        return super().change(call, kind, apply)
+        return super().change(call, kind, lambda old: with_rules(apply(old)))
 
     def _members_named(self, call: Call) -> tuple[Draft, list[str]]:
         draft = self.existing(call)

@@ -166,8 +166,23 @@ def _update_policy(draft: Draft) -> None:
     draft.bounds("updatePolicy.minReadySec", 0, 3600)
 
 
+def with_rules(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a group that says of all that it keeps when it is deleted; gcloud leaves that out, and an empty object is kept no more."""
+    policy = document.get("statefulPolicy") or {}
+    kept = policy.get("preservedState") or {}
+    if not kept:
+        return document
+    ruled = {
+        kind: {name: {"autoDelete": "NEVER", **rule} for name, rule in items.items() if rule is not None}
+        for kind, items in kept.items()
+        if items is not None
+    }
+    return {**document, "statefulPolicy": {**policy, "preservedState": ruled}}
+
+
 def _stateful(draft: Draft) -> None:
     """A stateful group keeps names and disks: Google refuses what would not."""
+    draft.document = with_rules(draft.document)
     kept = draft.get("statefulPolicy.preservedState") or {}
     if not any(kept.get(name) for name in ("disks", "internalIPs", "externalIPs")):
         draft.document.pop("statefulPolicy", None)

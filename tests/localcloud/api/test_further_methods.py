@@ -12,6 +12,7 @@ from tests.localcloud.api.test_every_method import build_all
 from tests.localcloud.api.test_groups import ZONE, add_instance, put, requests
 
 if TYPE_CHECKING:
+    from localcloud.discovery.json_value import JsonValue
     from tests.localcloud.api.client import Api
 
 BASE = f"/compute/v1/projects/{PROJECT}"
@@ -149,3 +150,32 @@ def test_those_who_are_no_members_are_passed_over_where_that_is_asked_for(api: A
     assert requests(api) == []
     api.post(verb, {"instances": named, "skipInstancesOnValidationError": True})
     assert [request["args"]["instances"] for request in requests(api)] == [["web-aaaa"]]
+
+
+def test_what_a_group_keeps_without_a_word_is_never_deleted(api: Api) -> None:
+    build_all(api)
+    path = region_path("instanceGroupManagers/web")
+    kept: JsonValue = {"disks": {"persistent-disk-0": {}}, "externalIPs": {}, "internalIPs": {"nic0": {}}}
+    change: dict[str, JsonValue] = {"statefulPolicy": {"preservedState": kept}}
+    change["updatePolicy"] = {"instanceRedistributionType": "NONE"}
+    api.call("PATCH", path, change)  # as gcloud sends it
+    never = {"autoDelete": "NEVER"}
+    wanted = {"disks": {"persistent-disk-0": never}, "internalIPs": {"nic0": never}}
+    assert api.get(path)["statefulPolicy"]["preservedState"] == wanted
+    goes = {
+        "statefulPolicy": {
+            "preservedState": {
+                "disks": {"persistent-disk-0": {"autoDelete": "ON_PERMANENT_INSTANCE_DELETION"}}
+            }
+        }
+    }
+    api.call("PATCH", path, goes)
+    api.call("PATCH", path, change)
+    assert api.get(path)["statefulPolicy"]["preservedState"]["disks"]["persistent-disk-0"][
+        "autoDelete"
+    ].startswith("ON_")
+    api.call("PATCH", path, {"statefulPolicy": {"preservedState": {"disks": {"persistent-disk-0": None}}}})
+    assert api.get(path)["statefulPolicy"]["preservedState"] == {"internalIPs": {"nic0": never}}
+    group = {**resources.group(name="second"), **change}
+    api.post(region_path("instanceGroupManagers"), group)
+    assert api.get(region_path("instanceGroupManagers/second"))["statefulPolicy"]["preservedState"] == wanted

@@ -147,12 +147,19 @@ class PulumiPlugin(Client):
         )
 
     def set_autoscaler_maximum(self, group: str, maximum: int) -> None:
-        given, made = self._made["regionAutoscalers", group]
-        policy = {**given["autoscalingPolicy"], "maxReplicas": maximum}
-        changed = {**given, "autoscalingPolicy": policy}
-        kind = _TYPES["regionAutoscalers"]
-        answer = self._runner.run(self._driver.update(kind, group, made, changed))
-        self._made["regionAutoscalers", group] = changed, {**made, **answer}
+        given, _ = self._made["regionAutoscalers", group]
+        self.change(
+            "regionAutoscalers",
+            group,
+            autoscalingPolicy={**given["autoscalingPolicy"], "maxReplicas": maximum},
+        )
+
+    def change(self, kind: str, name: str, **inputs: Any) -> None:  # noqa: ANN401 - JSON
+        """Declare a resource with these inputs instead of what they were."""
+        given, made = self._made[kind, name]
+        changed = {**given, **inputs}
+        answer = self._runner.run(self._driver.update(_TYPES[kind], name, made, changed))
+        self._made[kind, name] = changed, {**made, **answer}
 
     def describe(self, kind: str, name: str) -> Json:
         """Return what is known of the resource, once it has been read again; in the package's words, not in the API's."""

@@ -187,19 +187,20 @@ class RestClient(Operator):
         self.group("setInstanceTemplate", group, {"instanceTemplate": link})
 
     def apply_updates(self, group: str, instances: Sequence[str]) -> None:
-        body = {"instances": self._links(group, instances), "minimalAction": "REPLACE"}
+        body = {"instances": self.links(group, instances), "minimalAction": "REPLACE"}
         self.group("applyUpdatesToInstances", group, body)
 
     def recreate(self, group: str, instances: Sequence[str]) -> None:
-        self.group("recreateInstances", group, {"instances": self._links(group, instances)})
+        self.group("recreateInstances", group, {"instances": self.links(group, instances)})
 
     def abandon(self, group: str, instances: Sequence[str]) -> None:
-        self.group("abandonInstances", group, {"instances": self._links(group, instances)})
+        self.group("abandonInstances", group, {"instances": self.links(group, instances)})
 
     def delete_members(self, group: str, instances: Sequence[str]) -> None:
-        self.group("deleteInstances", group, {"instances": self._links(group, instances)})
+        self.group("deleteInstances", group, {"instances": self.links(group, instances)})
 
-    def _links(self, group: str, names: Sequence[str]) -> list[str]:
+    def links(self, group: str, names: Sequence[str]) -> list[str]:
+        """Return the links of the members of these names."""
         return [member["instance"] for member in self.members(group) if member["name"] in names]
 
     def create_members(self, group: str, instances: Sequence[str]) -> None:

@@ -18,16 +18,21 @@ BALANCING = Check(name="lb", regional=True)
 BASE = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"
 
 
-def build(client: Client, size: int = 2) -> None:
-    """Make a service without autoscaler, and wait until its group is stable."""
+def build_group(client: Client, size: int = 2) -> None:
+    """Make a group over three zones, with what it needs, and wait until it is stable."""
     client.create_network("net", "sub", "10.128.0.0/20")
     client.create_firewall("probers", "net", 8080, PROBERS)
     client.create_check(AUTOHEALING)
-    client.create_check(BALANCING)
     client.create_template("one", "sub", {"color": "blue"})
     client.create_group("web", "one", size, AUTOHEALING.name, 120)
-    client.create_backend_service("web", BALANCING.name, "web")
     client.cloud.until_stable(GROUP)
+
+
+def build(client: Client, size: int = 2) -> None:
+    """Make a service without autoscaler, and wait until its group is stable."""
+    build_group(client, size)
+    client.create_check(BALANCING)
+    client.create_backend_service("web", BALANCING.name, "web")
 
 
 @pytest.mark.parametrize("client", EVERYONE, indirect=True)
