@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from localcloud.provider.check import Naming
-from localcloud.provider.errors import ApiError, CancelledByEngineError, PartialError, ProviderError
+from localcloud.provider.errors import ApiError, OperationError, PartialError, ProviderError
 from localcloud.provider.labels import plan_labels, read_labels
 from localcloud.provider.mapping import Body, Scope, Table, expand, flatten, look
 from localcloud.provider.plan import settle
@@ -165,7 +165,9 @@ class ComputeResource(Resource):
         resource_id = self.path(scope, str(body["name"]))
         try:
             operation = await rest.wait(operation, timeout)
-        except CancelledByEngineError as error:
+        except OperationError:
+            raise
+        except ProviderError as error:
             # It was asked for and may well come to be: forgetting it would make the next run fail on it.
             planned = {name: (None if value is UNKNOWN else value) for name, value in request.planned.items()}
             raise PartialError(str(error), resource_id, planned) from error

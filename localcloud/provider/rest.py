@@ -22,6 +22,7 @@ _FIRST_PAUSE = 0.01  # seconds between two looks at something that is not ready 
 _LONGEST_PAUSE = 0.25
 _TRIES = 4
 _UNAVAILABLE = (429, 502, 503)
+_BROKEN_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 
 class RestClient:
@@ -57,19 +58,29 @@ class RestClient:
         if content is not None:
             headers["content-type"] = content_type
         pause = _FIRST_PAUSE
+        lost = False  # an answer, with the daemon that was to give it; the next one takes the same request
         for attempt in range(_TRIES):
             if not last_look:
                 self._stop_if_cancelled()
+            last = attempt == _TRIES - 1
             try:
                 response = await self._http.request(method, url, content=content, headers=headers)
             except httpx.TransportError as error:
-                msg = f"{method} {url}: the local cloud does not answer ({error!r}); see `localcloud status`"
-                raise ProviderError(msg) from error
-            if response.status_code not in _UNAVAILABLE or attempt == _TRIES - 1:
-                break
+                if last or not isinstance(error, _BROKEN_OFF):
+                    msg = f"{method} {url}: the local cloud does not answer ({error!r}); see `localcloud status`"
+                    raise ProviderError(msg) from error
+                lost = True
+            else:
+                if response.status_code not in _UNAVAILABLE or last:
+                    break
             await self._pause(pause)
             pause *= 4
-        return _answer(response)
+        try:
+            return _answer(response)
+        except ApiError as error:
+            if lost and _was_taken(method, error):
+                return {}  # no operation to be followed: it is as was asked for
+            raise
 
     async def wait(self, operation: Body, within: float) -> Body:
         """Follow a Compute operation until it is DONE and return it; OperationError with Google's message if it failed."""
@@ -111,6 +122,13 @@ class RestClient:
     def _stop_if_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise CancelledByEngineError("stopped because the engine was asked to cancel")
+
+
+def _was_taken(method: str, error: ApiError) -> bool:
+    """Tell from the refusal of a request that is sent again that it had been taken the first time."""
+    if method == "POST":
+        return error.status == 409 and error.reason in {"alreadyExists", "conflict", "ALREADY_EXISTS"}
+    return method == "DELETE" and error.status == 404
 
 
 def _answer(response: httpx.Response) -> Body:

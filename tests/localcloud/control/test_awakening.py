@@ -22,6 +22,7 @@ def test_verdicts_of_a_past_world_are_forgotten_and_nothing_else() -> None:
         )
         change.put("control/eligible/projects/local/regions/r/forwardingRules/rule", {"eligible": ["web-x"]})
         change.put("compute/projects/local/zones/z/instances/web-x", {"name": "web-x", "status": "RUNNING"})
+        change.put("control/machines/7", {"intent": "run", "instance": "i", "crashedAt": 3.0})
     forget_health(store)
     assert store.get(f"control/managed/{GROUP}/web-x") == {
         **instance,
@@ -29,6 +30,7 @@ def test_verdicts_of_a_past_world_are_forgotten_and_nothing_else() -> None:
         "healthSince": 0.0,
         "cpu": None,
     }
+    assert store.get("control/machines/7") == {"intent": "run", "instance": "i"}, "it went with its host"
     assert [key for key, _ in store.scan("control/backends/")] == []
     assert [key for key, _ in store.scan("control/eligible/")] == []
     assert store.get("compute/projects/local/zones/z/instances/web-x") == {
