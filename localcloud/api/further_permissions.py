@@ -141,10 +141,21 @@ def _compose(call: Call) -> Needs:
 
 def _written(call: Call, bucket: str) -> Needs:
     name = call.path["destinationObject"]
-    place = object_resource(call.cloud, bucket, name)
-    yield "storage.objects.create", place
+    yield "storage.objects.create", object_resource(call.cloud, bucket, name)
+    yield from _overwritten(call, bucket, name)
+
+
+def _overwritten(call: Call, bucket: str, name: str) -> Needs:
+    """Writing over an object takes the right to delete it."""
     if call.cloud.store.get(f"storage/b/{bucket}/o/{name}") is not None:
-        yield "storage.objects.delete", place
+        yield "storage.objects.delete", object_resource(call.cloud, bucket, name)
+
+
+def check_overwriting(call: Call, bucket: str, name: str) -> None:
+    """Refuse an upload over an object that the caller may not delete; where it goes is known only from the upload itself."""
+    if call.principal is None or not call.principal.owner:
+        for permission, resource in _overwritten(call, bucket, name):
+            authorize(call.cloud, call.principal, permission, resource)
 
 
 def _grants(call: Call) -> Needs:

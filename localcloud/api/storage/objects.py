@@ -9,6 +9,7 @@ from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.draft import merged, pruned
 from localcloud.api.effects import tell
 from localcloud.api.errors import ApiError
+from localcloud.api.further_permissions import check_overwriting
 from localcloud.api.storage import buckets, errors
 from localcloud.api.storage.links import object_links, rendered
 from localcloud.api.storage.media import media
@@ -78,6 +79,7 @@ def store(call: Call, metadata: Mapping[str, Any], writer: Writer) -> dict[str, 
     name = str(call.query.get("name") or metadata.get("name") or "")
     try:
         may_write(call, bucket, name)
+        check_overwriting(call, bucket, name)
         elsewhere.check("Object", metadata)
         stored = writer.finish()
         _check_hashes(metadata, stored)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from localcloud.api.call import Answer, Call, Result
 from localcloud.api.errors import ApiError, from_invalid
+from localcloud.api.further_permissions import check_overwriting
 from localcloud.api.storage import buckets, errors, objects
 from localcloud.discovery.invalid import InvalidRequestError
 from localcloud.discovery.validator import Mode
@@ -67,9 +68,11 @@ def _too_large(limit: int) -> ApiError:
     return ApiError(413, "uploadTooLarge", f"Request body is larger than {limit} bytes.")
 
 
-async def whole(body: Body, limit: int) -> bytes:
-    """Return a body that must not be larger than this."""
-    parts = bytearray()
+async def whole(body: Body, limit: int, first: bytes = b"") -> bytes:
+    """Return a body that must not be larger than this; `first` is what of it has been read already."""
+    parts = bytearray(first)
+    if len(parts) > limit:
+        raise _too_large(limit)
     async for chunk in body:
         parts += chunk
         if len(parts) > limit:
@@ -137,6 +140,7 @@ async def _begin(call: Call, body: Body) -> Result:
         metadata.setdefault("contentType", declared)
     name = str(call.query.get("name") or metadata.get("name") or "")
     objects.check_name(name)
+    check_overwriting(call, call.path["bucket"], name)
     objects.check_preconditions(call.query, call.cloud.store.get(objects.key(call.path["bucket"], name)))
     writer = call.cloud.content.writer()
     writer.pause()

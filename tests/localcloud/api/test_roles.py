@@ -161,3 +161,35 @@ def test_the_condition_on_grants_holds_where_nothing_is_granted() -> None:
     assert holds(ONLY_LOGS, "projects/p", 0.0)
     assert holds(ONLY_LOGS, "projects/p", 0.0, frozenset({"roles/logging.logWriter"}))
     assert not holds(ONLY_LOGS, "projects/p", 0.0, frozenset({"roles/logging.logWriter", "roles/owner"}))
+
+
+def test_writing_over_an_object_needs_the_right_to_delete_it(api: Api, ci: str) -> None:
+    api.post("/storage/v1/b?project=p", {"name": "p-b"})
+
+    def upload(kind: str, name: str) -> str:
+        path = f"/upload/storage/v1/b/p-b/o?uploadType={kind}&name={name}"
+        content = b"x" if kind == "media" else b"{}"
+        response = api.raw("POST", path, content=content, headers={"content-type": "text/plain"}, token=ci)
+        return str(response.json()["error"]["message"]) if response.status_code == 403 else ""
+
+    bind(api, "roles/storage.objectCreator")
+    assert upload("media", "new") == ""
+    for kind in ("media", "resumable"):
+        assert "does not have storage.objects.delete access" in upload(kind, "new")
+    before = api.get("/storage/v1/b/p-b/o/new")["generation"]
+    bind(api, "roles/storage.objectUser")
+    assert upload("media", "new") == ""
+    assert api.get("/storage/v1/b/p-b/o/new")["generation"] != before
+
+
+def test_an_upload_that_meets_an_object_when_it_ends_needs_the_right_too(api: Api, ci: str) -> None:
+    api.post("/storage/v1/b?project=p", {"name": "p-b"})
+    bind(api, "roles/storage.objectCreator")
+    path = "/upload/storage/v1/b/p-b/o?uploadType={}&name=new"
+    begun = api.raw("POST", path.format("resumable"), json={}, token=ci)
+    session = begun.headers["location"].partition("/upload")
+    plain = {"content-type": "text/plain"}
+    assert api.raw("POST", path.format("media"), content=b"other", headers=plain).status_code == 200
+    ended = api.raw("PUT", "/upload" + session[2], content=b"mine", token=ci)
+    assert (ended.status_code, "storage.objects.delete" in ended.text) == (403, True)
+    assert api.raw("GET", "/storage/v1/b/p-b/o/new?alt=media").content == b"other"
