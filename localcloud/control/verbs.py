@@ -6,6 +6,7 @@ same transaction, so it is done once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -92,11 +93,11 @@ class Verbs:
                 for member in chosen:
                     intend(self._store, change, member.instance, "delete", now=self._clock.now(), drain=True)
                     self._put(change, target, member.acting("DELETING", self._clock.now()))
-                self._resize(change, target, document, -len(chosen))
+                self._resize(change, target, document, _less(chosen))
             case "abandonInstances":
                 for member in chosen:
                     self._put(change, target, member.acting("ABANDONING", self._clock.now()))
-                self._resize(change, target, document, -len(chosen))
+                self._resize(change, target, document, _less(chosen))
             case "stopInstances" | "suspendInstances" | "startInstances" | "resumeInstances":
                 chosen = self._stand_by(change, verb, group, document, chosen, hasty=bool(args.get("force")))
             case "applyUpdatesToInstances":
@@ -143,7 +144,8 @@ class Verbs:
                 self._waiting(group, member, state, hasty=hasty) if down else member.woken(self._clock.now())
             )
             self._put(change, group.key, after)
-        self._resize(change, group.key, document, -len(moved) if down else len(moved), state)
+        step = -len(moved) if down else len(moved)
+        self._resize(change, group.key, document, {"targetSize": step, standby.SIZES[state]: -step})
         return moved
 
     def _create(
@@ -157,7 +159,7 @@ class Verbs:
         wanted = [name for name in names if name not in members]
         for number, name in enumerate(wanted):
             self._put(change, group.key, self._created(group, list(members.values()), name, number))
-        self._resize(change, group.key, document, len(wanted))
+        self._resize(change, group.key, document, {"targetSize": len(wanted)})
 
     def _created(self, group: Group, members: Iterable[Member], name: str, number: int) -> Member:
         zones = sorted(
@@ -185,10 +187,9 @@ class Verbs:
         moved = member.acting(action, now) if member.settled else member
         return replace(moved, target=state, standby_at=ready)
 
-    def _resize(self, change: Transaction, target: str, document: Document, by: int, pool: str = "") -> None:
-        """Change the target size, and that of the pool that members come from or go to."""
-        sizes = {"targetSize": by, **({standby.SIZES[pool]: -by} if pool else {})}
-        changed = {name: max(0, int(document.get(name) or 0) + step) for name, step in sizes.items()}
+    def _resize(self, change: Transaction, target: str, document: Document, steps: Mapping[str, int]) -> None:
+        """Change the target size and those of the pool, by so many each."""
+        changed = {name: max(0, int(document.get(name) or 0) + step) for name, step in steps.items()}
         change.put("compute/" + target, {**document, **changed})
 
     def _put(self, change: Transaction, target: str, member: Member) -> None:
@@ -196,6 +197,12 @@ class Verbs:
 
     def _tell(self, change: Transaction, verb: str, target: str, message: str) -> None:
         change.event(Event(self._clock.now(), f"request.{verb}", last(target), message, {"target": target}))
+
+
+def _less(leaving: Iterable[Member]) -> dict[str, int]:
+    """Return what the sizes change by when these leave: who waits in the pool is one less to wait there."""
+    fields = (standby.SIZES[member.target] if member.waiting else "targetSize" for member in leaving)
+    return {field: -count for field, count in Counter(fields).items()}
 
 
 def _names(instances: object) -> list[str]:

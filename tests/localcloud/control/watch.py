@@ -71,7 +71,8 @@ class Watch:
             name
             for name, member in members.items()
             if not member.waiting
-            and member.available(checked=True, now=now, ready_after=ready_after)
+            and _serves(member)
+            and now >= member.healthy_at + ready_after
             and self._untouched(member)
         }
 
@@ -176,3 +177,9 @@ class Watch:
         for key, disk in store.scan("compute/projects/"):
             if "/disks/" in key and not set(disk.get("users") or ()) <= links:
                 self.broken.append(f"{key} is used by {disk['users']}, who are not there")
+
+
+def _serves(member: Member) -> bool:
+    """What Google calls available: it runs, was found healthy once, and nobody has said since that it is not."""
+    at_rest = member.action in {"NONE", "VERIFYING"} and member.instance_status == "RUNNING"
+    return at_rest and member.ever_healthy and member.health in {"HEALTHY", "UNKNOWN"}

@@ -72,3 +72,23 @@ def test_an_instance_that_is_no_member_is_suspended_and_resumed(tmp_path: Path) 
             assert cloud.call("GET", operation["selfLink"].partition("/compute/v1/")[2])["status"] == "DONE"
     finally:
         cloud.close()
+
+
+@pytest.mark.parametrize("verb", ["deleteInstances", "abandonInstances"])
+def test_a_member_that_leaves_from_the_pool_is_one_less_to_wait_there(tmp_path: Path, verb: str) -> None:
+    cloud = WholeCloud(1, tmp_path)
+    try:
+        cloud.build()
+        cloud.advance(300)
+        first, second, third = sorted(cloud.listed())
+        links = {name: entry["instance"] for name, entry in cloud.listed().items()}
+        cloud.post(f"{WEB}/suspendInstances", {"instances": [links[first], links[second]]})
+        cloud.advance(300)
+        cloud.post(f"{WEB}/{verb}", {"instances": [links[first]]})
+        cloud.advance(300)
+        group = cloud.call("GET", WEB)
+        assert (group["targetSize"], group["targetSuspendedSize"]) == (1, 1)
+        assert group["status"]["isStable"]
+        assert set(cloud.listed()) == {second, third}
+    finally:
+        cloud.close()
