@@ -129,11 +129,16 @@ def test_gitlabs_note_is_posted_by_the_default_branch_and_by_nothing_of_the_merg
 
 def test_gitlabs_jobs_extend_and_need_jobs_that_exist() -> None:
     gitlab = load(ROOT / "ci" / "gitlab.yml")
-    for name, job in gitlab.items():
-        if isinstance(job, dict) and ("script" in job or "extends" in job):
-            assert job.get("extends", name) in gitlab
-            assert job.get("stage", "test") in gitlab["stages"]
-            assert set(job.get("needs", ())) <= set(gitlab)
+    jobs = {
+        name: job
+        for name, job in gitlab.items()
+        if isinstance(job, dict) and ("script" in job or "extends" in job)
+    }
+    assert {"test", "preview"} <= set(jobs)
+    for name, job in jobs.items():
+        assert job.get("extends", name) in gitlab
+        assert job.get("stage", "test") in gitlab["stages"]
+        assert set(job.get("needs", ())) <= set(gitlab)
 
 
 @pytest.mark.parametrize("file", [*WORKFLOWS, ROOT / "ci" / "gitlab.yml"], ids=lambda file: file.name)
