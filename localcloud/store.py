@@ -16,14 +16,15 @@ import json
 import sqlite3
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localcloud.json_text import text_of
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
+    from types import TracebackType
 
 Document = Mapping[str, Any]
 
@@ -46,8 +47,11 @@ COMMIT;
 # Written to the database ahead of what is given out, so that a number costs a write once in so many: after a kill the rest of them
 # is never used, after an ordinary end it is.
 _NUMBERS_AHEAD = 100
-_AT_ONCE = (
-    8  # new documents that are written by one statement; there is a statement to prepare for each number
+# New documents that are written by one statement, at most; there is a statement to prepare for each number.
+_AT_ONCE = 8
+_INSERTS = tuple(
+    f"INSERT INTO documents VALUES {', '.join(['(?, ?, ?)'] * n)}"  # noqa: S608 - marks
+    for n in range(_AT_ONCE + 1)
 )
 _LAST = "\U0010ffff"  # no key has it, so a prefix and this is after every key with the prefix
 _PAGES_BETWEEN_CHECKPOINTS = 8000  # 32 MiB of log, in place of 4: each checkpoint waits for the disk
@@ -83,6 +87,24 @@ class Transaction:
     def event(self, event: Event) -> None:
         """Append to the story."""
         self.events.append(event)
+
+
+class _Commit:
+    """The `with` block of a transaction."""
+
+    __slots__ = ("_change", "_commit")
+
+    def __init__(self, commit: Callable[[Transaction], None]) -> None:
+        self._commit, self._change = commit, Transaction()
+
+    def __enter__(self) -> Transaction:
+        return self._change
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._commit(self._change)
 
 
 class Store:
@@ -133,21 +155,17 @@ class Store:
             if (document := self._documents.get(key)) is not None:
                 yield key, document
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self) -> AbstractContextManager[Transaction]:
         """Collect changes; commit them at the end of the block, or none of them if it raises. Watchers are told after."""
-        change = Transaction()
-        yield change
-        self._commit(change)
+        return _Commit(self._commit)
 
     def _commit(self, change: Transaction) -> None:
         if not change.writes and not change.events:
             return
         texts = {key: text_of(document) for key, document in change.writes.items() if document is not None}
-        new = not change.events and self._rows.keys().isdisjoint(change.writes) and 0 < len(texts) <= _AT_ONCE
-        if new:  # what most requests write; one statement is a transaction by itself
-            added = self._insert(texts)
-            events: tuple[Event, ...] = ()
+        events: tuple[Event, ...] = ()
+        if not change.events and 0 < len(texts) <= _AT_ONCE and self._rows.keys().isdisjoint(change.writes):
+            added = self._insert(texts)  # what most requests write; one statement is a transaction by itself
         else:
             added, events = self._write_all(change, texts)
         self._remember(change, texts, added)
@@ -158,9 +176,12 @@ class Store:
 
     def _insert(self, texts: Mapping[str, str]) -> dict[str, int]:
         """Write documents that are all new, in one statement; returns their rows."""
-        added = {key: self._last_row + n for n, key in enumerate(texts, 1)}
-        values = [value for key, number in added.items() for value in (key, texts[key], number)]
-        self._db.execute(f"INSERT INTO documents VALUES {', '.join(['(?, ?, ?)'] * len(added))}", values)  # noqa: S608 - marks
+        added: dict[str, int] = {}
+        values: list[str | int] = []
+        for number, (key, text) in enumerate(texts.items(), self._last_row + 1):
+            added[key] = number
+            values += (key, text, number)
+        self._db.execute(_INSERTS[len(added)], values)
         return added
 
     def _write_all(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import floor
 
 
 def rfc3339(seconds: float) -> str:
     """Render a cloud time as Google's APIs do, with milliseconds: ``2026-11-23T04:15:45.123+00:00``."""
-    whole = math.floor(seconds)
+    whole = floor(seconds)
     microseconds = round((seconds - whole) * 1e6)
     if microseconds == 1_000_000:
         whole, microseconds = whole + 1, 0

@@ -139,7 +139,7 @@ class Gateway:
             result: Result = await upload(call, _body(receive))
         else:
             if method.request is not None:
-                call.body = _validated(call, method.request, await whole(_body(receive), _LARGEST_BODY))
+                call.body = _validated(call, method.request, await _whole(receive))
             answered = handler(call)
             result = await answered if isinstance(answered, Awaitable) else answered
         return result if masked is None or isinstance(result, Answer) else masked(result)
@@ -230,14 +230,25 @@ def _query(scope: Scope) -> dict[str, list[str]]:
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ApiError(400, "badRequest", "The client went away in the middle of its request.")
-        if message.get("body"):
-            yield message["body"]
-        if not message.get("more_body", False):
-            return
+    more = True
+    while more:
+        part, more = await _part(receive)
+        if part:
+            yield part
+
+
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """Return the next part of a body, and whether there are more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ApiError(400, "badRequest", "The client went away in the middle of its request.")
+    return message.get("body", b""), message.get("more_body", False)
+
+
+async def _whole(receive: Receive) -> bytes:
+    """Return a body of ordinary size, which mostly comes in one part."""
+    part, more = await _part(receive)
+    return await whole(_body(receive), _LARGEST_BODY, part) if more or len(part) > _LARGEST_BODY else part
 
 
 def _validated(call: Call, schema: str, raw: bytes) -> JsonValue:

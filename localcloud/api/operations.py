@@ -96,26 +96,21 @@ class Operations:
             request: what is asked, so that a repeat is known from another request under the same id.
             changes: further fields of the operation.
         """
-        location = (
-            target.split("/global/", maxsplit=1)[0] + "/global"
-            if "/global/" in target
-            else "/".join(target.split("/")[:4])
-        )
-        if len(target.split("/")) == 2:  # the project itself
-            location = f"{target}/global"
+        parts = target.split("/")
+        scope = parts[2] if len(parts) > 2 else "global"  # of the project itself
+        location = f"projects/{parts[1]}/{scope}" + ("" if scope == "global" else f"/{parts[3]}")
         number = self._store.next_number("id", first=1_000_000_000_000_000_001)
         now = self._clock.now()
         stamp = rfc3339(now)
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        relname = (
-            f"{location}/operations/operation-{int(now * 1000)}-{digest[:13]}-{digest[13:21]}-{digest[21:29]}"
-        )
-        takes = self._latencies.of(target.split("/")[-2])
+        name = f"operation-{int(now * 1000)}-{digest[:13]}-{digest[13:21]}-{digest[21:29]}"
+        relname = f"{location}/operations/{name}"
+        takes = self._latencies.of(parts[-2])
         running = bool(until) or takes > 0
         operation: dict[str, Any] = {
             "kind": "compute#operation",
             "id": str(number),
-            "name": relname.rpartition("/")[2],
+            "name": name,
             "operationType": kind,
             "targetLink": link(target),
             "targetId": target_id,
@@ -130,7 +125,6 @@ class Operations:
             operation["startTime"] = stamp
         if not running:
             operation["endTime"] = stamp
-        scope = location.split("/")[2]
         if scope != "global":
             operation[scope.removesuffix("s")] = link(location)
         key = f"compute/{relname}"

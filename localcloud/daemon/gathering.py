@@ -62,11 +62,53 @@ class Gathering(asyncio.Transport):
 
 
 class GatheringProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 by httptools, over a transport that gathers what is written, for clients that may close their side first."""
+    """uvicorn's HTTP/1.1 by httptools, over a transport that gathers what is written, for clients that may close their side first.
+
+    It has one timer for a connection's idle time, where uvicorn makes and cancels one with every request.
+    """
+
+    _idle_since: float | None = None  # by the loop's clock; None while a request is under way
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See `asyncio.BaseProtocol.connection_made`."""
         super().connection_made(Gathering(transport, self.loop))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol.connection_lost`."""
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+
+    def on_response_complete(self) -> None:
+        """Take the next request: one that is here already, or one that comes before the connection has been idle for too long."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._watch(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _watch(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it has been idle for so long; if not, look again when it may have been."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the end of what is under way has the next look set
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that has said all it has to say and still listens, however long the answer takes; then hang up."""

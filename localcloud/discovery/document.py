@@ -28,9 +28,11 @@ ApiName = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Method:
-    """One method. `segments` is its path below the version, `{name}` segments as they stand; `verb` what follows a colon.
+    """One method; there is one object of it.
+
+    `segments` is its path below the version, `{name}` segments as they stand; `verb` what follows a colon.
 
     `kept` is false where only the name and path are known: such a method cannot be served.
     """

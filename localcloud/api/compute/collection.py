@@ -77,7 +77,7 @@ class Collection:
 def values_at(document: JsonValue, path: str) -> list[tuple[JsonValue, JsonValue]]:
     """Return (container, key) of every value at a link's path."""
     nodes = [document]
-    *parents, (last, last_many) = _steps(path)
+    parents, last, last_many = _way(path)
     for name, many in parents:
         below: list[Any] = []
         for node in nodes:
@@ -108,6 +108,13 @@ _Steps: TypeAlias = tuple[tuple[str, bool], ...]  # names, each with whether a l
 @cache
 def _steps(path: str) -> _Steps:
     return tuple((name.removesuffix("[]"), name.endswith("[]")) for name in path.split("."))
+
+
+@cache
+def _way(path: str) -> tuple[_Steps, str, bool]:
+    """Return the steps above a path's last, and that one."""
+    *parents, (last, many) = _steps(path)
+    return tuple(parents), last, many
 
 
 def _collect(node: JsonValue, path: _Steps, field_name: str, found: list[str]) -> None:

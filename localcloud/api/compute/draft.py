@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MISSING = object()
 _CONTAINERS = (dict, list)
+_SMALL = 4096  # bytes of content whose fingerprint is remembered
 _PLAIN = frozenset({str, int, bool, float})
 
 
@@ -107,6 +109,17 @@ def pruned(value: JsonValue) -> JsonValue:
     return value
 
 
+def tidy(value: JsonValue) -> bool:
+    """Tell whether there is nothing in an object or list that `pruned` would take out: mostly so, and then nobody need copy it."""
+    in_object = isinstance(value, dict)
+    for item in value.values() if in_object else value:
+        if item.__class__ in _PLAIN:
+            continue
+        if item is None or (isinstance(item, _CONTAINERS) and not (tidy(item) if item else not in_object)):
+            return False
+    return True
+
+
 def merged(target: JsonValue, patch: JsonValue) -> JsonValue:
     """Apply a JSON merge patch (RFC 7396): objects merge, null removes, everything else replaces."""
     if not isinstance(patch, dict):
@@ -122,5 +135,15 @@ def merged(target: JsonValue, patch: JsonValue) -> JsonValue:
 
 def fingerprint(document: Mapping[str, Any]) -> str:
     """Return the fingerprint of some content: eight bytes in base64, as Google's look."""
-    digest = hashlib.sha256(sorted_bytes(document)).digest()
-    return base64.urlsafe_b64encode(digest[:8]).decode()
+    content = sorted_bytes(document)
+    return _usual_fingerprint(content) if len(content) < _SMALL else _fingerprint(content)
+
+
+@lru_cache(256)
+def _usual_fingerprint(content: bytes) -> str:
+    """Tags, labels and metadata are often the same in resource after resource."""
+    return _fingerprint(content)
+
+
+def _fingerprint(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:8]).decode()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.compute.collection import Collection
-from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned
+from localcloud.api.compute.draft import Draft, fingerprint, merged, pruned, tidy
 from localcloud.api.compute.listing import aggregated
 from localcloud.api.compute.references import find, resolve_all, user_of
 from localcloud.api.compute.request_ids import repeated
@@ -230,7 +230,7 @@ def stamp(draft: Draft) -> None:
         document[place] = link(f"projects/{draft.project}/{collection.scope}/{draft.location}")
     if "labels" in document or "labelFingerprint" in document or collection.segment in _LABELLED:
         document["labelFingerprint"] = fingerprint(document.get("labels", {}))
-    draft.document = pruned(document)
+    draft.document = document if tidy(document) else pruned(document)
     if collection.fingerprint != "none":
         volatile = {"fingerprint", "status", "currentActions"}
         content = {key: value for key, value in draft.document.items() if key not in volatile}

@@ -24,18 +24,18 @@ def resolve_all(draft: Draft) -> None:
 
 def _resolve(draft: Draft, spec: Link, value: str, position: int) -> str:
     relname = parse(value, draft.project)
-    if relname is None or relname.split("/")[-2] not in spec.to:
+    parts = [] if relname is None else relname.split("/")
+    if relname is None or parts[-2] not in spec.to:
         kinds = " or ".join(spec.to)
         where = names_at(draft.document, spec.path)[position]
         raise errors.invalid(where, value, f"The URL is malformed: must be a link to one of {kinds}.")
     if not spec.known:
         return link(relname)
-    parts = relname.split("/")
     if parts[1] == draft.cloud.settings.project_number:
-        parts[1] = draft.project
-    found = find(draft.cloud.store, "/".join(parts))
+        relname = "/".join(["projects", draft.project, *parts[2:]])
+    found = find(draft.cloud.store, relname)
     if found is None:
-        raise errors.not_found("/".join(parts))
+        raise errors.not_found(relname)
     return link(found)
 
 

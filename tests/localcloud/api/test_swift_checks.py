@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localcloud.api.compute.draft import pruned, tidy
 from localcloud.api.compute.table import COLLECTIONS
 from localcloud.api.effective import EFFECTIVE, told, unheeded
 from localcloud.api.effects import NO_EFFECT
@@ -98,6 +99,19 @@ def test_what_is_nested_too_deep_is_left_to_the_validator() -> None:
     }
     with pytest.raises(Unsure):
         SwiftChecks(schemas, dropping=True, meant_empty=frozenset()).named("Nest")(body, 0)
+
+
+_JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=2),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=2), below, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=COUNT // 10, deadline=None, derandomize=True)
+@given(document=st.dictionaries(st.text(max_size=2), _JSON_VALUES, max_size=3))
+def test_a_document_is_tidy_if_nothing_would_be_taken_out_of_it(document: dict[str, Any]) -> None:
+    assert tidy(document) == (pruned(document) == document)
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

@@ -8,11 +8,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from localcloud.daemon.gathering import Gathering
+from localcloud.daemon.gathering import Gathering, GatheringProtocol
 from localcloud.daemon.server import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from starlette.types import Receive, Scope, Send
 
 LARGE = b"x" * 200_000
@@ -34,6 +39,17 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         """Note that nothing may come any more."""
         self.closed = True
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing may come any more."""
+        return self.closed
+
+    def get_extra_info(self, _name: str, default: object = None) -> object:
+        """Know nothing of where it leads."""
+        return default
+
+    def resume_reading(self) -> None:
+        """It reads nothing anyway."""
 
 
 def test_head_and_body_are_one_piece() -> None:
@@ -141,3 +157,77 @@ def test_a_client_that_has_said_all_it_has_to_say_is_answered() -> None:
     assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
     assert whole.endswith(b"\r\n\r\nxxxx")
     assert b"connection: close" in whole
+
+
+class Hands(asyncio.BaseEventLoop):
+    """A loop's clock that is set by hand, and the timers that were asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        """Return the time that it was set to."""
+        return self.now
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[[], None]
+    ) -> asyncio.TimerHandle:
+        """Keep it for `run`."""
+        self.timers.append((self.now + delay, callback))
+        return asyncio.TimerHandle(self.now + delay, callback, (), self)
+
+    def run(self, until: float) -> None:
+        """Move on, and call what is due."""
+        self.now = until
+        due = [callback for when, callback in self.timers if when <= until]
+        self.timers = [(when, callback) for when, callback in self.timers if when > until]
+        for callback in due:
+            callback()
+
+
+@pytest.fixture
+def hands() -> Iterator[Hands]:
+    """Return a loop that nobody runs."""
+    loop = Hands()
+    yield loop
+    loop.close()
+
+
+def idle_connection(hands: Hands, wire: Wire) -> GatheringProtocol:
+    """Return a connection that is closed when it has been idle for ten seconds, and has answered its first request now."""
+    config = uvicorn.Config(_application, timeout_keep_alive=10, lifespan="off", log_config=None)
+    protocol = GatheringProtocol(config, ServerState(), {}, hands)
+    protocol.connection_made(wire)
+    protocol.on_response_complete()
+    return protocol
+
+
+def test_a_connection_in_use_is_kept_by_one_timer_however_many_requests_there_are(hands: Hands) -> None:
+    wire = Wire()
+    connection = idle_connection(hands, wire)
+    for second in range(1, 100):
+        hands.run(second)
+        connection.data_received(b"")
+        connection.on_response_complete()
+        assert len(hands.timers) == 1
+    assert not wire.closed
+    hands.run(108)
+    assert not wire.closed
+    hands.run(109)
+    assert wire.closed
+
+
+def test_a_request_may_take_longer_than_a_connection_may_be_idle(hands: Hands) -> None:
+    wire = Wire()
+    connection = idle_connection(hands, wire)
+    hands.run(9)
+    connection.data_received(b"")
+    hands.run(1000)
+    assert (wire.closed, hands.timers) == (False, [])
+    connection.on_response_complete()
+    hands.run(1009)
+    assert not wire.closed
+    hands.run(1010)
+    assert wire.closed
