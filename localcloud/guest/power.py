@@ -92,13 +92,13 @@ class Power:
             await asyncio.gather(limit, over, return_exceptions=True)
 
     async def remove(self, machine: Machine) -> None:
-        """Take away processes, listeners and network interface."""
+        """Take away processes, listeners and network interface. If that fails the machine is still present, to be removed again."""
         record = machine.record
-        self._register.present.pop(record.spec.id, None)
         record.init.send(signal.SIGKILL)
         await machine.close()
         record.outer.send(signal.SIGKILL)
         await self._host.remove(record.spec.interface.instance, record.outer.pid)
+        self._register.present.pop(record.spec.id, None)
         Record.remove(machine.folder)
         (machine.folder / session.SOCKET).unlink(missing_ok=True)
         self._register.tell(record.spec.id)
