@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.e2e.deployment import SOURCE, Deployment
+from tests.e2e.checkout import SOURCE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.conftest import Deploy
+    from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.deployment import Load
+from tests.e2e.load import Load
 
 if TYPE_CHECKING:
     from tests.e2e.deployment import Deployment

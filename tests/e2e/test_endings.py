@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.deployment import interrupt
+from tests.e2e.checkout import interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

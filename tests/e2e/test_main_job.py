@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.deployment import Deployment, Load
+from tests.e2e.load import Load
+
+if TYPE_CHECKING:
+    from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
 

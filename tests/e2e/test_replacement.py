@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.deployment import Load
+from tests.e2e.load import Load
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Deploy
@@ -60,6 +60,7 @@ def test_a_renamed_group_with_new_checks_takes_over_without_a_failed_request(rep
         replaced.pulumi("up", "--yes", "--stack", "local", *(f"--replace={urn}" for urn in checks))
     after = names(replaced)
     assert load.failures == []
+    assert after
     assert all(name.startswith("renamed-") for name in after)
     assert {name for *_, name in load.answers} == before | after, "both groups have answered"
     assert not set(checks) - set(urns(replaced, "::web-autohealing", "::web-balancer"))
