@@ -14,9 +14,6 @@ from localcloud.control.stateful import is_deleted
 from localcloud.plans import sizes, standby
 from localcloud.store import Document
 
-# Least to most disruptive, as updatePolicy.minimalAction and mostDisruptiveAllowedAction order them.
-DISRUPTION = ("NONE", "REFRESH", "RESTART", "REPLACE")
-
 # Zones of regions without an explicit distribution: b, c and d except where Google's letters differ.
 _LETTERS = {"us-central1": "abcf", "us-east1": "bcd", "europe-west1": "bcd"}
 

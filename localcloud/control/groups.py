@@ -14,6 +14,7 @@ from localcloud.control.links import last
 from localcloud.control.look import Look
 from localcloud.control.roster import Roster
 from localcloud.plans import per_instance
+from localcloud.plans.disruption import disruption
 from localcloud.store import Document, Event, Store, Transaction
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class GroupController:
         if old.template == new.template:
             return "NONE"
         try:
-            return template.disruption(
+            return disruption(
                 template.properties(self._store, old.template), template.properties(self._store, new.template)
             )
         except template.TemplateError:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from localcloud.control import preserving, shape
 from localcloud.control.actions import Action, Create, Delete, Recreate, Refresh, Restart
 from localcloud.control.crowd import Crowd, EveryoneNeeded
-from localcloud.control.group import DISRUPTION, Group
 from localcloud.control.member import Member, Version
 from localcloud.control.victims import victims
+from localcloud.plans.disruption import LEVELS
+
+if TYPE_CHECKING:
+    from localcloud.control.group import Group
 
 Needs = Callable[[Version, Version], str]
 
@@ -286,8 +290,8 @@ class _Rollout:
 
 
 def _most(one: str, other: str) -> str:
-    return max(one, other, key=DISRUPTION.index)
+    return max(one, other, key=LEVELS.index)
 
 
 def _allowed(level: str, most: str) -> bool:
-    return DISRUPTION.index(level) <= DISRUPTION.index(most)
+    return LEVELS.index(level) <= LEVELS.index(most)

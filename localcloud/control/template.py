@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from localcloud.control.addresses import AddressBook
     from localcloud.store import Document, Store
 
-# What changes in place on a running instance, and what needs a restart; all else needs a new one (the boot disk, the network).
-_REFRESHABLE = {"metadata", "labels", "tags", "description"}
-_RESTARTABLE = {
-    "machineType",
-    "minCpuPlatform",
-    "serviceAccounts",
-    "shieldedInstanceConfig",
-    "scheduling",
-    "guestAccelerators",
-    "advancedMachineFeatures",
-}
-
 
 class TemplateError(ValueError):
     """An instance cannot be made from this template: it, its subnetwork or its machine type is not there."""
@@ -42,16 +30,6 @@ def properties(store: Store, template: str) -> Document:
         raise TemplateError(msg)
     found: Document = document.get("properties") or {}
     return found
-
-
-def disruption(old: Document, new: Document) -> str:
-    """Return the least disruptive action that turns an instance of the old properties into one of the new."""
-    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
-    if not changed:
-        return "NONE"
-    if changed <= _REFRESHABLE:
-        return "REFRESH"
-    return "RESTART" if changed <= _REFRESHABLE | _RESTARTABLE else "REPLACE"
 
 
 def instance(

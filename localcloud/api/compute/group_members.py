@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
 from localcloud.api.compute.draft import pruned
+from localcloud.api.compute.references import referenced
 from localcloud.api.links import last, link
 from localcloud.plans import per_instance
+from localcloud.plans.disruption import LEVELS, disruption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +62,21 @@ def named(draft: Draft, given: Sequence[str] | None) -> list[str]:
         if name not in names:
             names.append(name)
     return names
+
+
+def least_action(draft: Draft, name: str) -> str:
+    """Return the least disruptive action that brings a member to a version that its group has now."""
+    record = draft.cloud.store.get(f"control/managed/{draft.relname}/{name}") or {}
+    version = record.get("version") or {}
+    wanted = draft.document["versions"]
+    template = version.get("instanceTemplate")
+    mine = referenced(draft.cloud.store, template) if template else None
+    levels = [
+        "NONE" if found is mine else "REPLACE" if mine is None or found is None
+        else disruption(mine["properties"], found["properties"])
+        for found in (referenced(draft.cloud.store, each["instanceTemplate"]) for each in wanted)
+    ]  # fmt: skip
+    return min(levels, key=LEVELS.index)
 
 
 def rendered(draft: Draft, record: Document) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from localcloud.api import errors
 from localcloud.api.compute.group_members import (
     instance_named,
     is_member,
+    least_action,
     member_names,
     named,
     refuse_deleting,
@@ -23,6 +24,7 @@ from localcloud.api.compute.request_ids import once
 from localcloud.api.compute.requests import ask
 from localcloud.api.links import last, link, parse
 from localcloud.api.operations import Until
+from localcloud.plans.disruption import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from localcloud.store import Document
 
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")
 
 
 class GroupMethods(CollectionMethods):
@@ -200,8 +201,13 @@ class GroupMethods(CollectionMethods):
             draft, names = self._members_named(call)
         minimal = call.body.get("minimalAction", "NONE")
         most = call.body.get("mostDisruptiveAllowedAction", "REPLACE")
-        if _ORDER.index(minimal) > _ORDER.index(most):
+        if LEVELS.index(minimal) > LEVELS.index(most):
             raise errors.invalid("minimalAction", minimal, f"Must not be more disruptive than {most}.")
+        for name in names:
+            needed = least_action(draft, name)
+            if LEVELS.index(needed) > LEVELS.index(most):
+                rule = f"Updating instance {name} takes {needed}: allow that, or leave the instance out."
+                raise errors.invalid("mostDisruptiveAllowedAction", most, rule)
         args = {"instances": names, "minimalAction": minimal, "mostDisruptiveAllowedAction": most}
         ask(draft, "applyUpdatesToInstances", args)
         return commit(call, draft, "applyUpdatesToInstances")

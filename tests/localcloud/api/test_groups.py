@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.localcloud.api.client import BASE, PROJECT, REGION, Api, region_path
+from tests.localcloud.api import resources
+from tests.localcloud.api.client import BASE, PROJECT, REGION, Api, global_path, region_path
 from tests.localcloud.api.resources import build
 
 if TYPE_CHECKING:
@@ -131,6 +132,21 @@ def test_verbs_on_members_are_handed_to_the_controllers(api: Api, verb: str) -> 
     (request,) = requests(api)
     assert (request["verb"], request["target"], request["args"]["instances"]) == (verb, GROUP, ["web-aaaa"])
     assert "not a member" in api.refused("POST", f"{PATH}/{verb}", {"instances": ["web-zzzz"]})[2]
+
+
+def test_an_update_that_takes_more_than_is_allowed_is_refused(api: Api) -> None:
+    build(api)
+    add_instance(api)
+    larger = resources.template("larger", machineType="e2-medium")
+    api.post(global_path("instanceTemplates"), larger)
+    api.call("PATCH", PATH, {"versions": [{"instanceTemplate": "global/instanceTemplates/larger"}]})
+    body = {"instances": [INSTANCE.removeprefix("compute/")], "mostDisruptiveAllowedAction": "REFRESH"}
+    status, _, message = api.refused("POST", f"{PATH}/applyUpdatesToInstances", body)
+    assert status == 400
+    assert "'REFRESH'. Updating instance web-aaaa takes RESTART: allow that, or leave" in message
+    assert not requests(api)
+    api.post(f"{PATH}/applyUpdatesToInstances", {**body, "mostDisruptiveAllowedAction": "RESTART"})
+    assert len(requests(api)) == 1
 
 
 def test_a_group_on_its_way_out_is_left_alone(api: Api) -> None:

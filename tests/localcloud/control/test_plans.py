@@ -14,8 +14,8 @@ from localcloud.control.group import parse
 from localcloud.control.links import relname, url
 from localcloud.control.machine_types import Allotment, allotment
 from localcloud.control.simulated_firewall import admits
-from localcloud.control.template import disruption
 from localcloud.plans import sizes
+from localcloud.plans.disruption import disruption
 from localcloud.store import Store
 from tests.localcloud.control.cloud import GROUP, HEALING, Cloud, check, group, network, standard
 

@@ -127,12 +127,9 @@ class Watch:
                 self.broken.append(f"{event.subject}: {event.kind} though repairs are off: {policy}")
             if not by_check:
                 self._stopped.add(event.subject)
-        self._stopped &= {name for name, member in members.items() if member.action == "RECREATING"}
-        healed = {
-            name
-            for name, member in members.items()
-            if member.action == "RECREATING" and member.repairs and name not in self._stopped | pooled
-        }
+        under_way = {name for name, member in members.items() if member.repairs and _is_made_anew(member)}
+        self._stopped &= under_way
+        healed = under_way - self._stopped - pooled
         if len(healed) > max(1, size - 1) and any(event.kind == _REPAIRS[0] for event in events):
             self.broken.append(f"{sorted(healed)} are healed at once, of a group of {size}")
 
@@ -183,3 +180,10 @@ def _serves(member: Member) -> bool:
     """What Google calls available: it runs, was found healthy once, and nobody has said since that it is not."""
     at_rest = member.action in {"NONE", "VERIFYING"} and member.instance_status == "RUNNING"
     return at_rest and member.ever_healthy and member.health in {"HEALTHY", "UNKNOWN"}
+
+
+def _is_made_anew(member: Member) -> bool:
+    """It is not there yet, or nobody knows yet what became of it."""
+    return member.action == "RECREATING" or (
+        member.action == "VERIFYING" and member.health in {"HEALTHY", "UNKNOWN"}
+    )

@@ -89,6 +89,8 @@ class Configuring(Asking):
     def close_firewall(self, closed: bool) -> None:
         """No probe gets through: everybody is condemned in time, and healed one after the other."""
         self.cloud.call("PATCH", f"{GLOBAL}/firewalls/web-hc", {"disabled": closed})
+        if closed:
+            self.cloud.advance(300)
 
     def come_round(self) -> None:
         """Undo what would keep the group from ever being as it should, or from ever being at rest."""

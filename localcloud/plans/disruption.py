@@ -1,0 +1,32 @@
+"""What it takes to get an instance from one template's properties to another's. Shared by API and controllers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localcloud.store import Document
+
+# Least to most disruptive, as minimalAction and mostDisruptiveAllowedAction order them.
+LEVELS = ("NONE", "REFRESH", "RESTART", "REPLACE")
+# What changes in place on a running instance, and what needs a restart; all else needs a new one (the boot disk, the network).
+_REFRESHABLE = {"metadata", "labels", "tags", "description"}
+_RESTARTABLE = {
+    "machineType",
+    "minCpuPlatform",
+    "serviceAccounts",
+    "shieldedInstanceConfig",
+    "scheduling",
+    "guestAccelerators",
+    "advancedMachineFeatures",
+}
+
+
+def disruption(old: Document, new: Document) -> str:
+    """Return the least disruptive action that turns an instance of the old properties into one of the new."""
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    if not changed:
+        return "NONE"
+    if changed <= _REFRESHABLE:
+        return "REFRESH"
+    return "RESTART" if changed <= _REFRESHABLE | _RESTARTABLE else "REPLACE"
