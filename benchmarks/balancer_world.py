@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 BACKENDS = 3
 ADDRESS = "127.99.98.1"
+DIRECT, AT_RANDOM = "direct", "direct at random"
 KINDS = {"connections": 9000, "bytes": 9001}  # and the backends' ports for them
 GENERATOR = (Path(__file__).parent / "load_generator.py").read_text(encoding="utf-8")
 SUBNETWORK = Subnetwork(key="bench", network="bench", cidr="10.200.0.0/24", gateway="10.200.0.1")
+_DRAWN = 4999  # choices, after which they begin again
 _RIVAL_PORTS = 7000  # and the next ones
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -124,7 +127,7 @@ class BenchWorld:
 
     def ways(self) -> list[str]:
         """Return the ways traffic can go."""
-        return ["direct", "balancer", *self._rivals]
+        return [DIRECT, "balancer", *self._rivals]
 
     async def _run(self, interface: NetworkInterface, *arguments: str, wait: int = 1 << 16) -> bytes:
         """Run the generator in a machine with descriptor 3 as its output; return the first `wait` bytes of it."""
@@ -144,8 +147,11 @@ class BenchWorld:
 
     async def measure(self, kind: str, way: str, seconds: float) -> dict[str, float]:
         """Send traffic of one kind one way; return what the generator says, and "cpu": seconds of the machine's per Gbit or connection."""
-        if way == "direct":
-            address, port = ",".join(each.address for each in self._backends), KINDS[kind]
+        backends = [each.address for each in self._backends]
+        if way == DIRECT:
+            address, port = ",".join(backends), KINDS[kind]
+        elif way == AT_RANDOM:
+            address, port = ",".join(random.Random(1).choices(backends, k=_DRAWN)), KINDS[kind]  # noqa: S311 - no secret
         elif way == "balancer":
             address, port = ADDRESS, KINDS[kind]
         else:

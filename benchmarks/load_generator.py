@@ -57,12 +57,12 @@ def serve() -> None:
 
 
 def connections(addresses: list[str], port: int, seconds: float) -> dict[str, float]:
-    """Return connections per second and their latencies in milliseconds, from connect to the first byte."""
+    """Return connections per second, their latencies in milliseconds from connect to the first byte, and how busy a core this was."""
     poller = select.epoll()
     lanes: dict[int, tuple[socket.socket, float]] = {}
     latencies: list[float] = []
     turns = itertools.cycle(addresses)
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     end = started + seconds
 
     def begin() -> None:
@@ -83,8 +83,10 @@ def connections(addresses: list[str], port: int, seconds: float) -> dict[str, fl
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             sock.close()
             begin()
+    busy = (time.process_time() - worked) / (now - started)
     latencies.sort()
     return {
+        "busy": busy,
         "rate": len(latencies) / (now - started),
         "p50": latencies[len(latencies) // 2] * 1e3,
         "p99": latencies[len(latencies) * 99 // 100] * 1e3,
