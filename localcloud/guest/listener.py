@@ -1,4 +1,8 @@
-"""Serves an ASGI application on sockets that were made somewhere else: in an instance's network namespace."""
+"""Serves an ASGI application on sockets that were made somewhere else: in an instance's network namespace.
+
+Who connects is whoever the instance runs, which may mean harm to the daemon that answers: connections and what may be sent before a
+request is one are bounded, so that no instance takes the daemon's descriptors or memory from the others.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +24,22 @@ Send = Callable[[Scope], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+MOST_CONNECTIONS = 256  # at once, of one instance to one listener; Google's metadata server has a bound for those that wait, too
+_MOST_HEAD = 128 << 10  # bytes of a request before its headers are complete
+
 _ROUNDS_TO_CLOSE = (
     5  # of the event loop, from a connection's acceptance to its protocol's knowing of it, and its end
 )
 
 
 class Listener:
-    """One application on one or more listening sockets, which it owns from now on. `uvicorn` speaks HTTP; this only places it."""
+    """One application on one or more listening sockets, which it owns from now on. `uvicorn` speaks HTTP; this only places it.
 
-    def __init__(self, app: App) -> None:
+    Beyond `most` connections at once, further ones are cut off as they come.
+    """
+
+    def __init__(self, app: App, most: int = MOST_CONNECTIONS) -> None:
+        self._most = most
         self._config = uvicorn.Config(
             app,
             lifespan="off",
@@ -52,10 +63,10 @@ class Listener:
         self._servers.append(server)
 
     def admit(self, transport: asyncio.Transport) -> None:
-        """Learn of a connection; one that was accepted too late is cut off."""
-        self._transports.add(transport)
-        if self._closing:
+        """Learn of a connection; one that was accepted too late, or is one too many, is cut off."""
+        if self._closing or len(self._transports) >= self._most:
             transport.abort()
+        self._transports.add(transport)
 
     def dismiss(self, transport: asyncio.Transport) -> None:
         """Learn of a connection's end."""
@@ -90,6 +101,24 @@ class _Connection(HttpToolsProtocol):
     def __init__(self, listener: Listener) -> None:
         super().__init__(config=listener._config, server_state=listener._state, app_state={})  # noqa: SLF001 - a part of it
         self._listener = listener
+        self._head = 0  # bytes that came since the last request was complete, or its headers were
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what has come; uvicorn bounds bodies, but not what is before them."""
+        self._head += len(data)
+        super().data_received(data)
+        if self._head > _MOST_HEAD:
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        """Learn that a request's headers are there: what comes now is its body, or the next one's."""
+        self._head = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Learn of a piece of a body."""
+        self._head = 0
+        super().on_body(body)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         self._listener.admit(transport)

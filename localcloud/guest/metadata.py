@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from localcloud.guest import metadata_rendering
 from localcloud.guest.metadata_rendering import JSON, TEXT, etag
+from localcloud.guest.metadata_source import ATTRIBUTES_LIMIT
 
 if TYPE_CHECKING:
     from localcloud.guest.listener import Receive, Scope, Send
@@ -185,12 +186,15 @@ class MetadataServer:
         if request.method == "DELETE":
             found = self._source.set_guest_attribute(parts[2], parts[3], None)
             return Response(status_code=200) if found else _missing(request.url.path)
-        body = await request.body()
-        if len(body) > _BODY_LIMIT:
-            return _page(
-                413, "Request Entity Too Large", f"A guest attribute has at most {_BODY_LIMIT} bytes."
-            )
-        self._source.set_guest_attribute(parts[2], parts[3], body.decode("utf-8", "replace"))
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _BODY_LIMIT:  # no more of it is taken in
+                return _too_large(f"A guest attribute has at most {_BODY_LIMIT} bytes.")
+        value = body.decode("utf-8", "replace")
+        if not self._source.has_room_for(parts[2], parts[3], value):
+            return _too_large(f"An instance's guest attributes have at most {ATTRIBUTES_LIMIT} bytes in all.")
+        self._source.set_guest_attribute(parts[2], parts[3], value)
         return Response(status_code=200)
 
 
@@ -230,6 +234,12 @@ def _forbidden(path: str, words: str) -> Response:
 
 def _disabled() -> Response:
     return _text("Guest attributes endpoint access is disabled.", status=403, kind=_HTML)
+
+
+def _too_large(words: str) -> Response:
+    response = _page(413, "Request Entity Too Large", words)
+    response.headers["Connection"] = "close"  # the rest of the body is not waited for
+    return response
 
 
 def _not_allowed(request: Request) -> Response:

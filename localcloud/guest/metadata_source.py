@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from localcloud.plans.machine import MachineSpec
     from localcloud.store import Document, Store
 
+ATTRIBUTES_LIMIT = (
+    1 << 20
+)  # bytes of an instance's guest attributes, keys included: they are kept with the cloud's own state
 GUEST_ATTRIBUTES = "guest/attributes/"  # + instance id -> {namespace: {key: value}}
 
 
@@ -127,6 +130,15 @@ class MetadataSource:
             **metadata_tree.attributes(instance.get("metadata", {})),
         }
         return values.get("enable-guest-attributes", "").upper() == "TRUE"
+
+    def has_room_for(self, namespace: str, key: str, value: str) -> bool:
+        """Whether an instance may have this attribute beside those it has."""
+        spaces = {space: dict(values) for space, values in self._guest_attributes().items()}
+        spaces.setdefault(namespace, {})[key] = value
+        texts = [
+            text for space, values in spaces.items() for pair in values.items() for text in (space, *pair)
+        ]
+        return sum(len(text.encode("utf-8", "surrogateescape")) for text in texts) <= ATTRIBUTES_LIMIT
 
     def set_guest_attribute(self, namespace: str, key: str, value: str | None) -> bool:
         """Set an attribute, or remove it (None); whether it was there before."""

@@ -165,6 +165,10 @@ def test_guest_attributes_are_off_until_the_metadata_allows_them(server: Server)
     assert asyncio.run(server.request("DELETE", path)).status_code == 404
     assert asyncio.run(server.request("PUT", path, content="v" * (256 << 10))).status_code == 200
     assert asyncio.run(server.request("PUT", path, content="v" * ((256 << 10) + 1))).status_code == 413
+    for number, status in enumerate((200, 200, 413), start=1):
+        put = asyncio.run(server.request("PUT", f"{path}-{number}", content="v" * (256 << 10)))
+        assert put.status_code == status, "beyond 1 MiB in all nothing more is kept"
+    assert asyncio.run(server.request("PUT", path, content="v")).status_code == 200, "what is smaller fits"
 
 
 def test_waiting_for_a_change_ends_with_the_change_and_not_before(server: Server) -> None:
