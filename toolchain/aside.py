@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from toolchain.progress import Progress
 
-NICENESS = 10
+NICENESS = 19  # the lowest: instances' own load runs at 10, and has to be had for groups to grow by it
 
 
 class Aside:
@@ -52,5 +52,4 @@ def working(progress: Progress) -> Iterator[Aside]:
 
 def _give_way() -> None:
     # On Linux a priority is a thread's; what it starts, threads and processes, begins with the same.
-    thread = threading.get_native_id()
-    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
