@@ -65,6 +65,7 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
         NoEffect("lifecycle.rule", "objects stay until somebody deletes them"),
         NoEffect("retentionPolicy", "objects can be deleted at any time"),
         NoEffect("autoclass.enabled", "objects keep their storage class", (False,)),
+        NoEffect("autoclass.terminalStorageClass", "objects keep their storage class"),
         NoEffect("website", "there are no websites, only objects"),
         NoEffect("cors", "browsers of other origins are refused, whatever it says"),
         NoEffect("logging", "nothing writes access logs"),
@@ -77,6 +78,7 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
         NoEffect("defaultEventBasedHold", "objects can be deleted at any time", (False,)),
         NoEffect("hierarchicalNamespace.enabled", "there are no folders, only names with slashes", (False,)),
         NoEffect("objectRetention", "objects can be deleted at any time"),
+        NoEffect("softDeletePolicy.hardDeletePause.enabled", "what is deleted is gone", (False,)),
         NoEffect("softDeletePolicy.retentionDurationSeconds", "what is deleted is gone", ("0", 0)),
     ),
     "Object": (
@@ -90,6 +92,14 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
         NoEffect("ttl", "the secret is never deleted by itself"),
         NoEffect("versionDestroyTtl", "versions are destroyed at once"),
         NoEffect("customerManagedEncryption", "secrets are encrypted with no key of one's own"),
+        NoEffect(
+            "replication.automatic.customerManagedEncryption",
+            "secrets are encrypted with no key of one's own",
+        ),
+        NoEffect(
+            "replication.userManaged.replicas[].customerManagedEncryption",
+            "secrets are encrypted with no key of one's own",
+        ),
         NoEffect("secretType", "nothing rotates secrets"),
         NoEffect("tags", "there are no tags to bind"),
     ),

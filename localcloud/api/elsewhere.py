@@ -1,7 +1,8 @@
 """Fields of requests outside of Compute: each does something, is filled by the server, or is refused; `effects` tells of the others.
 
-By the request's schema, top-level fields only. A test derives every served method's request from Google's discovery documents and fails
-where a field is in none of these, so none is passed over.
+By the request's schema; fields below others are dotted. What is of a schema that is listed itself (a policy in a request to set it) is
+told of there. A test derives every served method's request from Google's discovery documents, to the last field below the last, and fails
+where one is in none of these tables, so none is passed over.
 """
 
 from __future__ import annotations
@@ -41,9 +42,39 @@ SERVED: Mapping[str, frozenset[str]] = {
     "NotificationChannel": frozenset({"description", "displayName", "enabled", "labels", "name", "userLabels"}),
     "CreateTimeSeriesRequest": frozenset({"timeSeries"}),
 }  # fmt: skip
+# Of served fields that are objects: what below them acts or is checked.
+NESTED: Mapping[str, frozenset[str]] = {
+    "Bucket": frozenset({
+        "iamConfiguration.bucketPolicyOnly.enabled", "iamConfiguration.publicAccessPrevention",
+        "iamConfiguration.uniformBucketLevelAccess.enabled", "versioning.enabled",
+    }),
+    "ComposeRequest": frozenset({
+        "sourceObjects.generation", "sourceObjects.name", "sourceObjects.objectPreconditions.ifGenerationMatch",
+    }),
+    "Policy": frozenset({
+        "bindings.condition.description", "bindings.condition.expression", "bindings.condition.location", "bindings.condition.title",
+        "bindings.members", "bindings.role",
+    }),
+    "AddSecretVersionRequest": frozenset({"payload.data", "payload.dataCrc32c"}),
+    "Secret": frozenset({"replication.userManaged.replicas.location"}),
+    "CreateTimeSeriesRequest": frozenset({
+        "timeSeries.description", "timeSeries.metric.labels", "timeSeries.metric.type", "timeSeries.metricKind",
+        "timeSeries.points.interval.endTime", "timeSeries.points.interval.startTime", "timeSeries.points.value.doubleValue",
+        "timeSeries.points.value.int64Value", "timeSeries.resource.labels", "timeSeries.resource.type", "timeSeries.unit",
+        "timeSeries.valueType",
+    }),
+}  # fmt: skip
+# Served objects that are records for their readers as a whole: what is below them acts on nothing, wherever they are kept.
+WHOLE: Mapping[str, frozenset[str]] = {
+    "Dashboard": frozenset({"annotations", "dashboardFilters"}),
+    "AlertPolicy": frozenset({"alertStrategy", "documentation"}),
+}
 # What the server fills: clients send back what they have read, and it is not taken from them, as it is not by Google.
 FILLED: Mapping[str, frozenset[str]] = {
     "Bucket": frozenset({
+        "autoclass.terminalStorageClassUpdateTime", "autoclass.toggleTime",
+        "iamConfiguration.bucketPolicyOnly.lockedTime", "iamConfiguration.uniformBucketLevelAccess.lockedTime",
+        "softDeletePolicy.effectiveTime", "softDeletePolicy.hardDeletePause.effectiveTime",
         "etag", "generation", "hardDeleteTime", "id", "kind", "locationType", "metageneration", "owner", "projectNumber", "satisfiesPZI",
         "satisfiesPZS", "selfLink", "softDeleteTime", "timeCreated", "updated",
     }),
@@ -67,6 +98,11 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "retention": "objects here can be deleted at any time",
     },
     "Policy": {"auditConfigs": "the local cloud writes no audit logs"},
+    # By `monitoring.time_series`, in Google's words.
+    "CreateTimeSeriesRequest": {
+        f"timeSeries.points.value.{kind}Value": "series here are of numbers"
+        for kind in ("bool", "distribution", "string")
+    },
 }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from localcloud.store import Document
 
 _MOST = 200  # series in one call
+_DESCRIBING = ("description", "unit")  # kept, and answered in lists
 _AHEAD = 300.0  # cloud seconds that a point may be ahead of the cloud's clock, as on Google Cloud
 _WRITABLE = ("custom.googleapis.com/", "external.googleapis.com/", "workload.googleapis.com/")
 _TYPE = re.compile(r"[a-z][a-zA-Z0-9.-]*(?:/[a-zA-Z0-9_.-]+)+")
@@ -65,7 +66,16 @@ def _written(call: Call, series: Mapping[str, Any], where: str) -> tuple[str, Do
         "resource": {"type": resource.get("type", "global"), "labels": dict(resource.get("labels", {}))},
         "metricKind": "GAUGE" if kind == "METRIC_KIND_UNSPECIFIED" else kind,
         "valueType": "INT64" if "int64Value" in points[0].get("value", {}) else "DOUBLE",
+        **{field: series[field] for field in _DESCRIBING if series.get(field)},
     }
+    if series.get("valueType", "VALUE_TYPE_UNSPECIFIED") not in (
+        "VALUE_TYPE_UNSPECIFIED",
+        document["valueType"],
+    ):
+        rule = f"the point's value is of type {document['valueType']}"
+        raise rpc.bad_request(
+            f"Field {where}.valueType had an invalid value of '{series['valueType']}': {rule}."
+        )
     key = metrics.key_of(document["metric"], document["resource"])
     old = call.cloud.store.get(key)
     for field in ("metricKind", "valueType"):
@@ -74,6 +84,7 @@ def _written(call: Call, series: Mapping[str, Any], where: str) -> tuple[str, Do
                 f"Field {where}.{field} is {document[field]}; the metric's is {old[field]}."
             )
     at, value = _point(call, points[0], f"{where}.points[0]")
+    _check_start(points[0], document["metricKind"], at, f"{where}.points[0].interval.startTime")
     before = list((old or {}).get("points", []))
     if before and at <= before[0][0]:
         rule = "points must be written in order, each later than the one before"
@@ -97,6 +108,16 @@ def _point(call: Call, point: Mapping[str, Any], where: str) -> tuple[float, flo
         rule = f"must be within the last {metrics.KEPT:g} s of the cloud's time, {rfc3339(now)}"
         raise rpc.bad_request(f"Field {where}.interval.endTime: {rule}.")
     return at, number
+
+
+def _check_start(point: Mapping[str, Any], kind: str, at: float, where: str) -> None:
+    """Refuse an interval that does not fit the kind of metric: that of a gauge is a moment, any other's is none."""
+    given = point["interval"].get("startTime")
+    start = _time(given, where) if given else at
+    if kind == "GAUGE" and start != at:
+        raise rpc.bad_request(f"Field {where} must be the end time, or be left out: the metric is a GAUGE.")
+    if kind != "GAUGE" and start >= at:
+        raise rpc.bad_request(f"Field {where} must be before the end time: the metric is {kind}.")
 
 
 def _time(text: str | None, where: str) -> float:
@@ -149,7 +170,9 @@ def _label(series: Document, name: str) -> str | None:
 
 def _rendered(series: Document, points: list[list[float]], *, headers: bool) -> dict[str, Any]:
     result: dict[str, Any] = {
-        name: series[name] for name in ("metric", "resource", "metricKind", "valueType")
+        name: series[name]
+        for name in ("metric", "resource", "metricKind", "valueType", *_DESCRIBING)
+        if name in series
     }
     if not headers:
         result["points"] = [_answered(at, value, series["valueType"]) for at, value in points]

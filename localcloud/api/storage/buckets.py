@@ -84,7 +84,8 @@ def _write(call: Call, document: dict[str, Any], metageneration: int) -> Documen
     if document["storageClass"] not in _CLASSES:
         raise errors.invalid(f"Invalid argument: storage class '{document['storageClass']}'.")
     access = document.setdefault("iamConfiguration", {})
-    uniform = access.setdefault("uniformBucketLevelAccess", {}).setdefault("enabled", False)
+    older = access.get("bucketPolicyOnly", {}).get("enabled", False)  # another name of the same
+    uniform = access.setdefault("uniformBucketLevelAccess", {}).setdefault("enabled", older)
     access["bucketPolicyOnly"] = {"enabled": uniform}
     access.setdefault("publicAccessPrevention", "inherited")
     document["updated"] = call.cloud.timestamp()

@@ -70,6 +70,7 @@ def test_old_points_are_forgotten(api: Api) -> None:
             "last 3600 s",
         ),
         ({"metricKind": "CUMULATIVE"}, "the metric's is GAUGE"),
+        ({"valueType": "INT64"}, "the point's value is of type DOUBLE"),
     ],
 )
 def test_what_makes_no_sense_is_refused(api: Api, changes: dict[str, Any], message: str) -> None:
@@ -77,6 +78,30 @@ def test_what_makes_no_sense_is_refused(api: Api, changes: dict[str, Any], messa
     body = {"timeSeries": [{**series(api.clock.now(), 1), **changes}]}
     assert message in api.refused("POST", PATH, body)[2]
     assert "in order" in api.refused("POST", PATH, {"timeSeries": [series(api.clock.now() - 1, 1)]})[2]
+
+
+def test_an_interval_is_of_its_metrics_kind(api: Api) -> None:
+    now = api.clock.now()
+
+    def point(start: float) -> list[dict[str, Any]]:
+        interval = {"startTime": rfc3339(start), "endTime": rfc3339(now)}
+        return [{"interval": interval, "value": {"int64Value": "7"}}]
+
+    for kind, start, message in (
+        ("GAUGE", now - 60, "must be the end time"),
+        ("CUMULATIVE", now, "must be before the end time"),
+    ):
+        body = {"timeSeries": [series(now, 7, metricKind=kind, points=point(start))]}
+        assert message in api.refused("POST", PATH, body)[2]
+    described = {
+        "unit": "{job}",
+        "description": "Jobs done.",
+        "valueType": "INT64",
+        "metricKind": "CUMULATIVE",
+    }
+    api.post(PATH, {"timeSeries": [series(now, 7, points=point(now - 60), **described)]})
+    (found,) = read(api)
+    assert {name: found[name] for name in described} == described
 
 
 def test_an_instance_needs_the_permission(api: Api) -> None:
