@@ -40,11 +40,12 @@ class BackendServiceMethods(CollectionMethods):
             raise errors.invalid("group", given, rule)
         manager = group.replace("/instanceGroups/", "/instanceGroupManagers/")
         members = {record["instance"] for _, record in call.cloud.store.scan(f"control/managed/{manager}/")}
+        weighted = draft.document.get("localityLbPolicy") == "WEIGHTED_MAGLEV"
         found = []
         for _, verdict in call.cloud.store.scan(f"control/backends/{draft.relname}/"):
             key = _key(verdict["instance"])
             if key in members and call.cloud.store.get(key) is not None:
-                found.append(_status(verdict, key))
+                found.append(_status(verdict, key, weighted=weighted))
         result: dict[str, Any] = {"kind": "compute#backendServiceGroupHealth"}
         return {**result, "healthStatus": found} if found else result
 
@@ -53,7 +54,7 @@ def _key(instance: str) -> str:
     return instance if instance.startswith("compute/") else f"compute/{instance.rpartition('/v1/')[2]}"
 
 
-def _status(verdict: JsonValue, key: str) -> dict[str, JsonValue]:
+def _status(verdict: JsonValue, key: str, *, weighted: bool) -> dict[str, JsonValue]:
     rule = verdict.get("forwardingRule", "")
     entry = {
         "instance": link(key.removeprefix("compute/")),
@@ -62,6 +63,7 @@ def _status(verdict: JsonValue, key: str) -> dict[str, JsonValue]:
         "port": verdict.get("port"),
         "forwardingRule": link(rule) if rule.startswith("projects/") else rule,
         "forwardingRuleIp": verdict.get("forwardingRuleIp"),
+        "weight": str(verdict["weight"]) if weighted and "weight" in verdict else None,
     }
     result: dict[str, Any] = pruned(entry)
     return result

@@ -250,6 +250,17 @@ def test_health_is_what_the_balancers_checks_found(api: Api) -> None:
     assert (entry["healthState"], entry["ipAddress"], entry["port"]) == ("UNHEALTHY", "10.128.0.2", 8080)
     assert entry["instance"] == f"{BASE}/zones/{REGION}-b/instances/web-aaaa"
     assert entry["forwardingRule"] == f"{BASE}/regions/{REGION}/forwardingRules/web"
+    assert "weight" not in entry
+    put(api, f"control/backends/{service}/web-aaaa/web", {**verdict, "weight": 7})
+    heal = region_path("healthChecks")
+    http = resources.http_check(name="weights", timeoutSec=5)
+    api.post(heal, http)
+    weighted = {
+        "localityLbPolicy": "WEIGHTED_MAGLEV",
+        "healthChecks": [f"{heal}/weights".partition("/v1/")[2]],
+    }
+    api.call("PATCH", region_path("backendServices/web"), weighted)
+    assert api.post(path, body)["healthStatus"][0]["weight"] == "7"
 
 
 def test_the_instance_group_is_its_managers(api: Api) -> None:
