@@ -52,7 +52,7 @@ async def test_a_machine_whose_removal_was_cut_short_is_removed_the_next_time(cl
         msg = "the world's worker died"
         raise WorldError(msg)
 
-    cloud.world.remove = cut_short  # type: ignore[method-assign]
+    cloud.world.remove = cut_short  # type: ignore[assignment, method-assign]
     with pytest.raises(WorldError):
         await cloud.machines.stop(spec.id, grace=0)
     assert record.exists()
