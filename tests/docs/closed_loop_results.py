@@ -25,8 +25,11 @@ def trials(part: Mapping[str, Any]) -> str:
     """Return the trials' outcome, and how each step went."""
     counted = part["kept"] + part["broken"]
     share = part["kept"] / counted if counted else 0.0
+    strata = ", ".join(
+        f"{each['trials']} {each['name']}, {each['speed']:g} times as fast" for each in part["strata"]
+    )
     words = (
-        f"**{part['trials']} trials** ({_ran(part)}, {part['speed']:g} cloud seconds in a second): {part['kept']} of the {counted} "
+        f"**{part['trials']} trials** ({_ran(part)}; {strata}): {part['kept']} of the {counted} "
         f"during which the machine was on time kept every promise, {share:.2%}; {part['broken']} did not; "
         f"{part['apart']} are counted apart, because the machine itself was late.\n\n"
     )

@@ -21,7 +21,7 @@ TRIALS = DOCS / "closed-loop.csv"
 SUMMARY = DOCS / "closed-loop.json"
 _CHECKS = ("balancer", "autohealing")
 _HEADS = (
-    "victim", "how", "outcome", "late_ms", "trouble",
+    "victim", "how", "outcome", "late_ms", "trouble", "stratum", "speed",
     *(f"{check} {each.name}" for check in _CHECKS for each in fields(Settings)),
     *(f"{step} {what}" for step in STEPS for what in ("took", "least", "most")),
 )  # fmt: skip
@@ -59,9 +59,11 @@ def table(found: Campaign) -> str:
         cells: list[object] = [
             each.victim,
             each.how,
-            each.outcome(found.speed),
+            each.outcome(),
             round(each.late * 1000),
             each.trouble,
+            each.stratum,
+            f"{each.speed:g}",
         ]
         cells += [*astuple(each.balancer), *astuple(each.healing)]
         for name in STEPS:
@@ -73,9 +75,9 @@ def table(found: Campaign) -> str:
     return lines.getvalue()
 
 
-def campaign(text: str, speed: float) -> Campaign:
+def campaign(text: str) -> Campaign:
     """Return the trials that such a table has."""
-    found = Campaign(speed)
+    found = Campaign()
     for row in csv.DictReader(io.StringIO(text)):
         balancer, healing = (
             Settings(*(int(row[f"{check} {each.name}"]) for each in fields(Settings))) for check in _CHECKS
@@ -86,27 +88,19 @@ def campaign(text: str, speed: float) -> Campaign:
             if row[f"{name} took"]
         ]
         late = int(row["late_ms"]) / 1000
-        found.trials.append(Trial(row["victim"], row["how"], balancer, healing, steps, row["trouble"], late))
+        settings = (balancer, healing, steps, row["trouble"], late, row["stratum"], float(row["speed"]))
+        found.trials.append(Trial(row["victim"], row["how"], *settings))
     return found
 
 
 def summary(found: Campaign) -> dict[str, Any]:
     """Return a campaign's figures: how many trials ended how, and how long each step took beyond the least that was promised."""
     steps: dict[str, dict[str, float]] = {}
-    on_time = [each for each in found.trials if each.outcome(found.speed) != "apart"]
+    on_time = [each for each in found.trials if each.outcome() != "apart"]
     for name in STEPS:
-        took = sorted(
-            (step.took - step.least) / found.speed
-            for each in on_time
-            for step in each.steps
-            if step.name == name
-        )
-        left = [
-            (step.most - step.took) / found.speed
-            for each in on_time
-            for step in each.steps
-            if step.name == name
-        ]
+        timed = [(step, each.speed) for each in on_time for step in each.steps if step.name == name]
+        took = sorted((step.took - step.least) / speed for step, speed in timed)
+        left = [(step.most - step.took) / speed for step, speed in timed]
         if took:
             steps[name] = {
                 "count": len(took),
@@ -115,13 +109,18 @@ def summary(found: Campaign) -> dict[str, Any]:
                 "longest": round(took[-1], 3),
                 "least_margin": round(min(left), 3),
             }
+    strata = {each.stratum: each.speed for each in found.trials}
     return {
-        "speed": found.speed,
-        "trials": len(found.trials),
-        "kept": found.count("kept"),
-        "broken": found.count("broken"),
-        "apart": found.count("apart"),
+        **_ends(found),
+        "strata": [{"name": name, "speed": strata[name], **_ends(found.of(name))} for name in sorted(strata)],
         "steps": steps,
+    }
+
+
+def _ends(found: Campaign) -> dict[str, Any]:
+    return {
+        "trials": len(found.trials),
+        **{outcome: found.count(outcome) for outcome in ("kept", "broken", "apart")},
     }
 
 

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-# Google takes intervals of 1 to 300 s and thresholds of 1 to 10. A trial lasts as long as its settings say, so the longest are left out.
-LONGEST_INTERVAL, MOST_FAILURES, MOST_SUCCESSES, LONGEST_DETECTION = 30, 10, 4, 90
-# A time-out is also how long a healthy instance may take: with one of 2 s, at five times the speed, 0.4 s of this machine's.
-LEAST_TIMEOUT = 2
+# Google takes intervals and time-outs of 1 to 300 s, and 1 to 10 of each threshold.
+MOST = 10
 
 
 @dataclass(frozen=True)
@@ -22,16 +20,6 @@ class Settings:
     timeout: int
     unhealthy: int
     healthy: int
-
-    @classmethod
-    def draw(cls, rng: random.Random) -> Settings:
-        """Draw by lot, of all there are."""
-        while True:
-            interval = rng.randint(LEAST_TIMEOUT, LONGEST_INTERVAL)
-            timeout = rng.randint(LEAST_TIMEOUT, interval)
-            drawn = cls(interval, timeout, rng.randint(1, MOST_FAILURES), rng.randint(1, MOST_SUCCESSES))
-            if drawn.detection[1] <= LONGEST_DETECTION:
-                return drawn
 
     @classmethod
     def draw_mild(cls, rng: random.Random) -> Settings:
@@ -59,3 +47,35 @@ class Settings:
     def streak(self) -> float:
         """From the first success to the one that is believed: (h-1)I."""
         return (self.healthy - 1) * self.interval
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Settings that take about as long as each other, and how fast the cloud's clock runs for them.
+
+    A trial lasts as long as its settings say, and the machine's lateness grows with the clock's speed: so long intervals have a fast
+    clock, and short ones a slow one. The shortest time-out is also how long a healthy instance may take; it is 0.4 s of this machine's in
+    each stratum. `longest`: neither a detection nor a return takes longer.
+    """
+
+    name: str
+    speed: float
+    least: int  # interval and time-out
+    most: int
+    longest: int
+
+    def draw(self, rng: random.Random) -> Settings:
+        """Draw by lot, of all there are."""
+        while True:
+            interval = rng.randint(self.least, self.most)
+            timeout = rng.randint(self.least, interval)
+            drawn = Settings(interval, timeout, rng.randint(1, MOST), rng.randint(1, MOST))
+            if drawn.detection[1] <= self.longest and drawn.streak <= self.longest:
+                return drawn
+
+
+QUICK = Stratum("quick", speed=2.5, least=1, most=5, longest=40)
+USUAL = Stratum("usual", speed=5.0, least=2, most=30, longest=90)
+SLOW = Stratum("slow", speed=60.0, least=24, most=300, longest=3300)
+# in tenths of a campaign
+SHARES = ((USUAL, 8), (QUICK, 1), (SLOW, 1))

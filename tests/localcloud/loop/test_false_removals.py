@@ -146,7 +146,7 @@ def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("in_no_hurry")
 def test_the_real_probers_bring_removals() -> None:
     probers, losses = VOTES[0]
-    found = asyncio.run(live(losses, 40, endpoints=10, speed=10, probers=probers))
+    found = asyncio.run(live(losses, 40, endpoints=20, speed=10, probers=probers))
     assert found.mean / probers == pytest.approx(losses.apart(probers), rel=0.8)
 
 

@@ -57,7 +57,7 @@ class Step:
 
 @dataclass
 class Trial:
-    """One instance's end and return. `late`: by how much the machine was itself late meanwhile, in real seconds."""
+    """One instance's end and return. `late`: by how much the machine was itself late meanwhile, in real seconds; `speed`: the clock's."""
 
     victim: str
     how: str
@@ -66,10 +66,12 @@ class Trial:
     steps: list[Step] = field(default_factory=list)
     trouble: str = ""  # what else went wrong: it never ended, a bystander was condemned
     late: float = 0.0
+    stratum: str = "usual"
+    speed: float = 5.0
 
-    def broken(self, speed: float) -> list[str]:
+    def broken(self) -> list[str]:
         """Return what was promised and not kept."""
-        slack = ALLOWANCE * speed
+        slack = ALLOWANCE * self.speed
         found = [
             f"{step.name} took {step.took:.2f} s, promised were {step.least:g} to {step.most:g} s"
             for step in self.steps
@@ -77,11 +79,11 @@ class Trial:
         ]
         return [*found, self.trouble] if self.trouble else found
 
-    def outcome(self, speed: float) -> Outcome:
+    def outcome(self) -> Outcome:
         """Say how it ended; one during which the machine itself was late is counted apart, kept or not."""
         if self.late > LATE:
             return "apart"
-        return "broken" if self.broken(speed) else "kept"
+        return "broken" if self.broken() else "kept"
 
 
 def _kind(kind: str, **data: str) -> Callable[[Event], bool]:
@@ -105,9 +107,11 @@ async def run(
     *,
     rng: random.Random,
     draw: Callable[[random.Random], Settings],
+    stratum: str,
 ) -> Trial:
     """Have one of a group's instances die or hang, and time what follows."""
     trial = Trial(rng.choice(members), rng.choice(("kill", "hang")), draw(rng), draw(rng))
+    trial.stratum, trial.speed = stratum, cloud.speed
     for check, drawn in (("lb", trial.balancer), ("heal", trial.healing)):
         await cloud.tune(f"{group}-{check}", drawn)
     # Deaths come at any moment of an interval; and the probers have had their new settings for a while.

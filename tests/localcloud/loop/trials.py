@@ -14,28 +14,29 @@ from tests.localcloud.loop.settings import Settings
 from tests.localcloud.loop.trial import Trial
 
 SIZE = 2  # instances in a group: one dies, one must not
-# Five cloud seconds in one of this machine's: the shortest time-out is then 0.4 s of it, and its usual lateness 0.1 cloud seconds.
-SPEED = 5.0
 
 
 @dataclass
 class Campaign:
-    """Trials at one speed."""
+    """Trials, of all strata."""
 
-    speed: float
     trials: list[Trial] = field(default_factory=list)
+
+    def of(self, stratum: str) -> Campaign:
+        """Return those of one stratum."""
+        return Campaign([each for each in self.trials if each.stratum == stratum])
 
     def count(self, outcome: trial.Outcome) -> int:
         """Return how many ended so."""
-        return sum(1 for each in self.trials if each.outcome(self.speed) == outcome)
+        return sum(1 for each in self.trials if each.outcome() == outcome)
 
     def broken(self) -> list[str]:
         """Return what was not kept by whom, of those that ended so."""
         return [
             f"{each.victim} ({each.how}; {each.balancer}; {each.healing}): {words}"
             for each in self.trials
-            if each.outcome(self.speed) == "broken"
-            for words in each.broken(self.speed)
+            if each.outcome() == "broken"
+            for words in each.broken()
         ]
 
     @property
@@ -50,25 +51,26 @@ async def campaign(
     groups: int,
     *,
     seed: int,
-    told: Callable[[Campaign], None] = lambda _: None,
-    speed: float = SPEED,
-    draw: Callable[[random.Random], Settings] = Settings.draw,
-) -> Campaign:
-    """Run trials on a cloud of their own, one per group at a time; `told` is called after each."""
-    found = Campaign(speed)
+    found: Campaign,
+    stratum: str,
+    speed: float,
+    draw: Callable[[random.Random], Settings],
+    told: Callable[[], None] = lambda: None,
+) -> None:
+    """Add trials of one stratum to what was found, on a cloud of their own, one per group at a time; `told` is called after each."""
     left = iter(range(count))
     async with live_cloud(speed) as cloud, control_timer() as timer:
         await cloud.build()
-        names = [f"g{number}" for number in range(groups)]
+        names = [f"g{number}" for number in range(min(groups, count))]
         for name in names:
             await cloud.group(name, SIZE)
-        await cloud.settled(groups * SIZE)
+        await cloud.settled(len(names) * SIZE)
         async with asyncio.TaskGroup() as tasks:
             for name in names:
                 # each with lots of its own: which trial comes first must not change what the others draw
-                rng = random.Random(f"{seed} {name}")  # noqa: S311 - repeatable, not secret
-                tasks.create_task(_Line(cloud, name, timer, rng, draw).work(left, found, told))
-    return found
+                rng = random.Random(f"{seed} {stratum} {name}")  # noqa: S311 - repeatable, not secret
+                line = _Line(cloud, name, timer, rng, draw, stratum)
+                tasks.create_task(line.work(left, found, told))
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,22 @@ class _Line:
     timer: ControlTimer
     rng: random.Random
     draw: Callable[[random.Random], Settings]
+    stratum: str
 
-    async def work(self, left: Iterator[int], found: Campaign, told: Callable[[Campaign], None]) -> None:
+    async def work(self, left: Iterator[int], found: Campaign, told: Callable[[], None]) -> None:
         """Take trials while there are any left."""
         members = [each["name"] for each in await self.cloud.instances(self.group)]
         for _ in left:
-            done = await trial.run(self.cloud, self.group, members, self.timer, rng=self.rng, draw=self.draw)
+            done = await trial.run(
+                self.cloud,
+                self.group,
+                members,
+                self.timer,
+                rng=self.rng,
+                draw=self.draw,
+                stratum=self.stratum,
+            )
             found.trials.append(done)
-            told(found)
+            told()
             if done.trouble:
                 return  # its instances are not what the next trial would take them for; other groups have the rest
