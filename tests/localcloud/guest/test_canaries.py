@@ -10,6 +10,7 @@ import base64
 import logging
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,10 @@ def files(folder: Path, *, without: Path) -> Iterator[tuple[str, bytes]]:
         if not Path(place).is_relative_to(without):
             for name in names:
                 path = Path(place, name)
-                if path.is_file() and not path.is_symlink():
-                    yield str(path), path.read_bytes()
+                # The instances live on meanwhile, and what they remove is gone.
+                with suppress(FileNotFoundError):
+                    if path.is_file() and not path.is_symlink():
+                        yield str(path), path.read_bytes()
 
 
 @in_cloud
