@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcloud.api import query_parameters
 from localcloud.api.app import handlers
 from localcloud.api.effective import EFFECTIVE, NOTHING, told
 from localcloud.api.effects import NO_EFFECT
@@ -57,7 +58,7 @@ _LETTERS = {
 
 def render() -> str:
     """Return the page."""
-    parts = (_methods(), _effective(), _elsewhere(), _without_effect(), _told(), _refused())
+    parts = (_methods(), _effective(), _elsewhere(), _without_effect(), _told(), _anyway(), _refused())
     return "\n".join([_HEAD, *(line for part in parts for line in (*part, ""))])
 
 
@@ -136,6 +137,16 @@ def _refused() -> Iterator[str]:
     for schema, fields in REFUSED.items():
         for field, reason in fields.items():
             yield f"| {schema} | `{field}` | {reason} |"
+    for name, (harmless, reason) in query_parameters.REFUSED.items():
+        unless = f" (unless it is {', '.join(map(str, harmless))})" if harmless else ""
+        yield f"| queries | `{name}`{unless} | {reason} |"
+
+
+def _anyway() -> Iterator[str]:
+    yield "## Parameters of queries that ask for what happens anyway\n"
+    yield "| parameter | why |\n| --- | --- |"
+    for name, reason in query_parameters.ANYWAY.items():
+        yield f"| `{name}` | {reason} |"
 
 
 def _refusals(tree: ast.Module) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, unquote
 
-from localcloud.api import errors
+from localcloud.api import errors, query_parameters
 from localcloud.api.authorization import authorize
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.catalog import image_projects
@@ -123,6 +123,8 @@ class Gateway:
         pairs = _query(scope)
         session = pairs.pop("upload_id", [""])[-1] if uploading else ""  # no discovery document knows it
         query = method.parameters().query(pairs)
+        if query:
+            query_parameters.check(query)
         if session:
             query["upload_id"] = session
         call = Call(self._cloud, method, self._known_path(match), query, principal, {}, headers)

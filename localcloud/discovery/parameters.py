@@ -36,6 +36,11 @@ class Parameters:
             n for n, spec in own.items() if spec["location"] == "query" and spec.get("required")
         ]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of what may be in the query."""
+        return frozenset(self._query)
+
     def check_path(self, name: str, value: str) -> None:
         """Refuse a path parameter that breaks its pattern."""
         rule = self._path.get(name)

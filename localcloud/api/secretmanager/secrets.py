@@ -94,7 +94,9 @@ def _patch(call: Call) -> Result:
 
 
 def _delete(call: Call) -> Result:
-    place, _ = existing(call)
+    place, old = existing(call)
+    if call.query.get("etag") and call.query["etag"] != old["etag"]:
+        raise rpc.stale_etag()
     with call.cloud.store.transaction() as change:
         change.delete(place)
         policies.forget(change, f"{place}/iam")

@@ -81,6 +81,8 @@ def store(call: Call, metadata: Mapping[str, Any], writer: Writer) -> dict[str, 
         may_write(call, bucket, name)
         check_overwriting(call, bucket, name)
         elsewhere.check("Object", metadata)
+        if call.query.get("contentEncoding"):
+            metadata = {**metadata, "contentEncoding": call.query["contentEncoding"]}
         stored = writer.finish()
         _check_hashes(metadata, stored)
     except BaseException:

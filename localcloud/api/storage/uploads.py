@@ -25,6 +25,7 @@ _LARGEST = 5 * 1024**3  # bytes of an object; Google's is 5 TiB, a laptop's disk
 _LARGEST_MULTIPART = 64 * 1024**2  # held in memory while its parts are found
 _LARGEST_METADATA = 1024**2
 _RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)")
+_KEPT = ("contentEncoding", "name")  # of the request that begins a session, for its end
 _LONGEST_SESSION = 7 * 24 * 3600  # cloud seconds
 
 Body = AsyncIterator[bytes]
@@ -150,7 +151,7 @@ async def _begin(call: Call, body: Body) -> Result:
         "bucket": call.path["bucket"],
         "draft": writer.path.name,
         "metadata": metadata,
-        "query": {key: value for key, value in call.query.items() if key.startswith("if") or key == "name"},
+        "query": {key: value for key, value in call.query.items() if key.startswith("if") or key in _KEPT},
         "expiresAt": now + _LONGEST_SESSION,
     }
     with call.cloud.store.transaction() as tx:
