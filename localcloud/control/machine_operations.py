@@ -133,6 +133,8 @@ class MachineOperations:
         await self._machines.stop(numeric_id, grace=_grace(document))
         now = self._clock.now()
         await self._keep_boot_disk(key, numeric_id)
+        # while somebody still knows of it: what is cut short here is done again
+        await self._machines.forget(numeric_id)
         with self._store.transaction() as change:
             current = self._store.get(key)
             if current is not None and str(current["id"]) == numeric_id:
@@ -149,7 +151,6 @@ class MachineOperations:
                 {"took": now - began},
             )
         self.told.pop(numeric_id, None)
-        await self._machines.forget(numeric_id)
 
     async def _keep_boot_disk(self, key: str, numeric_id: str) -> None:
         """Take a boot disk that outlives its instance out of the machine's folder, before anybody can want it."""

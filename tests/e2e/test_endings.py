@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from localcloud.daemon import launch
+from localcloud.home import Home
 from tests.e2e.checkout import interrupt
 
 if TYPE_CHECKING:
@@ -46,9 +49,20 @@ def interrupted(deploy: Deploy) -> Deployment:
     return deployment
 
 
-def test_after_ctrl_c_the_next_up_finishes_the_work(interrupted: Deployment) -> None:
+def test_after_ctrl_c_the_next_up_finishes_the_work_though_the_daemon_dies_under_it(
+    interrupted: Deployment,
+) -> None:
     interrupted.pulumi("stack", "export", "-s", "local")
-    interrupted.make("up")
+    process = interrupted.start("make", "up")
+    assert process.stdout is not None
+    printed, killed = [], set[int]()
+    for line in process.stdout:
+        printed.append(line)
+        if "gcp:" in line and (" creating" in line or " created" in line) and len(killed) < 3:
+            killed |= _kill_daemon(interrupted)
+    process.stdout.close()
+    assert process.wait() == 0, "".join(printed)
+    assert killed, "it died at least once"
     interrupted.wait_until_healthy(3)
     interrupted.pulumi("preview", "-s", "local", "--expect-no-changes")
 
@@ -84,6 +98,15 @@ def test_destroy_leaves_the_apis_collections_empty_and_down_leaves_nothing(inter
     assert _listeners(prefix) == []
     assert str(interrupted.home) not in Path("/proc/self/mountinfo").read_text()
     assert str(interrupted.home) not in Path("/proc/net/unix").read_text()
+
+
+def _kill_daemon(deployment: Deployment) -> set[int]:
+    """Kill the daemon that is there; returns which process that was, none if the next one is still on its way."""
+    found = launch.running(Home(deployment.home))
+    if found is None:
+        return set()
+    found.send(signal.SIGKILL)
+    return {found.pid}
 
 
 def _processes() -> set[int]:
