@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from localcloud.control import failover, handover, serving
 from localcloud.plans.balancer import Affinity, Backend, BalancerPlan, Persistence, VirtualService
+from localcloud.plans.probe import NO_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,14 +54,21 @@ def plan(store: Store) -> BalancerPlan:
 
 
 def service(rule: serving.Rule, backends: Iterable[Backend]) -> VirtualService:
-    """Return a forwarding rule with its backends as the data plane is to have it."""
+    """Return a forwarding rule with its backends as the data plane is to have it.
+
+    One of those that get new connections that asks for no weight, or for none that is valid, makes all equal.
+    """
+    listed = tuple(backends)
+    if rule.service.weighted:
+        equal = any(each.eligible and each.weight < 0 for each in listed)
+        listed = tuple(replace(each, weight=1) if equal or each.weight < 0 else each for each in listed)
     return VirtualService(
         key=rule.key,
         backend_service=rule.service.key,
         address=rule.address,
         protocol=cast("Literal['TCP', 'UDP', 'L3_DEFAULT']", rule.protocol),
         ports=rule.ports,
-        backends=tuple(backends),
+        backends=listed,
         affinity=cast("Affinity", rule.service.affinity),
         tracking=rule.service.tracking.get("trackingMode") or "PER_CONNECTION",
         persistence=persistence(rule.service.affinity, rule.service.tracking),
@@ -159,7 +167,7 @@ def candidate(
         healthy=known and verdict.get("healthState") == "HEALTHY",
         leaving=turned_away or each.leaving or not each.running,
         failover=failover,
-        weight=int(verdict.get("weight", 1)) if known else 1,
+        weight=int(verdict.get("weight", NO_WEIGHT)) if known else NO_WEIGHT,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localcloud.control.health import Endpoint, HealthState, healthy
 from localcloud.control.jury import Jury
 from localcloud.control.links import last, relname, url
+from localcloud.plans.probe import NO_WEIGHT
 from localcloud.store import Document, Event, Store
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Verdicts:
             self._juries[result.id] = Jury(Endpoint(state=before, ever_healthy=ever))
         if target.spec.consumer == "balancer" and result.outcome == "success":
             record = self._store.get(target.record)
-            if record is not None and record.get("weight", 1) != result.weight:
+            if record is not None and record.get("weight", NO_WEIGHT) != result.weight:
                 with self._store.transaction() as change:
                     change.put(target.record, {**record, "weight": result.weight})
 
@@ -160,5 +161,5 @@ class Verdicts:
             "since": kept.get("since", self._clock.now()),
             "healthSince": kept.get("healthSince", 0.0),
             "everHealthy": kept.get("everHealthy", False),
-            "weight": kept.get("weight", 1),
+            "weight": kept.get("weight", NO_WEIGHT),
         }

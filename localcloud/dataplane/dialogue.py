@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from localcloud.plans.probe import Outcome, ProbeSpec
+from localcloud.plans.probe import INVALID_WEIGHT, NO_WEIGHT, Outcome, ProbeSpec
 
 HTTP_BODY_WINDOW = 1024
 WEIGHT_HEADER = "x-load-balancing-endpoint-weight"
@@ -25,7 +25,7 @@ class Verdict:
 
     outcome: Outcome
     detail: str
-    weight: int = 1
+    weight: int = NO_WEIGHT
 
 
 class Dialogue(Protocol):
@@ -87,7 +87,7 @@ class HttpDialogue:
         self._body_at: int | None = None
         self._chunked = False
         self._length: int | None = None
-        self._weight = 1
+        self._weight = NO_WEIGHT
 
     def opened(self) -> Verdict | None:
         """An answer is always needed."""
@@ -158,9 +158,10 @@ class HttpDialogue:
 
 
 def weight_in(header: str) -> int:
-    """Return the weight that a header's value asks for: a whole number, 1,000 at most; 1 if it is none."""
+    """Return the weight that a header's value asks for: a whole number, 1,000 at most; INVALID_WEIGHT if it is something else."""
     digits = header.strip()
-    return min(int(digits), MOST_WEIGHT) if digits.isascii() and digits.isdigit() else 1
+    whole = digits.isascii() and digits.isdigit()
+    return int(digits) if whole and int(digits) <= MOST_WEIGHT else INVALID_WEIGHT
 
 
 def _glimpse(data: bytes) -> str:

@@ -15,6 +15,7 @@ import h2.exceptions
 import h2.settings
 
 from localcloud.dataplane.dialogue import HTTP_BODY_WINDOW, WEIGHT_HEADER, Verdict, weight_in
+from localcloud.plans.probe import NO_WEIGHT
 
 if TYPE_CHECKING:
     from localcloud.plans.probe import ProbeSpec
@@ -103,7 +104,8 @@ class Http2Dialogue:
 
     def _judge(self) -> Verdict:
         """Say what a whole answer with status 200 means."""
-        weight = weight_in(self._headers.get(WEIGHT_HEADER, ""))
+        asked = self._headers.get(WEIGHT_HEADER)
+        weight = NO_WEIGHT if asked is None else weight_in(asked)
         if not self._expected:
             return Verdict("success", "HTTP status 200", weight)
         if self._expected in self._body[:HTTP_BODY_WINDOW]:

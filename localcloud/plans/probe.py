@@ -11,6 +11,8 @@ Outcome = Literal[
     "success", "failure", "timeout"
 ]  # failure: reachable but wrong answer; timeout: unreachable or no answer in time
 
+NO_WEIGHT, INVALID_WEIGHT = -1, -2  # in place of a weight: the answer asked for none, or for what is none
+
 PROBERS = 5  # that probe each endpoint; Google has "5 to 10". An odd number has a majority, and as many see a death early as late
 MOST_PROBERS = 10
 
@@ -53,6 +55,6 @@ class ProbeResult:
     ended_at: float
     outcome: Outcome
     detail: str
-    weight: int = 1  # what a success asked for by X-Load-Balancing-Endpoint-Weight
+    weight: int = NO_WEIGHT  # what a success asked for by X-Load-Balancing-Endpoint-Weight
     prober: int = 0
     probers: int = 1

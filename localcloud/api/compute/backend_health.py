@@ -9,6 +9,7 @@ from localcloud.api.compute.draft import pruned
 from localcloud.api.compute.methods import CollectionMethods
 from localcloud.api.compute.references import find
 from localcloud.api.links import link, parse
+from localcloud.plans.probe import NO_WEIGHT
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Result
@@ -63,7 +64,16 @@ def _status(verdict: JsonValue, key: str, *, weighted: bool) -> dict[str, JsonVa
         "port": verdict.get("port"),
         "forwardingRule": link(rule) if rule.startswith("projects/") else rule,
         "forwardingRuleIp": verdict.get("forwardingRuleIp"),
-        "weight": str(verdict["weight"]) if weighted and "weight" in verdict else None,
+        **(_weight(verdict) if weighted else {}),
     }
     result: dict[str, Any] = pruned(entry)
     return result
+
+
+def _weight(verdict: JsonValue) -> dict[str, JsonValue]:
+    weight = verdict.get("weight", NO_WEIGHT)
+    if weight >= 0:
+        return {"weight": str(weight)}
+    if verdict["healthState"] != "HEALTHY":
+        return {"weightError": "UNAVAILABLE_WEIGHT"}
+    return {"weightError": "MISSING_WEIGHT" if weight == NO_WEIGHT else "INVALID_WEIGHT"}

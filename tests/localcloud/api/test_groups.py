@@ -261,6 +261,15 @@ def test_health_is_what_the_balancers_checks_found(api: Api) -> None:
     }
     api.call("PATCH", region_path("backendServices/web"), weighted)
     assert api.post(path, body)["healthStatus"][0]["weight"] == "7"
+    for weight, state, error in (
+        (-1, "UNHEALTHY", "UNAVAILABLE_WEIGHT"),
+        (-1, "HEALTHY", "MISSING_WEIGHT"),
+        (-2, "HEALTHY", "INVALID_WEIGHT"),
+    ):
+        asked = {**verdict, "weight": weight, "healthState": state}
+        put(api, f"control/backends/{service}/web-aaaa/web", asked)
+        (entry,) = api.post(path, body)["healthStatus"]
+        assert (entry.get("weight"), entry["weightError"]) == (None, error)
 
 
 def test_the_instance_group_is_its_managers(api: Api) -> None:

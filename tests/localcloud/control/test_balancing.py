@@ -8,7 +8,7 @@ import pytest
 
 from localcloud.control import balancing
 from localcloud.control.links import url
-from localcloud.plans.probe import ProbeResult
+from localcloud.plans.probe import INVALID_WEIGHT, ProbeResult
 from tests.localcloud.control.cloud import (
     GROUP,
     HEALING,
@@ -27,26 +27,34 @@ def test_weights_are_what_instances_ask_for_if_the_service_listens() -> None:
         async with standard().running() as cloud:
             await cloud.until_stable()
             await cloud.advance(30)
-            name = min(cloud.instances())
-            probe = next(
-                each
-                for each in cloud.fabric.probes.values()
-                if each.instance == name and each.consumer == "balancer"
-            )
-            for _ in range(2):
+            first, *others = sorted(cloud.instances())
+
+            def answered(name: str, weight: int) -> None:
                 now = cloud.clock.now()
-                cloud.fabric._report(
-                    ProbeResult(
-                        id=probe.id, sent_at=now, ended_at=now, outcome="success", detail="", weight=7
-                    )
-                )
-            (service,) = balancing.plan(cloud.store).services
-            assert {each.weight for each in service.backends} == {1}
+                for each in cloud.fabric.probes.values():
+                    if each.instance == name and each.consumer == "balancer":
+                        found = ProbeResult(
+                            id=each.id, sent_at=now, ended_at=now, outcome="success", detail="", weight=weight
+                        )
+                        cloud.fabric._report(found)
+
+            def weights() -> dict[str, int]:
+                (service,) = balancing.plan(cloud.store).services
+                return {each.instance: each.weight for each in service.backends}
+
+            equal = dict.fromkeys(cloud.instances(), 1)
+            answered(first, 7)
+            assert weights() == equal
             cloud.patch(SERVICE, localityLbPolicy="WEIGHTED_MAGLEV")
+            assert weights() == equal, "the others ask for none"
+            for name in others:
+                answered(name, 2)
+            assert weights() == {**dict.fromkeys(others, 2), first: 7}
+            answered(others[0], INVALID_WEIGHT)
+            assert weights() == equal
+            answered(others[0], 0)
+            assert weights() == {**dict.fromkeys(others, 2), first: 7, others[0]: 0}
             (service,) = balancing.plan(cloud.store).services
-            assert {each.instance: each.weight for each in service.backends} == {
-                each: 7 if each == name else 1 for each in cloud.instances()
-            }
             await cloud.advance(1)
             (applied,) = cloud.fabric.balancer.services
             assert set(applied.backends) == set(service.backends)

@@ -9,7 +9,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 
 from localcloud.dataplane.dialogue import Verdict, dialogue_for
-from localcloud.plans.probe import ProbeSpec
+from localcloud.plans.probe import INVALID_WEIGHT, NO_WEIGHT, ProbeSpec
 
 HTTP = ProbeSpec(
     id="p",
@@ -161,11 +161,12 @@ def test_what_is_no_http2_is_a_failure() -> None:
 @pytest.mark.parametrize(
     ("header", "weight"),
     [
-        (b"", 1),
+        (b"", NO_WEIGHT),
         (b"X-Load-Balancing-Endpoint-Weight: 7\r\n", 7),
         (b"x-load-balancing-endpoint-weight:0\r\n", 0),
-        (b"X-Load-Balancing-Endpoint-Weight: 5000\r\n", 1000),
-        (b"X-Load-Balancing-Endpoint-Weight: many\r\n", 1),
+        (b"X-Load-Balancing-Endpoint-Weight: 1000\r\n", 1000),
+        (b"X-Load-Balancing-Endpoint-Weight: 1001\r\n", INVALID_WEIGHT),
+        (b"X-Load-Balancing-Endpoint-Weight: many\r\n", INVALID_WEIGHT),
     ],
 )
 def test_a_success_says_what_share_the_instance_wants(header: bytes, weight: int) -> None:
