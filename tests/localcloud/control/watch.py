@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from localcloud.store import Document, Event
 
 _BY_UPDATE = ("replaced by an update", "its zone has too many", "update")
+_UNDONE = (per_instance.UNAPPLIED_DELETION, per_instance.DELETING)
 _REPAIRS = ("autohealing.recreate", "instance.repair")
 
 
@@ -63,7 +64,8 @@ class Watch:
 
     def _stateful(self, document: Document) -> bool:
         policy = (document.get("statefulPolicy") or {}).get("preservedState") or {}
-        return any(policy.values()) or bool(self.cloud.store.keys(per_instance.prefix_of(GROUP)))
+        configs = [config for _, config in self.cloud.store.scan(per_instance.prefix_of(GROUP))]
+        return any(policy.values()) or any(config.get("status") not in _UNDONE for config in configs)
 
     def _count_available(self, members: Mapping[str, Member], *, ready_after: float) -> set[str]:
         now = self.cloud.clock.now()

@@ -48,7 +48,8 @@ class Asking(RuleBasedStateMachine):
         self.cloud = WholeCloud(seed, Path(self.folder.name))
         self.watch = Watch(self.cloud.simulated)
         self.cloud.watch(self.watch)
-        self.cloud.build()
+        self.cloud.build("web-#" if seed % 2 else "web")  # names that come again, or never
+        self.want_them_ready_for(seed % 3 * 60)
         self.mode = ""  # the autoscaler's; empty while there is none
         self.held_back = False  # by the policy: nothing is updated by itself, or not everything
         self.abandoned: list[str] = []

@@ -162,7 +162,7 @@ class WholeCloud:
         found = self.post(f"{group}/listManagedInstances")
         return {entry["name"]: entry for entry in found.get("managedInstances", [])}
 
-    def build(self) -> None:
+    def build(self, base_name: str = "web") -> None:
         """Create the whole stack: network, firewall, both checks, template `t0`, a group of three, backend service and rule."""
         self.post(f"{GLOBAL}/networks", {"name": "web-net", "autoCreateSubnetworks": False})
         subnetwork = {"name": "web-sub", "network": "global/networks/web-net", "ipCidrRange": "10.128.0.0/20"}
@@ -179,7 +179,7 @@ class WholeCloud:
             GROUPS,
             {
                 "name": "web",
-                "baseInstanceName": "web",
+                "baseInstanceName": base_name,
                 "targetSize": 3,
                 "versions": [{"instanceTemplate": "global/instanceTemplates/t0"}],
                 "distributionPolicy": {"zones": [{"zone": f"zones/{zone}"} for zone in ZONES]},
