@@ -52,6 +52,9 @@ async def _run(home: Home, given: argparse.Namespace, report: _Report) -> None:
     def ready() -> None:
         gc.enable()
         gc.freeze()  # modules and discovery documents stay: no collection needs to look through them
+        # What a request makes is gone with it, and what it writes stays: with Python's 700, a busy cloud looks through its documents
+        # again and again.
+        gc.set_threshold(10_000, 10, 10)
         ProcessRecord.mine().write(launch.record_file(home))
         report.say("ready")
 
