@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
+from localcloud.api.authorization import held
 from localcloud.api.compute.draft import Draft, fingerprint, pruned
 from localcloud.api.compute.instance_group_managers import (
     INSTANCE_GROUP_MANAGERS,
@@ -15,6 +16,7 @@ from localcloud.api.compute.methods import commit, location_of, stamp
 from localcloud.api.compute.references import find
 from localcloud.api.compute.request_ids import once
 from localcloud.api.links import link
+from localcloud.api.permissions import resource_of
 
 if TYPE_CHECKING:
     from localcloud.api.call import Call, Handler, Result
@@ -38,6 +40,7 @@ class InstanceGroupMethods:
             f"{prefix}.list": self.list,
             f"{prefix}.listInstances": self.list_instances,
             f"{prefix}.setNamedPorts": once(self.set_named_ports),
+            f"{prefix}.testIamPermissions": self.test_permissions,
             f"{prefix}.aggregatedList": _everywhere,  # of zonal ones only is there such a method, and it lists all
         }
 
@@ -45,6 +48,11 @@ class InstanceGroupMethods:
         """Return one group."""
         relname, manager = self._manager(call)
         return _group(call, relname, manager)
+
+    def test_permissions(self, call: Call) -> Result:
+        """Return which of some permissions the caller has on a group; the project's policy decides."""
+        self._manager(call)
+        return held(call, call.body.get("permissions", []), resource_of(call))
 
     def list(self, call: Call) -> Result:
         """Return a page of a location's groups."""
@@ -103,7 +111,7 @@ class InstanceGroupMethods:
         return commit(call, draft, "setNamedPorts")
 
     def _manager(self, call: Call) -> tuple[str, Document]:
-        wanted = self._managers.relname(call.path["project"], location_of(call), call.path["instanceGroup"])
+        wanted = self._managers.relname(call.path["project"], location_of(call), _name(call))
         relname = find(call.cloud.store, wanted)
         document = None if relname is None else call.cloud.store.get(f"compute/{relname}")
         if relname is None or document is None:
@@ -146,3 +154,7 @@ def _group(call: Call, manager_relname: str, manager: Document) -> dict[str, Any
     }
     result: dict[str, Any] = pruned(group)
     return result
+
+
+def _name(call: Call) -> str:
+    return call.path.get("instanceGroup") or call.path["resource"]

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 _FAULTS = "control/faults/"  # the operator's, as the controllers keep them
 _ZONAL = frozenset(
-    {"autoscalers", "instanceGroupManagers", "instanceGroups", "instances", "machineTypes", "operations"}
+    {
+        "autoscalers",
+        "disks",
+        "instanceGroupManagers",
+        "instanceGroups",
+        "instances",
+        "machineTypes",
+        "operations",
+    }
 )
 
 

@@ -179,3 +179,11 @@ def test_what_a_group_keeps_without_a_word_is_never_deleted(api: Api) -> None:
     group = {**resources.group(name="second"), **change}
     api.post(region_path("instanceGroupManagers"), group)
     assert api.get(region_path("instanceGroupManagers/second"))["statefulPolicy"]["preservedState"] == wanted
+
+
+def test_one_asks_what_one_may_do_with_a_group(api: Api) -> None:
+    build_all(api)
+    asked = {"permissions": ["compute.instanceGroups.use"]}
+    for path in (region_path("instanceGroups/web"), f"/compute/v1/{ZONE}/instanceGroups/zonal"):
+        assert api.post(f"{path}/testIamPermissions", asked) == asked
+    assert api.refused("POST", region_path("instanceGroups/none/testIamPermissions"), asked)[0] == 404

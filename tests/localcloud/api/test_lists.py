@@ -236,7 +236,7 @@ def test_a_zone_that_is_out_is_unreachable_for_lists_over_all(api: Api) -> None:
     fault = {"name": "fault-1", "kind": "zone-outage", "zone": f"{REGION}-b", "since": 0, "until": None}
     put(api, "control/faults/fault-1", fault)
     base, scope = f"/compute/v1/projects/{PROJECT}", f"zones/{REGION}-b"
-    for kind in ("instances", "instanceGroupManagers", "autoscalers"):
+    for kind in ("instances", "instanceGroupManagers", "autoscalers", "disks"):
         path = f"{base}/aggregated/{kind}"
         answer = api.get(f"{path}?returnPartialSuccess=true")
         assert answer["unreachables"] == [scope]
