@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.guest import disk, layer, pretence, processes, session, system
+from localcloud.guest import disk, fence, layer, pretence, processes, session, system
 from localcloud.guest.machine import LIFECYCLE, LISTENERS
 from localcloud.guest.sandbox import SECCOMP, Sandbox
 from localcloud.plans.world import Command
@@ -50,6 +50,7 @@ class Boots:
             shelf=None if user is None else _SHELF,
             as_root=user is None and os.geteuid() == 0,
             system=own,
+            filtered=own is not None or fence.program() is not None,
         )
         null = os.open(os.devnull, os.O_RDWR)
         log = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
@@ -57,8 +58,9 @@ class Boots:
         life = os.open(folder / LIFECYCLE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         control = session.listen(folder)
         inherited = {0: null, 1: log, 2: log, 3: control.fileno(), 4: serial, 5: life}
-        if own is not None:
-            inherited[SECCOMP] = pretence.descriptor()
+        code = fence.program() if own is None else pretence.program()
+        if code is not None:
+            inherited[SECCOMP] = fence.descriptor(code)
         try:
             command = Command(
                 argv=sandbox.argv(),

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.guest import pretence
+from localcloud.guest import fence, pretence
 from localcloud.guest.disk import give
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _command(debootstrap: str, suite: str, root: Path, mirror: str) -> list[str]
 
 def _run(argv: list[str], progress: Callable[[str], None]) -> str:
     """Run debootstrap; returns "" or its last words."""
-    filtering = pretence.descriptor()
+    filtering = fence.descriptor(pretence.program(fenced=False))
     words = [str(filtering) if word == "{seccomp}" else word for word in argv]
     environ = {
         **os.environ,

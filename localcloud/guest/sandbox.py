@@ -16,7 +16,7 @@ from localcloud.guest.limits import Limits
 from localcloud.guest.system import System
 
 RUN_BYTES = 64 << 20
-SECCOMP = 6  # the descriptor of the filter, where there is a root file system
+SECCOMP = 6  # the descriptor of the filter
 _HIDDEN = (
     "keys",
     "key-users",
@@ -50,6 +50,7 @@ class Sandbox:
     shelf: Path | None = None  # where the three folders are found under these names, if not where they are
     as_root: bool = False  # whether the host's root runs it
     system: System | None = None  # its root file system; None: the host's /usr
+    filtered: bool = False  # whether there is a filter of system calls
 
     def argv(self) -> tuple[str, ...]:
         """Return the command that becomes the instance; descriptors 3, 4 and 5 are its control socket, serial port and life signs."""
@@ -60,6 +61,8 @@ class Sandbox:
             "--clearenv", "--setenv", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "--setenv", "LANG", "C.UTF-8", "--setenv", "GUEST_LIMITS", self._limits(),
         ]  # fmt: skip
+        if self.filtered:
+            words += ["--seccomp", str(SECCOMP)]
         words += self._view()
         # In that same case an instance's root and the host's are one user to the kernel, for which mode bits are enough where
         # where capabilities are not asked for: sysctls and sysrq-trigger could be written. A read-only mount stands above modes.
@@ -99,7 +102,7 @@ class Sandbox:
         """Return what the instance sees of files."""
         library = str(self._at("library"))
         if self.system is not None:
-            words = ["--bind", f"{self._at('disk')}/merged", "/", "--seccomp", str(SECCOMP)]
+            words = ["--bind", f"{self._at('disk')}/merged", "/"]
             return [*words, "--ro-bind", library, "/usr/local/lib/guest"]
         words = ["--ro-bind", "/usr", "/usr"]
         for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):

@@ -87,6 +87,19 @@ CALLS = {
     "make a set-user-ID program": "open('/root/s', 'w').close(); os.chown('/root/s', {uid}, {uid}); os.chmod('/root/s', 0o4755); ok = True",
     "give a file a capability": "open('/root/c', 'w').close(); os.setxattr('/root/c', 'security.capability', bytes(20)); ok = True",
     "speak to abstract sockets of the host": "s = socket.socket(socket.AF_UNIX); s.connect(b'\\0{abstract}'); ok = True",
+    "reach what runs this machine": "socket.socket(40, socket.SOCK_STREAM); ok = True  # AF_VSOCK, which no namespace holds",
+    "reach it by a pair": "ok = libc.socketpair(40, 1, 0, vec(8)) == 0",
+    "reach it as 32 bits do": "ok = as_32_bits(359, 40, 1) >= 0  # socket",
+    "reach it as x32 does": "ok = libc.syscall(0x40000000 | 41, 40, 1, 0) >= 0",
+    "make keys at the user's cost": "ok = libc.syscall(248, b'user', b'mine', b'x', 1, -3) > 0  # add_key",
+    "make keys as 32 bits do": "ok = as_32_bits(288, 6, -3) > 0 or as_32_bits(288, 0, -3, 1) > 0  # keyctl: describe, find its own keyring",
+    "go around filters by io_uring": "ok = libc.syscall(425, 8, padded('', 120)) >= 0",
+    "find the namespace above its own": "import fcntl; ok = fcntl.ioctl(os.open('/proc/self/ns/pid', 0), 0xb702) >= 0",
+    "make a file system by the new calls": "ok = libc.syscall(430, b'tmpfs', 0) >= 0  # fsopen",
+    "clone its mounts by the new calls": "ok = libc.syscall(428, -100, b'/', 1) >= 0  # open_tree, OPEN_TREE_CLONE",
+    "have the kernel account to its disk": "ok = libc.syscall(163, b'/root') == 0  # acct",
+    "put itself before others at the disk": "ok = libc.syscall(251, 1, 0, 1 << 13) == 0  # ioprio_set, real time",
+    "start another kernel": "ok = libc.syscall(246, 0, 0, 0, 0) == 0  # kexec_load",
     "share memory by name": "ok = os.path.exists('/dev/shm/{shared}')",
 }  # fmt: skip
 HELPERS = r"""
@@ -134,6 +147,15 @@ def nft_batch():
 def audit(s):
     s.send(struct.pack("=IHHII", 16, 1000, 5, 1, 0))
     return acknowledged(s)
+def as_32_bits(number, *arguments):
+    import mmap
+    b, c, d = (struct.pack("=i", each) for each in (*arguments, 0, 0, 0)[:3])
+    code = b"\x53\xb8" + struct.pack("=i", number) + b"\xbb" + b + b"\xb9" + c + b"\xba" + d + b"\xcd\x80\x5b\xc3"  # int 0x80
+    page = mmap.mmap(-1, 4096, prot=7)
+    page.write(code)
+    result = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+    ctypes.set_errno(-result if result < 0 else 0)
+    return result
 def clone3(flags):
     pid = libc.syscall(435, struct.pack("=8Q", flags, 0, 0, 0, 17, 0, 0, 0), 64)
     if pid == 0:

@@ -137,7 +137,7 @@ systemctl restart apache2
             0,
             "runs, and serves its page, over TLS too",
             "Page served from: web-x7k2\nPage served from: web-x7k2",
-            "curl -s http://127.0.0.1/; curl -sk https://127.0.0.1/",
+            "for at in http https; do until curl -sfk $at://127.0.0.1/; do sleep 0.1; done; done",
         ),
     ),
     Sample(
