@@ -1,4 +1,4 @@
-"""Work done aside: one job after the other beside what runs in the foreground, which it leaves the processors to whenever that wants them.
+"""Work done aside: one job after the other beside what runs in the foreground, which comes first where processors are scarce.
 
 What a job says is shown in one piece when it is over: two that wrote at once could not be read.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from toolchain.progress import Progress
 
-NICENESS = 19  # the lowest: instances' own load runs at 10, and has to be had for groups to grow by it
+NICENESS = 5  # behind, and still a quarter of a processor that somebody else wants for good
 
 
 class Aside:
@@ -52,4 +52,5 @@ def working(progress: Progress) -> Iterator[Aside]:
 
 def _give_way() -> None:
     # On Linux a priority is a thread's; what it starts, threads and processes, begins with the same.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

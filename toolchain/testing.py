@@ -1,7 +1,8 @@
 """`make test` and `make campaign`: every test, each part where it can run.
 
-Tests of worlds and clouds wait most of their time. So a second lane runs aside of them, at low priority, with what mostly computes: the
-checks, the policy pack's tests, and those that make nothing in the kernel. The long proofs of a campaign have the machine to themselves.
+Tests of worlds and instances wait most of their time. So a second lane runs aside of them with what mostly computes: the checks, and tests
+that make nothing in the kernel. The end-to-end tests, whose instances' load is measured, have the machine to themselves after that, and
+so have the long proofs of a campaign.
 
 The policy pack's tests run in its own environment. The end-to-end tests run as an ordinary user, because that is who uses the local
 cloud: started by root they run as `nobody` on a copy of the checkout, and the ones marked `as_root` once more as root.
@@ -86,16 +87,17 @@ class Tests:
         return self._end([part.__name__ for part in (self.unit, self.policies, self.e2e) if self._told(part)])
 
     def all_and_check(self) -> int:
-        """Check, and run every part: what takes nothing but a processor aside of what waits for clouds; return the exit status."""
+        """Check, and run every part: what mostly computes aside of what mostly waits; return the exit status."""
         self.unstable.clear()
         with aside.working(self.progress) as others:
             begun = {
                 "check": others.begin("check", lambda output: self._to(output).check()),
                 "plain": others.begin("plain tests", lambda output: self._to(output).plain()),
-                "policies": others.begin("policies tests", lambda output: self._to(output).policies()),
             }
-            failed = [part.__name__ for part in (self.kernel, self.e2e) if self._told(part)]
+            failed = [part.__name__ for part in (self.kernel, self.policies) if self._told(part)]
             failed += [name for name, job in begun.items() if job.result() != 0]
+        if self._told(self.e2e):
+            failed.append("e2e")
         return self._end(failed)
 
     def _told(self, part: Callable[[], int]) -> int:

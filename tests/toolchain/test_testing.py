@@ -71,10 +71,13 @@ def test_the_whole_run_has_every_test_once_and_fails_with_each_of_its_parts(
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_it.py").write_text(PROJECT)
     (tmp_path / ".venv").symlink_to(sys.prefix)
+    ran = tmp_path / "tests" / "ran"
     for name in ("check", "policies", "e2e"):
-        monkeypatch.setattr(testing.Tests, name, _part(name, int(name in failing)))
+        monkeypatch.setattr(testing.Tests, name, _part(name, int(name in failing), ran))
     assert _tests(tmp_path).all_and_check() == len(failing)
-    assert sorted((tmp_path / "tests" / "ran").read_text().split()) == ["kernel", "plain"]
+    *together, last = ran.read_text().split()
+    assert sorted(together) == ["check", "kernel", "plain", "policies"]
+    assert last == "e2e", "which has the machine to itself"
     said = capfd.readouterr()
     parts = said.out + said.err
     assert parts.count("1 passed") == 2
@@ -88,13 +91,15 @@ def test_a_failing_plain_test_fails_the_whole_run(
     statuses = {"not kernel and not campaign": 1, "kernel and not campaign": 0}
     monkeypatch.setattr(testing.Tests, "_pytest", lambda _run, *arguments: statuses[arguments[-1]])
     for name in ("check", "policies", "e2e"):
-        monkeypatch.setattr(testing.Tests, name, _part(name, 0))
+        monkeypatch.setattr(testing.Tests, name, _part(name, 0, tmp_path / "ran"))
     assert _tests(tmp_path).all_and_check() == 1
     assert capfd.readouterr().err.rstrip().endswith("Failed: plain")
 
 
-def _part(name: str, status: int) -> Callable[[testing.Tests], int]:
+def _part(name: str, status: int, ran: Path) -> Callable[[testing.Tests], int]:
     def part(_: testing.Tests) -> int:
+        with ran.open("a") as file:
+            print(name, file=file)
         return status
 
     part.__name__ = name
