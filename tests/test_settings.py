@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
@@ -19,6 +19,9 @@ from localcloud.plans import quotas
 from settings import Settings
 from stack_file import as_engine_passes, committed_stacks, read_config, read_document
 from tests.configuration_table import HEADING, PAGE, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LEAST: dict[str, Any] = {
     "gcp:project": "p",
@@ -202,3 +205,12 @@ def test_the_page_about_configuration_has_every_key_as_it_is() -> None:
 def test_every_key_is_explained() -> None:
     unexplained = [line.split("`")[1] for line in table().splitlines() if line.endswith("|  |")]
     assert unexplained == []
+
+
+def test_a_stacks_file_is_read_as_the_engine_reads_it(tmp_path: Path) -> None:
+    values = "[true, True, FALSE, on, off, yes, no, y, trueblue, falsework]"
+    (tmp_path / "Pulumi.odd.yaml").write_text(f"config: {{a: {values}}}\n")
+    found = read_document("odd", tmp_path)["config"]["a"]
+    words = ["on", "off", "yes", "no", "y", "trueblue", "falsework"]
+    assert found == [True, True, False, *words]
+    assert [type(each) for each in found] == [bool] * 3 + [str] * 7
