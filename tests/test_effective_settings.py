@@ -8,7 +8,7 @@ import pytest
 
 from components.balancing import Balancing, Failover
 from components.invalid_argument import InvalidArgumentError
-from effective_settings import effective_settings, main
+from effective_settings import _shown, effective_settings, main
 from environments import EnvironmentDefaults
 from stack_file import committed_stacks, read_config
 from tests.test_settings import LEAST
@@ -80,3 +80,19 @@ def test_it_prints_every_committed_stack_with_what_the_checks_amount_to(
 def test_a_stack_without_a_file_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["production"]) == 1
     assert "use one of dev, local, prod, staging" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        ("word", "word"),
+        ("", '""'),
+        ("two\nlines", '"two\\nlines"'),
+        (0.6, "0.6"),
+        (False, "false"),
+        (("a", "ü"), '["a", "ü"]'),
+    ],
+)
+def test_every_value_is_shown_on_a_line_of_its_own(value: object, shown: str) -> None:
+    assert _shown(value) == shown
