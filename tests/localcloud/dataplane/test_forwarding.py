@@ -88,47 +88,45 @@ def test_datagrams_leave_an_ineligible_backend() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(
-    ("affinity", "persistence", "home"),
-    [
-        ("CLIENT_IP_PORT_PROTO", "all", "a"),
-        ("CLIENT_IP", "all", "a"),
-        ("CLIENT_IP_PORT_PROTO", "tcp", "b"),
-        ("CLIENT_IP_PORT_PROTO", "none", "b"),
-        ("NONE", "all", "b"),
-    ],
-)
-def test_datagrams_stay_on_an_unhealthy_backend_only_if_they_are_tracked_and_everything_persists(
-    affinity: str, persistence: str, home: str
-) -> None:
+def test_datagrams_stay_on_an_unhealthy_backend_only_if_they_are_tracked_and_everything_persists() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await cloud.start("a", "b")
-            fields: dict[str, Any] = {"protocol": "UDP", "affinity": affinity, "persistence": persistence}
-            await cloud.balance("a", **fields)
-            with closing(_udp()) as sock:
+            stack = ExitStack()  # no port is to be some earlier flow's
+            for affinity, persistence, home in (
+                ("CLIENT_IP_PORT_PROTO", "all", "a"),
+                ("CLIENT_IP", "all", "a"),
+                ("CLIENT_IP_PORT_PROTO", "tcp", "b"),
+                ("CLIENT_IP_PORT_PROTO", "none", "b"),
+                ("NONE", "all", "b"),
+            ):
+                fields: dict[str, Any] = {"protocol": "UDP", "affinity": affinity, "persistence": persistence}
+                await cloud.balance("a", **fields)
+                sock = stack.enter_context(closing(_udp()))
                 assert await _flow(cloud, sock) == "a"
                 await cloud.balance("b", **fields)
-                assert await _flow(cloud, sock) == home
+                assert await _flow(cloud, sock) == home, fields
+            stack.close()
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("affinity", "home"), [("CLIENT_IP_PORT_PROTO", "a"), ("NONE", "b")])
-def test_a_drained_backend_keeps_datagrams_that_are_tracked_too_and_gets_nothing_new(
-    affinity: str, home: str
-) -> None:
+def test_a_drained_backend_keeps_datagrams_that_are_tracked_too_and_gets_nothing_new() -> None:
     async def scenario() -> None:
         async with running_cloud() as cloud:
             await cloud.start("a", "b")
-            fields: dict[str, Any] = {"protocol": "UDP", "affinity": affinity, "persistence": "none"}
-            await cloud.balance("a", **fields)
-            with closing(_udp()) as old, closing(_udp()) as new:
+            stack = ExitStack()  # no port is to be some earlier flow's
+            for affinity, home in (("CLIENT_IP_PORT_PROTO", "a"), ("NONE", "b")):
+                fields: dict[str, Any] = {"protocol": "UDP", "affinity": affinity, "persistence": "none"}
+                cloud.keeps = {}
+                await cloud.balance("a", **fields)
+                old, new = (stack.enter_context(closing(_udp())) for _ in range(2))
                 assert await _flow(cloud, old) == "a"
                 cloud.keeps["a"] = "always"
                 await cloud.balance("b", **fields)
-                assert await _flow(cloud, old) == home
+                assert await _flow(cloud, old) == home, affinity
                 assert await _flow(cloud, new) == "b"
+            stack.close()
 
     asyncio.run(scenario())
 
