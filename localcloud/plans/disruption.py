@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from localcloud.store import Document
+    from collections.abc import Mapping
 
 # Least to most disruptive, as minimalAction and mostDisruptiveAllowedAction order them.
 LEVELS = ("NONE", "REFRESH", "RESTART", "REPLACE")
@@ -22,7 +22,7 @@ _RESTARTABLE = {
 }
 
 
-def disruption(old: Document, new: Document) -> str:
+def disruption(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """Return the least disruptive action that turns an instance of the old properties into one of the new."""
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
     if not changed:
