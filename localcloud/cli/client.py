@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from localcloud.home import Home
 
 
+_TRIES = 3
+
+
 class CloudError(Exception):
     """Something the user must know: what, why, and what to do."""
 
@@ -57,16 +60,23 @@ class Client:
     def _request(self, method: str, path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
         import http.client  # noqa: PLC0415 - more than all else that `start` needs before the daemon is under way
 
-        connection = http.client.HTTPConnection("127.0.0.1", self.config.api_port)
+        # what only asks can be asked again, if the daemon dies as it answers
+        tries = _TRIES if method == "GET" else 1
         headers = {"Authorization": f"Bearer {self.config.owner_token}", "Content-Type": "application/json"}
-        try:
-            connection.request(
-                method, f"/localcloud/v1{path}", json.dumps(body) if body is not None else None, headers
-            )
-            response = connection.getresponse()
-        except OSError as error:
-            msg = f"the local cloud at {self.config.endpoint} does not answer ({error}); see localcloud status, or start it again"
-            raise CloudError(msg) from error
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self.config.api_port)
+            try:
+                connection.request(
+                    method, f"/localcloud/v1{path}", json.dumps(body) if body is not None else None, headers
+                )
+                response = connection.getresponse()
+                break
+            except OSError as error:
+                tries -= 1
+                if tries and isinstance(error, ConnectionResetError):
+                    continue
+                msg = f"the local cloud at {self.config.endpoint} does not answer ({error}); see localcloud status, or start it again"
+                raise CloudError(msg) from error
         if response.status >= 400:
             text = response.read().decode(errors="replace")
             try:

@@ -10,6 +10,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from localcloud.daemon.process_record import ProcessRecord
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from localcloud.home import Home
 
-_LOOK_EVERY = 0.05  # seconds
+_LOOK_EVERY, _REST = 0.05, 0.5  # seconds
 _TRIES = 3  # a daemon that is killed while it starts is started again so often
 
 
@@ -79,6 +80,7 @@ def start(home: Home, speed: float | None, project: str | None = None) -> str:
     arguments = [] if speed is None else ["--speed", str(speed)]
     if project is not None:
         arguments += ["--project", project]
+    killed, word = False, ""
     for _ in range(_TRIES):
         if _is_being_kept(home):
             return ""
@@ -88,8 +90,14 @@ def start(home: Home, speed: float | None, project: str | None = None) -> str:
         with os.fdopen(ready) as answer:
             word = answer.readline().strip()
         if word:
-            # whoever was in the way may have been another daemon that is being started
-            return "" if word == "ready" or _is_being_kept(home) else word
-        if daemon.wait() >= 0:
+            # whoever was in the way may have been another daemon that is being started, or what a killed one had begun
+            if word == "ready" or _is_being_kept(home):
+                return ""
+            if not killed:
+                return word
+            time.sleep(_REST)
+        elif daemon.wait() >= 0:
             break
-    return f"the daemon ended before it was ready; its log is {home.logs / 'daemon.log'}"
+        else:
+            killed = True
+    return word or f"the daemon ended before it was ready; its log is {home.logs / 'daemon.log'}"

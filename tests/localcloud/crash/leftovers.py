@@ -106,15 +106,14 @@ def daemons(home: Home) -> list[int]:
     return [pid for pid, line in _started_for(home) if b"localcloud.daemon\0" in line]
 
 
-def none_at_all(home: Home) -> bool:
-    """Tell whether a cloud that was stopped has left no process, mount, socket or record."""
+def after_stop(home: Home) -> list[str]:
+    """Return, in words, what a cloud that was stopped has left: processes, mounts, sockets, records."""
     mounts, sockets = Path("/proc/self/mountinfo").read_text(), Path("/proc/net/unix").read_text()
-    return (
-        not list(_started_for(home))
-        and str(home.path) not in mounts
-        and str(home.path) not in sockets
-        and {each.name for each in home.run.iterdir()} <= {"world.lock"}
-    )
+    return [
+        *(f"process {pid}: {line!r}" for pid, line in _started_for(home)),
+        *(line for line in (*mounts.splitlines(), *sockets.splitlines()) if str(home.path) in line),
+        *sorted(each.name for each in home.run.iterdir() if each.name != "world.lock"),
+    ]
 
 
 def _started_for(home: Home) -> Iterator[tuple[int, bytes]]:

@@ -40,7 +40,7 @@ while True:
 TALKERS = r"""
 import asyncio, json, sys, time
 ADDRESS, PORT, KEPT, RATE = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-PATIENCE = 30.0
+PATIENCE = 100.0
 
 class Facts:
     def __init__(self):
