@@ -78,10 +78,7 @@ def a_disk_is_attached_by_hand(client: Operator) -> None:
     put_to(client, "stop", "web", [member])
     instances(client)
     keeping.attach(client, zone, member, "archive")
-    put_to(client, "start", "web", [member])
     assert held(instances(client)[member])[1]["archive"] == "archive"
-    put_to(client, "stop", "web", [member])
-    instances(client)
     keeping.detach(client, zone, member, "archive")
     keeping.delete_disk(client, zone, "archive")
     put_to(client, "start", "web", [member])
