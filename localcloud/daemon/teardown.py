@@ -12,7 +12,7 @@ from localcloud.daemon import plugin
 from localcloud.daemon.launch import keeper, keeper_file, record_file, stopping_file
 from localcloud.dataplane import holding
 from localcloud.dataplane.holding import WorldError
-from localcloud.dataplane.world import World
+from localcloud.dataplane.world import World, clear
 
 if TYPE_CHECKING:
     from localcloud.home import Home
@@ -23,25 +23,31 @@ _LOOKS, _LOOK_EVERY = 200, 0.05
 def tear_down(home: Home) -> None:
     """End the cloud's world, if one lives, and remove the records of the live cloud. The store and the configuration stay."""
     if home.run.is_dir() and holding.find(home) is None:
-        _wait_for_makers(home)
+        _remove_records(home)
     if holding.find(home) is not None:
         asyncio.run(_end(home))
     asyncio.run(plugin.end(home))
-    for file in (record_file(home), stopping_file(home)):
+    for file in (record_file(home), stopping_file(home), *home.run.glob("*.new")):
         file.unlink(missing_ok=True)
     if keeper(home) is None:  # else it does so itself, with its last breath
         keeper_file(home).unlink(missing_ok=True)
 
 
-def _wait_for_makers(home: Home) -> None:
-    """Wait for who makes a world for a daemon that was killed meanwhile: it has the folder's lock, and ends by itself."""
+def _remove_records(home: Home) -> None:
+    """Remove what is noted of a world that is gone: the daemon may have been killed while it ended it.
+
+    Or while it had one made: who makes it has the folder's lock, and ends by itself.
+    """
     for _ in range(_LOOKS):
         try:
-            os.close(holding.claim(home))
+            lock = holding.claim(home)
         except WorldError:
             time.sleep(_LOOK_EVERY)
-        else:
-            return
+            continue
+        if holding.find(home) is None:
+            clear(home)
+        os.close(lock)
+        return
 
 
 async def _end(home: Home) -> None:

@@ -90,7 +90,7 @@ class World:
             holder = holding.find(home)
             adopted = holder is not None
             if holder is None:
-                _clear(home)
+                clear(home)
                 holder = await holding.create(home, lock)
             spoken = family.kernel_has_ipv6() if ipv6 is None else ipv6
             helpers = await holding.outlast_helpers(home)
@@ -154,7 +154,7 @@ class World:
         self._doorkeeper.close()
         self._faulting.close()
         await holding.end(self.home, self._holder)
-        _clear(self.home)
+        clear(self.home)
         await self.close()
 
     async def spawn(
@@ -225,7 +225,7 @@ class World:
         await self._probing.apply(probes, report)
 
 
-def _clear(home: Home) -> None:
+def clear(home: Home) -> None:
     """Remove the records of a world that has ended."""
     for name in ("door.sock", "delayer.sock", "helpers.lock"):
         (home.run / name).unlink(missing_ok=True)
