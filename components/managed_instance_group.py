@@ -85,6 +85,12 @@ class ManagedInstanceGroupArgs:
                 "stateful", "set", "instances with state keep their names, and no autoscaler may choose whose state goes",
                 "set group.target_size in place of the autoscaler, and update replacement_method: RECREATE with max_surge: 0",
             )  # fmt: skip
+        redistribution = self.update.instance_redistribution_type
+        if not self.stateful.empty and self.shape.zone is None and redistribution != "NONE":
+            raise InvalidArgumentError(
+                "stateful", "set", f"with update instance_redistribution_type {redistribution}, instances are deleted to even out zones",
+                "set update instance_redistribution_type: NONE",
+            )  # fmt: skip
         if self.canary_template is not None and self.canary_size is None:
             raise InvalidArgumentError(
                 "canary_size",

@@ -87,7 +87,9 @@ BRANCHES: dict[str, Callable[[], Recording]] = {
     ),
     "group-stateful": lambda: make_group(
         shape=GroupShape(zones=ZONES, target_size=3),
-        update=UpdatePolicy(replacement_method="RECREATE", max_surge=0, max_unavailable=3),
+        update=UpdatePolicy(
+            replacement_method="RECREATE", max_surge=0, max_unavailable=3, instance_redistribution_type="NONE"
+        ),
         stateful=StatefulPolicy(
             disks={"persistent-disk-0": "NEVER"},
             internal_ips={"nic0": "ON_PERMANENT_INSTANCE_DELETION"},

@@ -58,6 +58,14 @@ def test_combinations_of_arguments_that_the_api_refuses_are_refused_before_anyth
         InvalidArgumentError, match=r"no autoscaler may choose whose state goes. Fix: set group.target_size"
     ):
         make_group(stateful=StatefulPolicy(disks={"persistent-disk-0": "NEVER"}))
+    with pytest.raises(
+        InvalidArgumentError, match=r"deleted to even out zones.* Fix: set update instance_redist"
+    ):
+        make_group(
+            shape=GroupShape(zones=ZONES, target_size=3),
+            update=UpdatePolicy(replacement_method="RECREATE", max_surge=0, max_unavailable=3),
+            stateful=StatefulPolicy(disks={"persistent-disk-0": "NEVER"}),
+        )
     with pytest.raises(InvalidArgumentError, match="one version without a size only"):
         make_group(canary_template="template-2")
     with pytest.raises(InvalidArgumentError, match="weights come in the answers of an HTTP check"):

@@ -189,6 +189,10 @@ def _stateful(draft: Draft) -> None:
         return
     if kept.get("externalIPs"):
         raise draft.refuse("statefulPolicy.preservedState.externalIPs", _NO_EXTERNAL)
+    redistribution = draft.get("updatePolicy.instanceRedistributionType")
+    if draft.collection.scope == "regions" and redistribution != "NONE":
+        rule = "Must be NONE for a group with a stateful policy: evening out zones would give up what instances keep."
+        raise errors.invalid("resource.updatePolicy.instanceRedistributionType", redistribution, rule)
     devices = _devices(draft)
     for name in kept.get("disks", {}):
         if name not in devices:

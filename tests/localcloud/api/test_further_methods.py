@@ -157,6 +157,10 @@ def test_what_a_group_keeps_without_a_word_is_never_deleted(api: Api) -> None:
     path = region_path("instanceGroupManagers/web")
     kept: JsonValue = {"disks": {"persistent-disk-0": {}}, "externalIPs": {}, "internalIPs": {"nic0": {}}}
     change: dict[str, JsonValue] = {"statefulPolicy": {"preservedState": kept}}
+    refusal = api.refused("PATCH", path, change)
+    assert refusal[1] == "invalid"
+    assert "'PROACTIVE'" in refusal[2]
+    assert "Must be NONE" in refusal[2]
     change["updatePolicy"] = {"instanceRedistributionType": "NONE"}
     api.call("PATCH", path, change)  # as gcloud sends it
     never = {"autoDelete": "NEVER"}

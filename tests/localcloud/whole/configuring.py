@@ -54,7 +54,8 @@ class Configuring(Asking):
 
     @rule(kept=st.sampled_from(KEPT))
     def keep(self, kept: dict[str, Any]) -> None:
-        self._patch(statefulPolicy={"preservedState": kept})
+        updates = {"updatePolicy": {"instanceRedistributionType": "NONE"}} if kept else {}
+        self._patch(statefulPolicy={"preservedState": kept}, **updates)
 
     @rule(number=NUMBERS)
     def configure_one(self, number: int) -> None:
