@@ -68,6 +68,7 @@ def stop(home: Home, given: argparse.Namespace) -> int:
         # the keeper is first: it finishes what a daemon leaves that is killed meanwhile
         for each in found:
             each.send(signal.SIGTERM)
+            each.send(signal.SIGCONT)  # one that somebody stopped (Ctrl-Z) would not hear it
         for each in found:
             with each.handle() as gone:
                 if gone is not None:
