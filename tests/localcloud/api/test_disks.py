@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.plans import per_instance
-from tests.localcloud.api.client import PROJECT, REGION
+from tests.localcloud.api.client import BASE, PROJECT, REGION
 from tests.localcloud.api.resources import build
 from tests.localcloud.api.test_coverage import told
-from tests.localcloud.api.test_groups import BASE, GROUP, INSTANCE, PATH, add_instance, put
+from tests.localcloud.api.test_groups import GROUP, INSTANCE, PATH, add_instance, put
 
 if TYPE_CHECKING:
     from localcloud.discovery.json_value import JsonValue
