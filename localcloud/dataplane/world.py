@@ -85,13 +85,14 @@ class World:
         if not maglev.is_prime(table_size) or table_size > maglev.MAX_SIZE:
             maglev.build([], table_size)
         lock = holding.claim(home)
+        made: holding.Holder | None = None
         try:
             home.logs.mkdir(parents=True, exist_ok=True)
             holder = holding.find(home)
             adopted = holder is not None
             if holder is None:
                 clear(home)
-                holder = await holding.create(home, lock)
+                holder = made = await holding.create(home, lock)
             spoken = family.kernel_has_ipv6() if ipv6 is None else ipv6
             helpers = await holding.outlast_helpers(home)
             world = cls(
@@ -99,6 +100,8 @@ class World:
             )
             world.adopted = adopted
         except BaseException:
+            if made is not None:
+                await holding.end(home, made)
             os.close(lock)
             raise
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.clock import RealClock
+from localcloud.dataplane import holding
 from localcloud.dataplane.holding import WorldError
 from localcloud.dataplane.namespaces import namespace_inode
 from localcloud.dataplane.world import World
@@ -104,6 +105,29 @@ def test_one_folder_has_one_daemon() -> None:
                 await World.open(cloud.world.home, RealClock())
 
     asyncio.run(scenario())
+
+
+def test_a_world_whose_making_is_broken_off_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    async def break_off(home: Home) -> int:
+        holder = holding.find(home)
+        assert holder is not None
+        made.append(os.pidfd_open(holder.pid))
+        raise asyncio.CancelledError
+
+    async def scenario(folder: Path) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(holding, "outlast_helpers", break_off)
+            with pytest.raises(asyncio.CancelledError):
+                await World.open(Home(folder), RealClock())
+        (descriptor,) = made
+        assert holding.is_dead(descriptor)
+        os.close(descriptor)
+        assert holding.find(Home(folder)) is None
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(scenario(Path(folder)))
 
 
 def test_a_long_folder_name_is_no_obstacle() -> None:
