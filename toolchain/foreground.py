@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: bool = True) -> int:
+def run(
+    command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: bool = True, last: bool = True
+) -> int:
     """Run `command` on this terminal and return its exit status (128 + N if signal N ended it).
 
     Ctrl-C reaches the command by itself, being in the same foreground group; here it is only not acted upon. Passing it on would
     make it two, which the engine takes for "stop at once, whatever becomes of the state". A polite request to end (SIGTERM, SIGHUP)
-    reaches this process alone and is passed on as one Ctrl-C.
+    reaches this process alone and is passed on as one Ctrl-C. A command that is not the `last` of what was asked for raises
+    KeyboardInterrupt after either, once it has ended: what would follow was not to be done any more.
     """
-    interrupted = early = False
+    interrupted = early = asked = False
     child: subprocess.Popen[bytes] | None = None
 
     def note(_number: int, _frame: FrameType | None) -> None:
@@ -27,7 +30,8 @@ def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: b
         interrupted = True
 
     def pass_on(_number: int, _frame: FrameType | None) -> None:
-        nonlocal early
+        nonlocal early, asked
+        asked = True
         if child is None:
             early = True
         elif not interrupted:
@@ -44,4 +48,6 @@ def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: b
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+    if (interrupted or asked) and not last:
+        raise KeyboardInterrupt
     return status if status >= 0 else 128 - status

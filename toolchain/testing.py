@@ -130,7 +130,7 @@ class Tests:
         def run(*what: str) -> int:
             command = [*user, str(python), "-m", "pytest", "-q", *what]
             if self.output is None:
-                return foreground.run(command, env=environment, cwd=root, interactive=False)
+                return foreground.run(command, env=environment, cwd=root, interactive=False, last=False)
             return subprocess.run(
                 command,
                 env=environment,

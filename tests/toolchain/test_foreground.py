@@ -87,6 +87,20 @@ def test_a_request_to_end_that_comes_while_the_command_is_begun_reaches_it(
 
     monkeypatch.setattr(subprocess, "Popen", interrupted)
     assert foreground.run(["/bin/sleep", "1000"], env=os.environ, cwd=tmp_path) == 128 + signal.SIGINT
+    with pytest.raises(KeyboardInterrupt):
+        foreground.run(["/bin/sleep", "1000"], env=os.environ, cwd=tmp_path, last=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_follows_an_interrupted_command_that_is_not_the_last(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    # The command ends well all the same, as one does that tidies up first.
+    script = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.kill(os.getppid(), int(sys.argv[1]))"
+    command = [sys.executable, "-c", script, str(int(number))]
+    assert foreground.run(command, env=os.environ, cwd=tmp_path) == 0
+    with pytest.raises(KeyboardInterrupt):
+        foreground.run(command, env=os.environ, cwd=tmp_path, last=False)
 
 
 def test_a_command_ended_by_a_signal_has_the_status_a_shell_gives(tmp_path: Path) -> None:

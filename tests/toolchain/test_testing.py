@@ -28,9 +28,9 @@ def _tests(root: Path, *select: str) -> testing.Tests:
 def test_a_part_without_tests_fails_unless_they_were_selected_away(
     status: int, select: tuple[str, ...], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: bool) -> int:
+    def run(command: list[str], *, env: Mapping[str, str], cwd: Path, interactive: bool, last: bool) -> int:
         assert command[-len(select) :] == list(select) or not select
-        assert (cwd, interactive, "PATH" in env) == (tmp_path, False, True)
+        assert (cwd, interactive, last, "PATH" in env) == (tmp_path, False, False, True)
         return status
 
     monkeypatch.setattr(foreground, "run", run)
