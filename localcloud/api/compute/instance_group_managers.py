@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api import errors
+from localcloud.api.compute import update_policy
 from localcloud.api.compute.collection import Collection, Link
 from localcloud.api.compute.references import referenced
 from localcloud.api.compute.suspending import hindrances
@@ -19,9 +20,7 @@ ACTIONS = (
     "none", "creating", "creatingWithoutRetries", "recreating", "deleting", "abandoning", "restarting", "refreshing",
     "verifying", "starting", "stopping", "suspending", "resuming",
 )  # fmt: skip
-_ORDER = ("NONE", "REFRESH", "RESTART", "REPLACE")  # least disruptive first
 _DEFAULT_ZONES = 3
-_PERCENT_FROM = 10  # instances
 NO_TARGET_POOLS = "The local cloud has no target pools: put the group behind a backend service."
 _NO_EXTERNAL = "The local cloud's instances have no external addresses: leave it out."
 _LONGEST_BASE = 58  # a hyphen and four characters follow
@@ -42,7 +41,7 @@ def _complete(draft: Draft) -> None:
         raise draft.refuse("targetPools", NO_TARGET_POOLS)
     _named_ports(draft)
     _auto_healing(draft)
-    _update_policy(draft)
+    update_policy.complete(draft)
     draft.default("listManagedInstancesResults", "PAGELESS")
     draft.default("instanceLifecyclePolicy.defaultActionOnFailure", "REPAIR")
     draft.default("instanceLifecyclePolicy.forceUpdateOnRepair", "NO")
@@ -131,41 +130,6 @@ def _auto_healing(draft: Draft) -> None:
             raise errors.invalid(where, str(policy["initialDelaySec"]), "Must be between 0 and 3600.")
 
 
-def _update_policy(draft: Draft) -> None:
-    policy = draft.document.setdefault("updatePolicy", {})
-    regional = draft.collection.scope == "regions"
-    zones = len(draft.document["distributionPolicy"]["zones"]) if regional else 1
-    policy.setdefault("type", "OPPORTUNISTIC")
-    policy.setdefault("minimalAction", "REPLACE")
-    policy.setdefault("replacementMethod", "SUBSTITUTE")
-    if regional:
-        policy.setdefault("instanceRedistributionType", "PROACTIVE")
-    recreate = policy["replacementMethod"] == "RECREATE"
-    policy.setdefault("maxSurge", {"fixed": 0 if recreate else zones})
-    policy.setdefault("maxUnavailable", {"fixed": zones})
-    size = draft.document["targetSize"]
-    surge = _calculated(draft, "maxSurge", zones if regional else 0, size)
-    unavailable = _calculated(draft, "maxUnavailable", zones if regional else 0, size)
-    if recreate and surge:
-        rule = "maxSurge must be equal to 0 when replacement method is set to RECREATE"
-        raise draft.refuse("updatePolicy.maxSurge", rule)
-    if not _amount(policy["maxSurge"]) and not _amount(policy["maxUnavailable"]):
-        rule = "maxSurge and maxUnavailable cannot both be 0."
-        raise draft.refuse("updatePolicy.maxUnavailable", rule)
-    policy["maxSurge"]["calculated"], policy["maxUnavailable"]["calculated"] = surge, unavailable
-    before: Document = (draft.old or {}).get("updatePolicy") or {}
-    for name in ("maxSurge", "maxUnavailable"):
-        percent = policy[name].get("percent")
-        if percent and 0 < size < _PERCENT_FROM and percent != before.get(name, {}).get("percent"):
-            rule = f"A percentage can be specified for groups of {_PERCENT_FROM} instances or more; this one has {size}."
-            raise draft.refuse(f"updatePolicy.{name}.percent", rule)
-    most = policy.get("mostDisruptiveAllowedAction")
-    if most and _ORDER.index(most) < _ORDER.index(policy["minimalAction"]):
-        rule = f"Must not be less disruptive than minimalAction ({policy['minimalAction']})."
-        raise draft.refuse("updatePolicy.mostDisruptiveAllowedAction", rule)
-    draft.bounds("updatePolicy.minReadySec", 0, 3600)
-
-
 def with_rules(document: dict[str, Any]) -> dict[str, Any]:
     """Return a group that says of all that it keeps when it is deleted; gcloud leaves that out, and an empty object is kept no more."""
     policy = document.get("statefulPolicy") or {}
@@ -233,32 +197,6 @@ def _templates(draft: Draft) -> list[Document]:
         referenced(draft.cloud.store, version["instanceTemplate"]) for version in draft.document["versions"]
     )
     return [template for template in found if template is not None]
-
-
-def _amount(value: dict[str, Any]) -> int:
-    return int(value.get("percent", value.get("fixed", 0)))
-
-
-def _calculated(draft: Draft, name: str, zones: int, size: int) -> int:
-    """Return a bound as a number of instances; `zones` is 0 for a zonal group."""
-    path = f"updatePolicy.{name}"
-    value = draft.get(path)
-    value.pop("calculated", None)
-    if "fixed" in value and "percent" in value:
-        raise draft.refuse(path, "Only one of 'fixed' and 'percent' can be specified.")
-    if "percent" in value:
-        draft.bounds(f"{path}.percent", 0, 100)
-        return sizes.limit(value, size, 0)
-    value.setdefault("fixed", 0)
-    if value["fixed"] < 0:
-        raise draft.refuse(f"{path}.fixed", "Must not be negative.")
-    if zones and 0 < value["fixed"] < zones:
-        rule = (
-            f"Fixed updatePolicy.{name} for regional managed instance group has to be either 0 or at least equal to "
-            "the number of zones."
-        )
-        raise draft.refuse(f"{path}.fixed", rule)
-    return int(value["fixed"])
 
 
 def _server_side(draft: Draft) -> None:
