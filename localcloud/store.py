@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from localcloud.checkpoints import Checkpoints
 from localcloud.json_text import text_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ _INSERTS = tuple(
     for n in range(_AT_ONCE + 1)
 )
 _LAST = "\U0010ffff"  # no key has it, so a prefix and this is after every key with the prefix
-_PAGES_BETWEEN_CHECKPOINTS = 8000  # 32 MiB of log, in place of 4: each checkpoint waits for the disk
+_PAGE = 1024  # bytes; a commit writes every page that it touches in whole. A database that is there keeps the size it has
+_COMMITS_BETWEEN_CHECKPOINTS = 2000
+_LONGEST_LOG = 64_000  # pages; then the writer waits for a checkpoint itself
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,12 @@ class Store:
     def __init__(self, file: Path | None = None) -> None:
         """Open (or create) the database; None keeps everything in memory, for tests and simulations."""
         self._db = sqlite3.connect(str(file) if file else ":memory:", isolation_level=None)
+        self._db.execute(f"PRAGMA page_size={_PAGE}")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BETWEEN_CHECKPOINTS}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint={_LONGEST_LOG}")
+        self._checkpoints = Checkpoints(file) if file else None
+        self._commits_to_go = _COMMITS_BETWEEN_CHECKPOINTS
         self._db.executescript(_SCHEMA)
         if len(self._db.execute("PRAGMA table_info(documents)").fetchall()) == 2:
             self._db.executescript(_NUMBER_ROWS)
@@ -134,6 +140,8 @@ class Store:
         """Close the database."""
         for name, value in self._counters.items():
             self._keep_number(name, value)
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._db.close()
 
     def text(self, key: str) -> str | None:
@@ -169,6 +177,11 @@ class Store:
         else:
             added, events = self._write_all(change, texts)
         self._remember(change, texts, added)
+        self._commits_to_go -= 1
+        if not self._commits_to_go:
+            self._commits_to_go = _COMMITS_BETWEEN_CHECKPOINTS
+            if self._checkpoints is not None:
+                self._checkpoints.ask()
         self.revision += 1
         touched = frozenset(change.writes)
         for watcher in tuple(self._watchers):
