@@ -96,9 +96,11 @@ def _repairs(member: Member, now: float) -> int:
 
 
 def _under_repair(member: Member) -> bool:
+    """It is being recreated, or nobody knows yet what became of it; an update that comes meanwhile does not change that."""
     if member.repairs == 0:
         return False
-    return member.action == "RECREATING" or (member.action == "VERIFYING" and not condemned(member.health))
+    unknown = member.action in {"VERIFYING", "REFRESHING", "RESTARTING"} and not condemned(member.health)
+    return member.action == "RECREATING" or unknown
 
 
 def _stopped_under_way(each: Seen) -> bool:
