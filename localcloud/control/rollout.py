@@ -147,7 +147,9 @@ class _Rollout:
         """Return the action that updating this instance takes."""
         if member.version == version and not self._is_stale(member):
             return minimal
-        required = self._needs(member.version, version) if member.version != version else "NONE"
+        required = "NONE"
+        if member.version != version:  # if only by name: the instance is told so
+            required = _most("REFRESH", self._needs(member.version, version))
         if self._is_stale(member):
             required = _most(_most(required, "REFRESH"), preserving.needed(self._group, member))
         return _most(required, minimal)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from localcloud.control.actions import Delete
+from dataclasses import replace
+
+from localcloud.control.actions import Delete, Refresh
 from localcloud.control.group import Group, WantedVersion
 from localcloud.control.member import Member, Version
 from localcloud.control.rollout import decide
@@ -53,3 +55,27 @@ def test_one_too_many_of_a_version_is_removed_not_restarted_for_ever() -> None:
         (Delete, "more")
     ]
     assert len(decided.actions) == 1
+
+
+def test_an_instance_of_a_version_that_only_got_a_name_is_told_so_and_the_update_ends() -> None:
+    group = Group(
+        key="compute/projects/p/regions/europe-west1/instanceGroupManagers/web",
+        name="web",
+        base_name="web",
+        zones=ZONES,
+        regional=True,
+        size=1,
+        versions=(WantedVersion(version=STABLE),),
+        proactive=True,
+        minimal_action="NONE",
+        most_disruptive="REFRESH",
+        surge=0,
+        unavailable=3,
+        check="projects/p/global/healthChecks/heal",
+    )
+    nameless = _member("one", ZONES[0], replace(STABLE, name=""), "NONE", "RUNNING")
+    decided = decide(group, [nameless], set(), now=1000.0, needs=lambda _old, _new: "NONE")
+    assert decided.actions == (Refresh(name="one", version=STABLE),)
+    named = replace(nameless, version=STABLE)
+    after = decide(group, [named], set(), now=1000.0, needs=lambda _old, _new: "NONE")
+    assert (after.actions, after.pending, after.reached) == ((), False, True)
