@@ -52,9 +52,9 @@ class Verbs:
             return
         now = self._clock.now()
         match verb:
-            case "delete" | "stop" | "reset":
+            case "delete" | "stop":
                 intend(self._store, change, key, verb, now=now)
-            case "suspend":
+            case "suspend" | "reset":  # one that is on its way down goes on
                 if document["status"] == "RUNNING":
                     intend(self._store, change, key, verb, now=now)
             case "start" | "resume":

@@ -147,7 +147,7 @@ class InstanceMethods(CollectionMethods):
 def _check_status(draft: Draft, verb: str) -> None:
     """Refuse what an instance's status makes impossible: its operation would never be done."""
     status = draft.document["status"]
-    needed = {"suspend": "RUNNING", "resume": "SUSPENDED"}.get(verb)
+    needed = {"suspend": "RUNNING", "reset": "RUNNING", "resume": "SUSPENDED"}.get(verb)
     if (needed and status != needed) or (verb == "start" and status in {"SUSPENDED", "SUSPENDING"}):
         which = f"it must be {needed}" if needed else "resume it"
         message = (

@@ -68,6 +68,18 @@ def test_who_is_no_member_cannot_be_put_to_rest(api: Api) -> None:
         assert "not a member" in api.refused("POST", f"{PATH}/{verb}", {"instances": ["nobody"]})[2]
 
 
+def test_an_instance_that_does_not_run_is_not_reset(api: Api) -> None:
+    build(api)
+    add_instance(api)
+    instance = api.store.get(INSTANCE) or {}
+    for status in ("STOPPING", "SUSPENDING", "TERMINATED", "SUSPENDED"):
+        put(api, INSTANCE, {**instance, "status": status})
+        code, reason, message = api.refused("POST", f"{INSTANCE_PATH}/reset")
+        assert (code, reason, status in message) == (400, "resourceNotReady", True)
+    put(api, INSTANCE, {**instance, "status": "RUNNING"})
+    assert api.post(f"{INSTANCE_PATH}/reset")["operationType"] == "reset"
+
+
 @pytest.mark.parametrize(
     ("verb", "before", "after"),
     [("suspend", "RUNNING", "SUSPENDED"), ("resume", "SUSPENDED", "RUNNING")],

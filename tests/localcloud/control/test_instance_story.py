@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from localcloud.control.intents import intent_of
 from tests.localcloud.control.cloud import GROUP, Cloud, standard
 
 
@@ -78,6 +79,28 @@ def test_a_reset_keeps_id_and_status() -> None:
             assert cloud.instances()[name]["id"] == before["id"]
             assert cloud.guest(name).booted_at > cloud.clock.now() - 61
             assert not cloud.events("instance.repair")
+
+    asyncio.run(story())
+
+
+def test_an_instance_that_is_being_stopped_is_stopped_though_a_reset_is_asked_for() -> None:
+    async def story() -> None:
+        async with standard(
+            instanceLifecyclePolicy={"defaultActionOnFailure": "DO_NOTHING"}
+        ).running() as cloud:
+            name = await settled(cloud)
+            instance = cloud.members()[name].instance.removeprefix("compute/")
+            cloud.request("stop", instance)
+            while cloud.instances()[name]["status"] == "RUNNING":
+                await cloud.advance(0.1)
+            assert cloud.instances()[name]["status"] == "STOPPING"
+            cloud.request("reset", instance)
+            await cloud.advance(0.1)
+            # What is wanted is what a daemon that starts now goes on with.
+            wanted = intent_of(cloud.store, cloud.instances()[name]["id"])
+            assert (wanted["intent"], cloud.instances()[name]["status"]) == ("stop", "STOPPING")
+            await cloud.advance(600)
+            assert cloud.instances()[name]["status"] == "TERMINATED"
 
     asyncio.run(story())
 

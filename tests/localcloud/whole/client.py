@@ -26,7 +26,7 @@ class Client(Configuring):
             if self.cloud.simulated.store.get(f"compute/{instance}") is None:
                 continue
             http, path = ("DELETE", instance) if verb == "delete" else ("POST", f"{instance}/{verb}")
-            self.cloud.call(http, path, statuses=(200, 400) if verb == "suspend" else (200,))
+            self.cloud.call(http, path, statuses=(200, 400) if verb in {"suspend", "reset"} else (200,))
 
     @rule(number=NUMBERS, how=st.sampled_from(("crash", "hang", "break", "power_off", "burn")))
     def fail(self, number: int, how: str) -> None:
