@@ -128,12 +128,18 @@ class _Rollout:
             self._deficit[version] = max(0, count - number)
             if len(wanted) > 1 and number > count:
                 self._need_everyone()
-                self._outdated.extend(
-                    victims(having, len(having) - count, set(), self._live, even=shape.is_even(self._group))
-                )
+                self._outdated.extend(self._excess(having, len(having) - count))
         for members in by_version.values():
             self._outdated.extend(members)
         self._outdated.sort(key=lambda member: (self._available(member), member.created_at, member.name))
+
+    def _excess(self, members: Sequence[Member], count: int) -> list[Member]:
+        """Choose those that a version has too many: such as are replaced anyway before those that were made in their place."""
+        stale = [member for member in members if self._is_stale(member)]
+        others = [member for member in members if not self._is_stale(member)]
+        even = shape.is_even(self._group)
+        first = victims(stale, count, set(), self._live, even=even)
+        return first + victims(others, count - len(first), set(), self._live, even=even)
 
     def _target(self, member: Member) -> Version | None:
         """Return the version that an outdated instance should get: the one that lacks most (None: it is in excess of all)."""

@@ -79,3 +79,34 @@ def test_an_instance_of_a_version_that_only_got_a_name_is_told_so_and_the_update
     named = replace(nameless, version=STABLE)
     after = decide(group, [named], set(), now=1000.0, needs=lambda _old, _new: "NONE")
     assert (after.actions, after.pending, after.reached) == ((), False, True)
+
+
+def test_with_two_versions_a_new_configuration_comes_to_everyone_who_has_the_old_one_goes() -> None:
+    group = Group(
+        key="compute/projects/p/regions/europe-west1/instanceGroupManagers/web",
+        name="web",
+        base_name="web",
+        zones=ZONES,
+        regional=True,
+        size=2,
+        versions=(WantedVersion(version=STABLE), WantedVersion(version=CANARY, size=2)),
+        proactive=True,
+        surge=2,
+        unavailable=0,
+        config="new",
+        check="projects/p/global/healthChecks/heal",
+    )
+    old = [replace(_member(name, ZONES[0], CANARY, "NONE", "RUNNING"), config="old") for name in ("a", "b")]
+    made = [
+        replace(_member(name, ZONES[0], CANARY, "CREATING", "PROVISIONING"), config="new")
+        for name in ("c", "d")
+    ]
+    meanwhile = decide(group, [*old, *made], set(), now=1000.0, needs=lambda _old, _new: "REPLACE")
+    assert (meanwhile.actions, meanwhile.pending) == ((), True)
+    ready = [replace(each, action="NONE", instance_status="RUNNING", ever_healthy=True) for each in made]
+    then = decide(group, [*old, *ready], set(), now=1000.0, needs=lambda _old, _new: "REPLACE")
+    assert {(type(action), action.name) for action in then.actions if isinstance(action, Delete)} == {
+        (Delete, "a"),
+        (Delete, "b"),
+    }
+    assert len(then.actions) == 2
