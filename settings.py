@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_origin
@@ -273,6 +274,9 @@ def _require_provider_setting(name: str, value: object) -> None:
         raise InvalidArgumentError(
             _key(name), value, "this setting has no default", f"run pulumi config set {_key(name)} VALUE"
         )
+    zone = re.fullmatch(r"([a-z]+-[a-z]+\d+)-[a-z]", str(value)) if name == "region" else None
+    if zone is not None:
+        raise InvalidArgumentError(_key(name), value, "this is a zone", f"write its region, {zone[1]}")
 
 
 def _parse(annotation: Any, text: str) -> Any:  # noqa: ANN401 - JSON

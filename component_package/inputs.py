@@ -111,7 +111,7 @@ class Vpc(TypedDict):
     existing_network: NotRequired[pulumi.Input[str]]
     """Id of a network to make the subnetwork in (`projects/P/global/networks/N`)."""
     cidr: NotRequired[str]
-    """The subnetwork's range; at most /29, as the API has it."""
+    """The subnetwork's IPv4 range, a /29 or larger."""
     nat: NotRequired[bool]
     """Let instances without an address reach the internet (Google's services they reach without)."""
     flow_logs: NotRequired[bool]

@@ -140,7 +140,7 @@ class NetworkLoadBalancer(PackagedComponent):
     address_ipv6: pulumi.Output[str] | None
     """The one over IPv6, where some frontend is."""
     url: pulumi.Output[str]
-    """The first frontend as a URL."""
+    """The first frontend at `address` as a URL, with its first port."""
     health_check: pulumi.Output[str]
     """Id of the balancer's health check."""
     backend_service: pulumi.Output[str]

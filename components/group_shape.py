@@ -78,8 +78,9 @@ class GroupShape:
         if self.target_size is not None:
             require_range("target_size", self.target_size, 0, 2000)
         require_labels("instance_labels", self.instance_labels)
-        for port in self.named_ports.values():
-            require_range("named_ports", port, 1, 65535)
+        for name, port in self.named_ports.items():
+            require_resource_name("named_ports", name)
+            require_range(f"named_ports.{name}", port, 1, 65535)
 
     @property
     def zone(self) -> str | None:

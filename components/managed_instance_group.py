@@ -130,7 +130,12 @@ class ManagedInstanceGroup(pulumi.ComponentResource):
         self.name = manager.name
         self.instance_group = manager.instance_group
         self.register_outputs(
-            {"id": self.id, "instance_group": self.instance_group, "health_check": self.health_check}
+            {
+                "id": self.id,
+                "name": self.name,
+                "instance_group": self.instance_group,
+                "health_check": self.health_check,
+            }
         )
 
     def _make_health_check(self, name: str, args: ManagedInstanceGroupArgs) -> pulumi.Output[str]:

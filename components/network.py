@@ -31,7 +31,7 @@ class NewVpc:
 
     Attributes:
         existing_network: id of a network to make the subnetwork in ("projects/P/global/networks/N").
-        cidr: the subnetwork's range; at most /29, as the API has it.
+        cidr: the subnetwork's IPv4 range, a /29 or larger.
         nat: let instances without an address reach the internet (Google's services they reach without).
         flow_logs: log a sample of the subnetwork's connections.
     """
@@ -43,7 +43,15 @@ class NewVpc:
 
     def __post_init__(self) -> None:
         """Refuse a range the API would refuse."""
-        if _network("cidr", self.cidr).prefixlen > 29:
+        network = _network("cidr", self.cidr)
+        if network.version == 6:
+            raise InvalidArgumentError(
+                "cidr",
+                self.cidr,
+                "a subnetwork's own range is IPv4, and Google chooses its IPv6 range",
+                "write for instance 10.128.0.0/20; a frontend with ip_version: IPV6 switches IPv6 on",
+            )
+        if network.prefixlen > 29:
             raise InvalidArgumentError(
                 "cidr", self.cidr, "a subnetwork has at least eight addresses", "use a /29 or larger"
             )

@@ -68,7 +68,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
     Attributes:
         address: the address clients connect to; over IPv4 where some frontend is.
         address_ipv6: the one over IPv6, where some frontend is.
-        url: the first frontend as a URL.
+        url: the first frontend at `address` as a URL, with its first port.
         health_check: id of the balancer's health check.
         backend_service: id of the backend service.
     """
@@ -88,7 +88,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
         self.health_check = self._make_health_check(name, args)
         service = self._make_backend_service(name, args)
         self.backend_service = service.id
-        frontends = args.balancing.frontends.values()
+        frontends = [frontend for _, frontend in sorted(args.balancing.frontends.items())]
         ipv4 = any(frontend.ip_version == "IPV4" for frontend in frontends)
         reserved = (
             self._reserve_ipv6(name, args) if args.balancing.uses_ipv6 and args.address_ipv6 is None else None
@@ -106,7 +106,8 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
             self.address = host = addresses["IPV4"]
         elif self.address_ipv6 is not None:
             self.address, host = self.address_ipv6, pulumi.Output.concat("[", self.address_ipv6, "]")
-        low = next(iter(frontend.ranges[0][0] for frontend in frontends if frontend.ranges), None)
+        reached = [frontend for frontend in frontends if frontend.ip_version == ("IPV4" if ipv4 else "IPV6")]
+        low = next((frontend.ranges[0][0] for frontend in reached if frontend.ranges), None)
         self.url = pulumi.Output.concat(
             args.balancing.url_scheme, "://", host, "" if low is None else f":{low}"
         )
@@ -116,6 +117,7 @@ class NetworkLoadBalancer(pulumi.ComponentResource):
                 "address_ipv6": self.address_ipv6,
                 "url": self.url,
                 "health_check": self.health_check,
+                "backend_service": self.backend_service,
             }
         )
 

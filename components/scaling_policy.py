@@ -104,7 +104,7 @@ class MetricSignal:
         """Refuse a metric without a meaning, or with two."""
         if (self.target is None) == (self.single_instance_assignment is None):
             raise InvalidArgumentError(
-                "metric", self.name, "needs exactly one of target and single_instance_assignment",
+                "target", self.target, f"the metric {self.name} needs exactly one of target and single_instance_assignment",
                 "set target (with type) for a per-instance metric, single_instance_assignment for a per-group one",
             )  # fmt: skip
 

@@ -181,6 +181,15 @@ def test_the_providers_own_settings_are_required(name: str) -> None:
         Settings.from_config(values)
 
 
+def test_a_zone_in_place_of_the_region_is_refused_as_that() -> None:
+    values = as_engine_passes(LEAST | {"gcp:region": "europe-west1-b"})
+    with pytest.raises(
+        InvalidArgumentError,
+        match=r"gcp:region = 'europe-west1-b': this is a zone. Fix: write its region, europe-west1\.",
+    ):
+        Settings.from_config(values)
+
+
 def test_a_secret_setting_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     values = as_engine_passes(LEAST | {"mig-nlb:machine": {"metadata": {"token": "hunter2"}}})
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))

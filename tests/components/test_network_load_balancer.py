@@ -44,6 +44,12 @@ def test_addresses_that_somebody_else_reserved_are_used_and_none_is_made() -> No
     assert made.outputs["mig-nlb:compute:NetworkLoadBalancer"]["url"] == "http://[2001:db8::9]:8080"
 
 
+def test_the_url_has_a_port_that_something_listens_on_at_its_address() -> None:
+    frontends = {"first": Frontend(ports=(9090,), ip_version="IPV6"), "second": Frontend(ports=(80, 443))}
+    made = make_balancer(Balancing(frontends=frontends), subnetwork="subnet")
+    assert made.outputs["mig-nlb:compute:NetworkLoadBalancer"]["url"] == "http://203.0.113.5:80"
+
+
 def test_a_check_that_somebody_else_keeps_is_used_and_none_is_made() -> None:
     group, balancer = make_group(health_check="theirs"), make_balancer(health_check="theirs-2")
     assert group.of("HealthCheck") == balancer.of("RegionHealthCheck") == []

@@ -61,7 +61,11 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         "not a cron expression",
     ),
     (Schedule, {"schedule": "0 8 * * *", "duration_sec": 60, "min_required_replicas": 1}, "takes 300 to"),
-    (MetricSignal, {"name": "m"}, "exactly one of target and single_instance_assignment"),
+    (
+        MetricSignal,
+        {"name": "m"},
+        "target = None: the metric m needs exactly one of target and single_instance_assignment",
+    ),
     (MetricSignal, {"name": "m", "target": 1.0, "single_instance_assignment": 1.0}, "exactly one of"),
     (Machine, {"disk_size_gb": 5}, "takes 10 to 65536 GB"),
     (Machine, {"metadata": {"startup-script-url": "x"}}, "written by another setting.*mig-nlb:startup"),
@@ -71,6 +75,12 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (Machine, {"labels": {f"l{number}": "" for number in range(65)}}, "65 labels.*Google takes 64"),
     (Machine, {"tags": ("Web",)}, "tags = 'Web': names are lower-case"),
     (GroupShape, {"zones": ("z-b",), "instance_labels": {"1": "a"}}, "a key begins with a letter"),
+    (
+        GroupShape,
+        {"zones": ("z-b",), "named_ports": {"Web": 80}},
+        "named_ports = 'Web': names are lower-case",
+    ),
+    (GroupShape, {"zones": ("z-b",), "named_ports": {"web": 0}}, "named_ports.web = 0: .*1 to 65535"),
     (
         ScalingPolicy,
         {
@@ -114,6 +124,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (GroupShape, {"zones": ("z-b", "z-b")}, "each once"),
     (NewVpc, {"cidr": "10.0.0.1/20"}, "not a range in CIDR notation"),
     (NewVpc, {"cidr": "10.0.0.0/30"}, "use a /29 or larger"),
+    (NewVpc, {"cidr": "fd00::/28"}, "own range is IPv4.*write for instance 10.128.0.0/20"),
     (FirewallPolicy, {"client_ranges": ("everywhere",)}, "write for instance 10.0.0.0/8"),
     (FirewallPolicy, {"ssh_ranges": ("0.0.0.0/0",)}, "opens SSH to the whole internet.*35.235.240.0/20"),
     (Balancing, {"draining_sec": 20}, "would be cut on every update.*set draining_sec to 30"),
