@@ -41,7 +41,9 @@ _TEMPLATE = (
     NoEffect("properties.confidentialInstanceConfig.enableConfidentialCompute", _NO_HARDWARE, (False,)),
     NoEffect("properties.shieldedInstanceConfig", "nothing boots: there is no firmware to verify"),
     NoEffect(
-        "properties.networkInterfaces[].accessConfigs", "instances here have no external addresses", ([],)
+        "properties.networkInterfaces[].accessConfigs",
+        "it opens the way to Google's APIs alone: instances here get no external addresses",
+        ([],),
     ),
     NoEffect("properties.resourcePolicies", "there are no snapshots, schedules or placement here"),
 )
@@ -106,14 +108,14 @@ NO_EFFECT: Mapping[str, tuple[NoEffect, ...]] = {
     "AlertPolicy": (
         NoEffect(
             "conditions",
-            "nothing evaluates them, and no notification is ever sent: the local cloud keeps no time series",
+            "nothing evaluates them, and no notification is ever sent",
         ),
     ),
     "NotificationChannel": (
         NoEffect("type", "no notification is ever sent: the local cloud evaluates no alert policy"),
     ),
     "Dashboard": tuple(
-        NoEffect(layout, "nothing draws it: the local cloud keeps no time series")
+        NoEffect(layout, "nothing draws it")
         for layout in ("gridLayout", "mosaicLayout", "rowLayout", "columnLayout")
     ),
 }

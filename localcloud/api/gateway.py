@@ -4,61 +4,38 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import parse_qs, unquote
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
-from localcloud.api import errors, query_parameters
+from localcloud.api import errors, query_parameters, request_body
 from localcloud.api.authorization import authorize
 from localcloud.api.call import Answer, Call, Handler, Result
 from localcloud.api.compute.catalog import image_projects
 from localcloud.api.errors import ApiError
 from localcloud.api.fields import compile_mask
 from localcloud.api.links import key_of
+from localcloud.api.mounts import UPLOAD, Style, mounted, router, style_of
 from localcloud.api.permissions import permission_of, resource_of
-from localcloud.api.router import Match, Router
 from localcloud.api.sender import check_sender
 from localcloud.api.storage import errors as storage_errors
 from localcloud.api.storage.plain import plain_location, plain_object
-from localcloud.api.storage.uploads import upload, whole
-from localcloud.discovery.document import ApiName, load
+from localcloud.api.storage.uploads import upload
 from localcloud.discovery.invalid import InvalidRequestError
-from localcloud.discovery.validator import Mode
-from localcloud.json_text import text_of, value_of
+from localcloud.json_text import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from starlette.types import Receive, Scope, Send
 
     from localcloud.api.cloud import Cloud
-    from localcloud.discovery.json_value import JsonValue
+    from localcloud.api.router import Match
     from localcloud.identity import Principal
 
 log = logging.getLogger(__name__)
 
-Style = Literal["compute", "storage", "rpc"]
-_JSON = "application/json"
-_LARGEST_BODY = 10 * 1024**2
 _PATHS_KEPT = 2048
-_STYLES: dict[str, Style] = {"compute": "compute", "storage": "storage"}
-# Path prefix -> the documents behind it. Storage's and IAM's own hosts have the same paths.
-_MOUNTS: dict[tuple[str, ...], tuple[ApiName, ...]] = {
-    ("compute", "v1"): ("compute.v1",),
-    ("compute", "beta"): ("compute.beta",),
-    ("storage", "v1"): ("storage.v1",),
-    ("download", "storage", "v1"): ("storage.v1",),
-    ("upload", "storage", "v1"): ("storage.v1",),
-    ("iam", "v1"): ("iam.v1",),
-    ("crm", "v1"): ("cloudresourcemanager.v1",),
-    ("serviceusage", "v1"): ("serviceusage.v1",),
-    ("secretmanager", "v1"): ("secretmanager.v1",),
-    ("monitoring", "v1"): ("monitoring.v1",),
-    ("monitoring", "v3"): ("monitoring.v3",),
-    ("v1",): ("iam.v1", "cloudresourcemanager.v1", "serviceusage.v1", "secretmanager.v1", "monitoring.v1"),
-    ("v3",): ("monitoring.v3",),
-}
-_UPLOAD = ("upload", "storage", "v1")
 
 
 class Gateway:
@@ -77,11 +54,11 @@ class Gateway:
         try:
             headers = check_sender(scope["headers"], self._cloud.settings.allowed_hosts)
             path = _raw_path(scope)
-            prefix, segments = self._mounted(path)
+            prefix, segments = mounted(path)
             if prefix is None:
                 answer = self._plain(scope, headers, plain_location(headers["host"].partition(":")[0], path))
             else:
-                style = _STYLES.get(_MOUNTS[prefix][0].partition(".")[0], "rpc")
+                style = style_of(prefix)
                 result = await self._call(scope, receive, headers, prefix, segments)
                 answer = result if isinstance(result, Answer) else self._rendered(result)
         except ApiError as error:
@@ -115,7 +92,7 @@ class Gateway:
         method = match.method
         principal = self._principal(headers)
         handler = self._handlers.get(method.id)
-        uploading = prefix == _UPLOAD
+        uploading = prefix == UPLOAD
         if uploading:
             handler = _no_handler  # the body is streamed instead
         if not method.kept or handler is None:
@@ -138,22 +115,22 @@ class Gateway:
         elif principal is None:
             raise errors.unauthenticated(presented=False)
         if uploading:
-            result: Result = await upload(call, _body(receive))
+            result: Result = await upload(call, request_body.parts(receive))
         else:
             if method.request is not None:
-                call.body = _validated(call, method.request, await _whole(receive))
+                call.body = request_body.validated(call, method.request, await request_body.read(receive))
             answered = handler(call)
             result = await answered if isinstance(answered, Awaitable) else answered
         return result if masked is None or isinstance(result, Answer) else masked(result)
 
     def _match(self, scope: Scope, prefix: tuple[str, ...], segments: tuple[str, ...]) -> Match:
         http = scope["method"]
-        if prefix == _UPLOAD and http in {"PUT", "DELETE"}:
+        if prefix == UPLOAD and http in {"PUT", "DELETE"}:
             http = "POST"  # the chunks of a resumable upload, and its end
         if http == "HEAD":
             http = "GET"
-        match = _router(prefix).match(http, segments)
-        if match is None or (prefix == _UPLOAD and match.method.id != "storage.objects.insert"):
+        match = router(prefix).match(http, segments)
+        if match is None or (prefix == UPLOAD and match.method.id != "storage.objects.insert"):
             raise errors.unknown_url(scope["path"])
         return match
 
@@ -167,16 +144,6 @@ class Gateway:
         if principal is None:
             raise errors.unauthenticated(presented=True)
         return principal
-
-    @staticmethod
-    @lru_cache(_PATHS_KEPT)
-    def _mounted(path: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-        """Return the prefix that a path is under, or None, and its decoded segments below that."""
-        segments = tuple(unquote(part) for part in path.strip("/").split("/"))
-        for length in (2, 3, 1):
-            if segments[:length] in _MOUNTS and len(segments) > length:
-                return segments[:length], segments[length:]
-        return None, segments
 
     def _path(self, match: Match) -> Mapping[str, str]:
         """Return the path's parameters by name; project, region and zone are those of this cloud."""
@@ -213,14 +180,6 @@ class Gateway:
             return storage_errors.xml(error)
 
 
-@cache
-def _router(prefix: tuple[str, ...]) -> Router:
-    """Return what finds the methods under a prefix, made when first asked for: a cloud that starts need not read all documents."""
-    names = _MOUNTS[prefix]
-    methods = [method for name in names for method in load(name).methods.values()]
-    return Router(methods, verbs=names[0] not in ("compute.v1", "compute.beta", "storage.v1"))
-
-
 def _raw_path(scope: Scope) -> str:
     raw: bytes | None = scope.get("raw_path")
     return raw.decode("latin-1") if raw else str(scope["path"])
@@ -229,50 +188,6 @@ def _raw_path(scope: Scope) -> str:
 def _query(scope: Scope) -> dict[str, list[str]]:
     raw = scope["query_string"].decode("latin-1")
     return parse_qs(raw, keep_blank_values=True) if raw else {}
-
-
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
-    while more:
-        part, more = await _part(receive)
-        if part:
-            yield part
-
-
-async def _part(receive: Receive) -> tuple[bytes, bool]:
-    """Return the next part of a body, and whether there are more."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ApiError(400, "badRequest", "The client went away in the middle of its request.")
-    return message.get("body", b""), message.get("more_body", False)
-
-
-async def _whole(receive: Receive) -> bytes:
-    """Return a body of ordinary size, which mostly comes in one part."""
-    part, more = await _part(receive)
-    return await whole(_body(receive), _LARGEST_BODY, part) if more or len(part) > _LARGEST_BODY else part
-
-
-def _validated(call: Call, schema: str, raw: bytes) -> JsonValue:
-    if not raw.strip():
-        return {}
-    kind = call.headers.get("content-type", _JSON)
-    if (
-        kind.partition(";")[0].strip().lower() != _JSON
-    ):  # what a web page may send without being asked is none of the kinds
-        raise errors.unsupported_content(kind)
-    try:
-        value = value_of(raw)
-    except ValueError as error:
-        message = f"Invalid JSON payload received. {str(error)[:200]}"
-        raise ApiError(400, "parseError", message) from error
-    if not isinstance(value, dict):
-        raise ApiError(400, "badRequest", "Invalid JSON payload received. Root element must be a message.")
-    mode = Mode.PATCH if call.method.http == "PATCH" else Mode.REQUEST
-    if call.method.api.name.partition(".")[0] in ("secretmanager", "monitoring"):
-        mode = Mode.MESSAGE
-    where = "resource" if call.method.id.startswith("compute.") else "body"
-    return call.method.api.validator(schema, mode)(value, where)
 
 
 def _no_handler(_call: Call) -> Result:

@@ -9,7 +9,7 @@ import pytest
 from localcloud.api import further_permissions
 from localcloud.api.app import handlers
 from localcloud.api.conditions import holds, understood
-from localcloud.api.gateway import _MOUNTS
+from localcloud.api.mounts import MOUNTS
 from localcloud.api.permissions import permission_of
 from localcloud.api.roles import grants, roles
 from localcloud.discovery.document import load
@@ -27,7 +27,7 @@ PROJECT_IAM = "/crm/v1/projects/p:setIamPolicy"
 def served() -> Iterator[tuple[str, str]]:
     """Every served method that Google has, with the permission it needs."""
     methods = {
-        method.id for names in _MOUNTS.values() for name in names for method in load(name).methods.values()
+        method.id for names in MOUNTS.values() for name in names for method in load(name).methods.values()
     }
     for method in sorted(methods & {*handlers(), "storage.objects.insert"}):
         permission = permission_of(method)
