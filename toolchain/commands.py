@@ -44,7 +44,8 @@ class Session:
     pipeline: str = ""
 
     def ready(self) -> ShellEnvironment:
-        """Make sure of the machine, the engine and the environments, and return the stack's variables."""
+        """Make sure of the stack, the machine, the engine and the environments, and return the stack's variables."""
+        self.checkout.require_stack(self.stack)
         if self.stack == LOCAL_STACK or self.offline:
             Preflight().require(self.cache, self.progress)
         found = engine.ensure(self.cache, self.progress)

@@ -77,7 +77,7 @@ class GitLab:
         headers = {"PRIVATE-TOKEN": self.token, "Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310  CI says where its GitLab is
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310  as above
                 content: bytes = response.read()
         except urllib.error.HTTPError as error:
             told = error.read().decode(errors="replace")[:300]

@@ -25,7 +25,6 @@ from toolchain.errors import ToolchainError
 from toolchain.gate import Gate
 from toolchain.progress import Progress
 from toolchain.shell_environment import LOCAL_STACK, ShellEnvironment
-from toolchain.testing import copy_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,11 +65,7 @@ class OfflinePreview:
         Raises:
             ToolchainError: there is no such stack or revision, or the local cloud does not start.
         """
-        if not (self.checkout.root / self._stack_file).is_file():
-            known = ", ".join(
-                sorted(path.name.split(".")[1] for path in self.checkout.root.glob("Pulumi.*.yaml"))
-            )
-            raise ToolchainError(f"stack {self.stack!r}: there is no {self._stack_file}; stacks are: {known}")
+        self.checkout.require_stack(self.stack)
         with tempfile.TemporaryDirectory(prefix="mig-nlb-offline-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
             program = self._copy(folder / "program")
@@ -105,7 +100,7 @@ class OfflinePreview:
         return f"Pulumi.{self.stack}.yaml"
 
     def _copy(self, target: Path) -> Checkout:
-        copy_checkout(self.checkout.root, target)
+        self.checkout.copy_to(target)
         self._make_runnable(target)
         return Checkout(target)
 

@@ -91,7 +91,7 @@ class Release:
                 if hasattr(tarfile, "data_filter"):
                     archive.extractall(unpacked, filter="data")
                 else:
-                    archive.extractall(unpacked)  # noqa: S202
+                    archive.extractall(unpacked)  # noqa: S202  as just said
             (unpacked / "pulumi").rename(stage / "bin")
             shutil.rmtree(unpacked)
             file.unlink()
@@ -109,7 +109,7 @@ def _read(url: str) -> bytes:
 def _download(url: str, file: Path) -> str:
     digest = hashlib.sha256()
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response, file.open("wb") as written:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response, file.open("wb") as written:  # noqa: S310  as above
             while chunk := response.read(1 << 20):
                 digest.update(chunk)
                 written.write(chunk)

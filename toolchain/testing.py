@@ -11,7 +11,6 @@ cloud: started by root they run as `nobody` on a copy of the checkout, and the o
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -157,7 +156,7 @@ class Tests:
             home = folder / "home"
             home.mkdir(mode=0o700)
             root = folder / "checkout"
-            copy_checkout(self.checkout.root, root)
+            self.checkout.copy_to(root)
             subprocess.run(["git", "init", "--quiet", root], check=True)
             for place in (".venv", "policies/.venv"):
                 (root / place).symlink_to((self.checkout.root / place).resolve())
@@ -184,18 +183,3 @@ class Tests:
                 "--",
             )
             return self._pytest(root / ".venv" / "bin" / "python", "tests/e2e", root=root, env=env, user=user)
-
-
-def copy_checkout(source: Path, target: Path) -> None:
-    """Copy what git knows or would add, as it is in the working tree; nothing that is ignored."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=source,
-        check=True,
-        capture_output=True,
-    )
-    for name in listing.stdout.decode().split("\0"):
-        file = source / name
-        if name and file.exists():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, target / name, follow_symlinks=False)

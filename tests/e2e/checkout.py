@@ -6,16 +6,18 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from toolchain import checkout
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
-SOURCE = Path(__file__).resolve().parents[2]
+SOURCE = checkout.Checkout.here()
 
 
 class CommandFailedError(AssertionError):
@@ -30,17 +32,7 @@ class Checkout:
         self.root = folder / "checkout"
         self.home = folder / "cloud"
         self.speed = speed
-        tracked = subprocess.run(
-            ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"],
-            cwd=SOURCE,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.splitlines()
-        for name in tracked:
-            if (SOURCE / name).is_file():
-                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(SOURCE / name, self.root / name)
+        SOURCE.copy_to(self.root)
         self.env = {
             **{
                 name: value

@@ -38,7 +38,7 @@ class Project:
         deployment.localcloud("start", "--project", self.name, "--speed", f"{deployment.speed:g}")
         deployment._exports = None  # the cloud has been born since, and with it what its clients need
         deployment.pulumi("stack", "init", stack)
-        (folder / "gcloud").write_text(GCLOUD.format(root=SOURCE, python=sys.executable))
+        (folder / "gcloud").write_text(GCLOUD.format(root=SOURCE.root, python=sys.executable))
         (folder / "gcloud").chmod(0o755)
         self._folder = folder
 

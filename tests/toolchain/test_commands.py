@@ -8,15 +8,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from toolchain import checks, commands
 from toolchain.checkout import Checkout
 from toolchain.progress import Progress
-from toolchain.testing import copy_checkout
-
-if TYPE_CHECKING:
-    import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {
@@ -116,12 +113,23 @@ def test_a_copy_of_the_checkout_has_what_git_would_add_and_nothing_else(tmp_path
     (source / "deep" / "script").write_text("#!/bin/sh\n")
     (source / "deep" / "script").chmod(0o755)
     (source / "link").symlink_to("deep/script")
-    copy_checkout(source, target)
+    Checkout(source).copy_to(target)
 
     found = {str(path.relative_to(target)) for path in target.rglob("*") if not path.is_dir()}
     assert found == {".gitignore", "deep/script", "link"}
     assert os.access(target / "deep" / "script", os.X_OK)
     assert (target / "link").is_symlink()
+
+
+@pytest.mark.parametrize("command", ["up", "down", "preview", "drift", "doctor", "url", "env"])
+def test_a_stack_that_there_is_not_is_named_before_anything_is_made(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIG_NLB_ENGINE", "docker")  # what is looked at next would be refused
+    assert commands.main([command, "--stack", "pord"]) == 1
+    assert capsys.readouterr().err == (
+        f"make {command}: stack 'pord': there is no Pulumi.pord.yaml; stacks are: dev, local, prod, staging\n"
+    )
 
 
 def test_an_error_for_the_user_is_one_message_and_a_status(
