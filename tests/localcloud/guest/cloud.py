@@ -62,6 +62,24 @@ def instance_document(
     }
 
 
+def machine_spec(number: int, name: str, memory_mib: int = 1024, vcpus: float = 1) -> MachineSpec:
+    """Return the machine of `instance_document`'s instance."""
+    interface = NetworkInterface(
+        instance=name, network="n", subnetwork=SUBNETWORK.key, address=f"10.0.0.{number + 1}"
+    )
+    return MachineSpec(
+        key=f"compute/{ZONE}/instances/{name}",
+        name=name,
+        id=str(1000 + number),
+        zone="europe-west1-b",
+        interface=interface,
+        gateway=SUBNETWORK.gateway,
+        forwarded_addresses=(),
+        memory_mib=memory_mib,
+        vcpus=vcpus,
+    )
+
+
 class Cloud:
     """What a test works with."""
 
@@ -108,24 +126,10 @@ class Cloud:
     ) -> MachineSpec:
         """Put an instance into the store and return what its machine should be."""
         number = len(self.specs) + 1
-        key = f"compute/{ZONE}/instances/{name}"
+        spec = self.specs[name] = machine_spec(number, name, memory_mib, vcpus=2)
         with self.store.transaction() as change:
-            change.put(key, instance_document(number, name, metadata, fields))
-        interface = NetworkInterface(
-            instance=name, network="n", subnetwork=SUBNETWORK.key, address=f"10.0.0.{number + 1}"
-        )
-        self.specs[name] = MachineSpec(
-            key=key,
-            name=name,
-            id=str(1000 + number),
-            zone="europe-west1-b",
-            interface=interface,
-            gateway=SUBNETWORK.gateway,
-            forwarded_addresses=(),
-            memory_mib=memory_mib,
-            vcpus=2.0,
-        )
-        return self.specs[name]
+            change.put(spec.key, instance_document(number, name, metadata, fields))
+        return spec
 
     def set_metadata(self, spec: MachineSpec, metadata: Mapping[str, str]) -> None:
         """Change an instance's metadata."""

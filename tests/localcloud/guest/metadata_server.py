@@ -12,10 +12,8 @@ from localcloud.guest.identity_token import IdentitySigner
 from localcloud.guest.metadata import MetadataServer
 from localcloud.guest.metadata_source import MetadataSource
 from localcloud.identity import Identities
-from localcloud.plans.machine import MachineSpec
-from localcloud.plans.network import NetworkInterface
 from localcloud.store import Store
-from tests.localcloud.guest.cloud import COMPUTE, OWNER, SUBNETWORK, ZONE, instance_document
+from tests.localcloud.guest.cloud import COMPUTE, OWNER, SUBNETWORK, ZONE, instance_document, machine_spec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,22 +31,13 @@ class Server:
         self.store, clock = Store(), VirtualClock()
         self.identities = Identities(self.store, clock, OWNER)
         self.signer = IdentitySigner(folder / "key")
-        interface = NetworkInterface(
-            instance="web-x7k2", network="n", subnetwork=SUBNETWORK.key, address="10.0.0.2"
-        )
-        spec = MachineSpec(
-            key=KEY,
-            name="web-x7k2",
-            id="1001",
-            zone="europe-west1-b",
-            interface=interface,
-            gateway="10.0.0.1",
-            forwarded_addresses=(),
-            memory_mib=1024,
-            vcpus=1,
-        )
         self.source = MetadataSource(
-            spec, self.store, clock, self.identities, signer=self.signer, project_number="42"
+            machine_spec(1, "web-x7k2"),
+            self.store,
+            clock,
+            self.identities,
+            signer=self.signer,
+            project_number="42",
         )
         with self.store.transaction() as change:
             change.put("compute/" + SUBNETWORK.key, {"ipCidrRange": SUBNETWORK.cidr})

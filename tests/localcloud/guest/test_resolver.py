@@ -10,10 +10,9 @@ import pytest
 
 from localcloud.guest.disk import METADATA_ADDRESS
 from localcloud.guest.resolver import Names, answer
-from localcloud.plans.machine import MachineSpec
-from localcloud.plans.network import GOOGLE_ADDRESS, NetworkInterface
+from localcloud.plans.network import GOOGLE_ADDRESS
 from localcloud.store import Store
-from tests.localcloud.guest.cloud import COMPUTE, SUBNETWORK, ZONE, Cloud, in_cloud, instance_document
+from tests.localcloud.guest.cloud import COMPUTE, ZONE, Cloud, in_cloud, instance_document, machine_spec
 
 A, PTR, AAAA = 1, 12, 28
 WEB, API, ALIEN = (f"{name}.europe-west1-b.c.local.internal" for name in ("web", "api", "alien"))
@@ -35,19 +34,7 @@ def _names() -> Names:
     with store.transaction() as change:
         for number, (name, fields) in enumerate(fields_of.items(), 1):
             change.put(f"compute/{ZONE}/instances/{name}", instance_document(number, name, {}, fields))
-    interface = NetworkInterface(instance="web", network="n", subnetwork=SUBNETWORK.key, address="10.0.0.2")
-    spec = MachineSpec(
-        key=f"compute/{ZONE}/instances/web",
-        name="web",
-        id="1001",
-        zone="europe-west1-b",
-        interface=interface,
-        gateway="10.0.0.1",
-        forwarded_addresses=(),
-        memory_mib=1024,
-        vcpus=1,
-    )
-    return Names(store, spec)
+    return Names(store, machine_spec(1, "web"))
 
 
 def _query(name: str, kind: int) -> bytes:

@@ -15,8 +15,7 @@ from localcloud.guest import layer, pretence, root_system
 from localcloud.guest.packages import Packages
 from localcloud.guest.system import System, check_mirror, has_overlays
 from localcloud.home import Home
-from localcloud.plans.machine import MachineSpec
-from localcloud.plans.network import NetworkInterface
+from tests.localcloud.guest.cloud import machine_spec
 from tests.serving import serving
 
 if TYPE_CHECKING:
@@ -125,17 +124,7 @@ def test_choice_stays_until_another_is_made_and_a_running_cloud_keeps_its_own(
     assert systems.chosen(home) is None
 
 
-SPEC = MachineSpec(
-    key="compute/projects/local/zones/europe-west1-b/instances/web-x7k2",
-    name="web-x7k2",
-    id="1001",
-    zone="europe-west1-b",
-    interface=NetworkInterface(instance="web-x7k2", network="n", subnetwork="s", address="10.0.0.2"),
-    gateway="10.0.0.1",
-    forwarded_addresses=(),
-    memory_mib=2048,
-    vcpus=2.0,
-)
+SPEC = machine_spec(1, "web-x7k2", memory_mib=2048, vcpus=2)
 
 
 @pytest.mark.parametrize("overlay", [True, False], ids=["layer", "copy"])
