@@ -78,8 +78,8 @@ class MachineOperations:
                     f"its machine runs after {now - began:.1f} s",
                     {"took": now - began},
                 )
-                if not spec.interface.google_apis:
-                    self.tell(change, "instance.cut_off", document, google_access.MISSING, {})
+                if obstacle := google_access.obstacle(self._store, document):
+                    self.tell(change, "instance.cut_off", document, obstacle, {})
 
     async def stop(self, key: str, document: Document, numeric_id: str, *, then: str) -> None:
         """Shut down; at its end the instance is as `then` says."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
-from localcloud.control import faults, google_access, ipv6
+from localcloud.control import faults, firewall, google_access, ipv6
 from localcloud.control.links import relname
-from localcloud.plans.network import FirewallRule, NetworkInterface, NetworkPlan, Subnetwork
+from localcloud.plans.network import NetworkInterface, NetworkPlan, Subnetwork
 
 if TYPE_CHECKING:
     from localcloud.store import Document, Store
 
-# Google's implied rules: everything may leave, nothing may come in; any rule of the user's comes before them.
-_IMPLIED_PRIORITY = 65_535
-_EVERYWHERE = ("0.0.0.0/0", "::/0")
 _FACELESS = {"TERMINATED", "SUSPENDED"}
 
 
@@ -30,11 +27,11 @@ def plan(store: Store) -> NetworkPlan:
             case "instances" if visible(document):
                 interfaces.append(interface(store, document))
             case "firewalls" if not document.get("disabled"):
-                rules.append(_rule(document))
+                rules.append(firewall.parse(document))
             case _:
                 pass
     for network in sorted({*networks, *(subnetwork.network for subnetwork in subnetworks)}):
-        rules.extend(_implied(network))
+        rules.extend(firewall.implied(network))
     return NetworkPlan(
         subnetworks=tuple(subnetworks),
         interfaces=tuple(interfaces),
@@ -65,16 +62,15 @@ def gateway(cidr: str) -> str:
 def interface(store: Store, document: Document) -> NetworkInterface:
     """Return an instance's primary interface."""
     primary = document["networkInterfaces"][0]
-    accounts = document.get("serviceAccounts") or []
     return NetworkInterface(
         instance=document["name"],
         network=relname(primary["network"]),
         subnetwork=relname(primary["subnetwork"]),
         address=primary["networkIP"],
         address_ipv6=ipv6.address_of(primary),
-        tags=frozenset((document.get("tags") or {}).get("items") or []),
-        service_account=accounts[0]["email"] if accounts else "",
-        google_apis=google_access.by(store, primary) != "",
+        tags=firewall.tags_of(document),
+        service_account=firewall.service_account_of(document),
+        google_apis=not google_access.obstacle(store, document),
     )
 
 
@@ -86,54 +82,4 @@ def _subnetwork(name: str, document: Document) -> Subnetwork:
         cidr=cidr,
         gateway=document.get("gatewayAddress") or gateway(cidr),
         cidr_ipv6=document.get("ipv6CidrRange") or "",
-    )
-
-
-def _rule(document: Document) -> FirewallRule:
-    allowed = document.get("allowed") or []
-    listed = allowed or document.get("denied") or []
-    direction = document.get("direction") or "INGRESS"
-    sources = tuple(document.get("sourceRanges") or ())
-    unnamed = not sources and not document.get("sourceTags") and not document.get("sourceServiceAccounts")
-    if direction == "INGRESS" and unnamed:
-        sources = ("0.0.0.0/0",)
-    priority = document.get("priority")
-    return FirewallRule(
-        name=document["name"],
-        network=relname(document["network"]),
-        direction=cast("Literal['INGRESS', 'EGRESS']", direction),
-        action="allow" if allowed else "deny",
-        priority=1000 if priority is None else int(priority),
-        protocols=tuple(
-            (str(entry["IPProtocol"]).lower(), tuple(str(port) for port in entry.get("ports") or ()))
-            for entry in listed
-        ),
-        source_ranges=sources,
-        destination_ranges=tuple(document.get("destinationRanges") or ()),
-        source_tags=frozenset(document.get("sourceTags") or ()),
-        source_service_accounts=frozenset(document.get("sourceServiceAccounts") or ()),
-        target_tags=frozenset(document.get("targetTags") or ()),
-        target_service_accounts=frozenset(document.get("targetServiceAccounts") or ()),
-    )
-
-
-def _implied(network: str) -> tuple[FirewallRule, FirewallRule]:
-    everything = (("all", ()),)
-    return (
-        FirewallRule(
-            name="default-allow-egress",
-            network=network,
-            direction="EGRESS",
-            priority=_IMPLIED_PRIORITY,
-            protocols=everything,
-            destination_ranges=_EVERYWHERE,
-        ),
-        FirewallRule(
-            name="default-deny-ingress",
-            network=network,
-            action="deny",
-            priority=_IMPLIED_PRIORITY,
-            protocols=everything,
-            source_ranges=_EVERYWHERE,
-        ),
     )

@@ -59,6 +59,62 @@ def test_ways_to_googles_apis(
     store.close()
 
 
+def egress(action: str, priority: int, **fields: object) -> dict[str, Any]:
+    return {
+        "network": url(NETWORK),
+        "direction": "EGRESS",
+        "priority": priority,
+        action: [{"IPProtocol": "all"}],
+        "destinationRanges": ["0.0.0.0/0"],
+        **fields,
+    }
+
+
+TLS = [{"IPProtocol": "tcp", "ports": ["400-443"]}]
+
+
+@pytest.mark.parametrize(
+    ("rules", "denied_by"),
+    [
+        ([], ""),
+        ([egress("allowed", 900)], ""),
+        ([egress("denied", 900)], "r0"),
+        ([egress("denied", 900, destinationRanges=[])], "r0"),
+        ([egress("denied", 900, disabled=True)], ""),
+        ([egress("denied", 900, direction="INGRESS")], ""),
+        ([egress("denied", 900, network=url(OTHER))], ""),
+        ([egress("denied", 900, destinationRanges=["199.36.153.8/30", "10.0.0.0/8"])], "r0"),
+        ([egress("denied", 900, destinationRanges=["10.0.0.0/8", "::/0"])], ""),
+        ([egress("denied", 900, denied=TLS)], "r0"),
+        ([egress("denied", 900, denied=[{"IPProtocol": "tcp", "ports": ["80"]}])], ""),
+        ([egress("denied", 900, denied=[{"IPProtocol": "udp"}])], ""),
+        ([egress("denied", 900, targetTags=["web"])], "r0"),
+        ([egress("denied", 900, targetTags=["other"])], ""),
+        ([egress("denied", 900, targetServiceAccounts=["vm@p.iam"])], "r0"),
+        ([egress("denied", 900, targetServiceAccounts=["other@p.iam"])], ""),
+        ([egress("denied", 900), egress("allowed", 800, allowed=TLS)], ""),
+        ([egress("denied", 900), egress("allowed", 900)], "r0"),
+        ([egress("denied", 900), egress("allowed", 1000)], "r0"),
+    ],
+)
+def test_egress_rules_are_about_googles_apis_too(rules: list[dict[str, Any]], denied_by: str) -> None:
+    store = Store()
+    with store.transaction() as change:
+        change.put("compute/" + SUBNETWORK, {"network": url(NETWORK), "privateIpGoogleAccess": True})
+        for number, rule in enumerate(rules):
+            name = f"r{number}"
+            change.put(f"compute/projects/{PROJECT}/global/firewalls/{name}", {"name": name, **rule})
+    instance = {
+        "networkInterfaces": [{"network": url(NETWORK), "subnetwork": url(SUBNETWORK)}],
+        "tags": {"items": ["web"]},
+        "serviceAccounts": [{"email": "vm@p.iam"}],
+    }
+    said = google_access.obstacle(store, instance)
+    assert (f"firewall rule {denied_by} denies" in said) if denied_by else not said
+    assert not denied_by or "priority number below 900" in said
+    store.close()
+
+
 def reached(cloud: Cloud) -> set[bool]:
     """Return what the network in force says of the instances."""
     assert len(cloud.fabric.network.interfaces) == 3
@@ -84,6 +140,28 @@ def test_the_network_follows_subnetwork_and_routers_and_who_is_cut_off_is_told()
             assert reached(cloud) == {False}
             network = cloud.get(subnetwork)["network"]
             cloud.put(f"{PLACE}/routers/r", {"network": network, "nats": [nat()]})
+            await cloud.advance(1)
+            assert reached(cloud) == {True}
+
+    asyncio.run(scenario())
+
+
+def test_a_rule_against_egress_cuts_instances_off_while_it_is_there_and_is_named() -> None:
+    async def scenario() -> None:
+        cloud = standard()
+        network = cloud.get(f"{PLACE}/subnetworks/web-sub")["network"]
+        rule = f"projects/{PROJECT}/global/firewalls/shut"
+        async with cloud.running():
+            await cloud.until_stable()
+            assert reached(cloud) == {True}
+            cloud.put(rule, egress("denied", 900, network=network))
+            await cloud.advance(1)
+            assert reached(cloud) == {False}
+            assert not cloud.events("instance.cut_off"), "told of instances as they begin to run"
+            await cloud.machines.crash(next(iter(cloud.instances().values()))["id"])
+            told = await cloud.until("instance.cut_off", within=600)
+            assert "firewall rule shut denies" in told.message
+            cloud.patch(rule, disabled=True)
             await cloud.advance(1)
             assert reached(cloud) == {True}
 
