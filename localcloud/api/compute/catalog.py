@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.api import errors
 from localcloud.api.compute.listing import aggregated_of, listed
 from localcloud.api.compute.machine_types import MachineType, machine_type, machine_types
+from localcloud.api.compute.unreachable import zones_out
 from localcloud.api.links import link
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _region(call: Call, name: str) -> dict[str, Any]:
     }
 
 
-def _zone(call: Call, name: str) -> dict[str, Any]:
+def _zone(call: Call, name: str, out: frozenset[str]) -> dict[str, Any]:
     project = call.path["project"]
     return {
         "kind": "compute#zone",
@@ -52,7 +53,7 @@ def _zone(call: Call, name: str) -> dict[str, Any]:
         "creationTimestamp": _SINCE,
         "name": name,
         "description": name,
-        "status": "UP",
+        "status": "DOWN" if name in out else "UP",
         "region": link(f"projects/{project}/regions/{call.cloud.settings.zones[name]}"),
         "selfLink": link(f"projects/{project}/zones/{name}"),
     }
@@ -103,7 +104,8 @@ def _regions(call: Call) -> Result:
 
 
 def _zones(call: Call) -> Result:
-    found = [_zone(call, name) for name in sorted(call.cloud.settings.zones)]
+    out = zones_out(call)
+    found = [_zone(call, name, out) for name in sorted(call.cloud.settings.zones)]
     return listed(
         call, found, kind="compute#zoneList", self_link=link(f"projects/{call.path['project']}/zones")
     )
@@ -168,7 +170,7 @@ def handlers() -> dict[str, Handler]:
         "compute.regions.list": _regions,
         "compute.regions.get": lambda call: _region(call, call.path["region"]),
         "compute.zones.list": _zones,
-        "compute.zones.get": lambda call: _zone(call, call.path["zone"]),
+        "compute.zones.get": lambda call: _zone(call, call.path["zone"], zones_out(call)),
         "compute.machineTypes.list": _machine_types,
         "compute.machineTypes.aggregatedList": _all_machine_types,
         "compute.machineTypes.get": _get_machine_type,

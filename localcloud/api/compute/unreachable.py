@@ -27,12 +27,17 @@ _ZONAL = frozenset(
 )
 
 
+def zones_out(call: Call) -> frozenset[str]:
+    """Return the names of the zones that are out."""
+    faults = (record for _, record in call.cloud.store.scan(_FAULTS) if record["kind"] == "zone-outage")
+    return frozenset(str(record["zone"]) for record in faults)
+
+
 def unreachable_scopes(call: Call, segment: str) -> frozenset[str]:
     """Return the scopes (``zones/Z``) whose resources of this kind cannot be listed now; 503 if the caller wants all or nothing."""
     if segment not in _ZONAL:
         return frozenset()
-    faults = (record for _, record in call.cloud.store.scan(_FAULTS) if record["kind"] == "zone-outage")
-    out = frozenset(f"zones/{record['zone']}" for record in faults)
+    out = frozenset(f"zones/{zone}" for zone in zones_out(call))
     if out and not call.query.get("returnPartialSuccess"):
         message = f"{', '.join(sorted(out))} cannot be reached: set returnPartialSuccess to list what can."
         raise ApiError(503, "backendError", message)

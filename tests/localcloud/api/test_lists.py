@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -253,3 +254,26 @@ def test_a_zone_that_is_out_is_unreachable_for_lists_over_all(api: Api) -> None:
     assert api.get(f"{base}/{scope}/instances")["items"], "and so is the zone, asked for itself"
     put(api, "control/faults/fault-1", None)
     assert api.get(f"{base}/aggregated/instances")["items"][scope]["instances"]
+
+
+def test_a_zone_is_down_while_it_is_out_and_only_then(api: Api) -> None:
+    base, name = f"/compute/v1/projects/{PROJECT}/zones", f"{REGION}-b"
+    up = f"{base}?filter={quote('(status eq UP)')}"
+
+    def names(path: str) -> set[str]:
+        return {zone["name"] for zone in api.get(path)["items"]}
+
+    every = names(base)
+    assert name in every
+    assert names(up) == every
+    fault = {"name": "fault-1", "kind": "zone-outage", "zone": name, "since": 0, "until": None}
+    put(api, "control/faults/fault-1", fault)
+    put(api, "control/faults/fault-2", {**fault, "name": "fault-2", "kind": "slow", "zone": f"{REGION}-c"})
+    assert api.get(f"{base}/{name}")["status"] == "DOWN"
+    assert api.get(f"{base}/{REGION}-c")["status"] == "UP"
+    assert names(base) == every
+    assert names(up) == every - {name}
+    assert api.get(f"/compute/v1/projects/{PROJECT}/regions/{REGION}")["status"] == "UP"
+    put(api, "control/faults/fault-1", None)
+    assert api.get(f"{base}/{name}")["status"] == "UP"
+    assert names(up) == every
