@@ -24,6 +24,7 @@ from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
 from config_decoder import decode, hints_of
 from settings import Settings
+from tests.components.recording import have_an_event_loop
 
 
 def arrived(record: Any, **inputs: Any) -> Any:  # noqa: ANN401 - an instance of the record
@@ -41,8 +42,11 @@ def test_names_in_camel_case_and_numbers_as_floats_are_what_a_file_has() -> None
     policy = arrived(UpdatePolicy, minReadySec=7.0, replacementMethod="SUBSTITUTE")
     assert policy == UpdatePolicy(min_ready_sec=7)
     assert isinstance(policy.min_ready_sec, int)
-    shape = arrived(GroupShape, zones=["a-b"], namedPorts={"http": 80.0, "snakeCase_Key": 81.0})
-    assert shape.named_ports == {"http": 80, "snakeCase_Key": 81}, "keys of a map are the user's own"
+    shape = arrived(
+        GroupShape, zones=["a-b"], namedPorts={"http": 80.0}, instanceMetadata={"snakeCase_Key": "v"}
+    )
+    assert shape.named_ports == {"http": 80}
+    assert shape.instance_metadata == {"snakeCase_Key": "v"}, "keys of a map are the user's own"
 
 
 def test_a_number_or_a_percentage_is_text() -> None:
@@ -60,6 +64,7 @@ def test_one_value_in_place_of_a_record_is_its_name() -> None:
 
 
 def test_one_of_several_records_is_told_by_its_keys() -> None:
+    have_an_event_loop()
     network = pulumi.Output.from_input("projects/p/global/networks/n")
     common = {
         "region": "r", "healthChecks": {}, "frontends": [{}], "firewall": {}, "serviceAccount": "a@b",

@@ -181,7 +181,7 @@ def record(program: Callable[[], object], *, known: bool = True) -> Recording:
     Raises:
         Exception: what the program raised.
     """
-    _have_an_event_loop()
+    have_an_event_loop()
     recording = Recording()
     cloud = _Cloud(known=known)
     logger = logging.getLogger("tests.program")
@@ -202,7 +202,7 @@ def record(program: Callable[[], object], *, known: bool = True) -> Recording:
     return recording
 
 
-def _have_an_event_loop() -> None:
+def have_an_event_loop() -> None:
     """Pulumi's runtime takes the thread's loop for granted; tests that ran one of their own leave none behind."""
     try:
         asyncio.get_event_loop()
