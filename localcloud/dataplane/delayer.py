@@ -187,23 +187,22 @@ class Delayer:
         link.close()
 
     def _request(self, message: wire.Message, descriptors: list[int]) -> dict[str, Any]:
-        """Make one link's rules what the message says; none end the link."""
+        """Make one link's rules what the message says; none end the link. "made": whether it is another link than before."""
         life = descriptors[0] if descriptors else None
         try:
-            if "link" in message:
-                self._change(message, life)
+            made = "link" in message and self._change(message, life)
         except (OSError, RuntimeError) as error:
             return {"error": str(error)}
-        return {"links": sorted(self._links), "pid": int(Path("/proc/self").readlink().name)}
+        return {"links": sorted(self._links), "pid": int(Path("/proc/self").readlink().name), "made": made}
 
-    def _change(self, message: wire.Message, life: int | None) -> None:
-        name = message["link"]
+    def _change(self, message: wire.Message, life: int | None) -> bool:
+        name, made = message["link"], False
         link = self._links.get(name)
         if link is not None and (message["pid"] != link.pid or not message["rules"]):
             self._forget(link)
             link = None
         if link is None and message["rules"]:
-            link = _Link(message["pid"], message["device"], message["detour"], life)
+            link, made = _Link(message["pid"], message["device"], message["detour"], life), True
             self._links[name] = self._by_held[link.held.fileno()] = link
             self._poller.register(link.held.fileno(), select.EPOLLIN)
             if life is not None:
@@ -213,6 +212,7 @@ class Delayer:
             os.close(life)
         if link is not None:
             link.rules = [Rule.parse(each) for each in message["rules"]]
+        return made
 
 
 def serve(connection: socket.socket) -> None:

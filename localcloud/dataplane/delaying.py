@@ -36,14 +36,21 @@ class Delaying:
         self._watch: asyncio.Task[None] | None = None
         self._links: set[str] = set()
 
-    async def hold(self, instance: str, pid: int, faults: Collection[LinkFault]) -> None:
-        """Make what is held of an instance's packets what these faults say (none: nothing). Raises WorldError."""
+    async def hold(self, instance: str, pid: int, faults: Collection[LinkFault]) -> Collection[str]:
+        """Make what is held of an instance's packets what these faults say (none: nothing).
+
+        Returns the devices whose packets have another link to be sent down than before: whatever leads there must be made anew, because
+        the kernel knows a link by its number, and nobody else knows that its predecessor's has gone.
+
+        Raises WorldError.
+        """
         wanted: dict[str, list[tuple[Side, LinkFault]]] = {}
         for fault in faults:
             for side in held_at(fault):
                 wanted.setdefault(f"{instance}|{side.device}", []).append((side, fault))
+        made: list[str] = []
         if self._channel is None and not (wanted or self._file.exists()):
-            return
+            return made
         try:
             await self._connect(start=bool(wanted))
             for name in [
@@ -51,15 +58,17 @@ class Delaying:
             ]:
                 await self._call({"link": name, "pid": 0, "rules": []})
             for name, rules in wanted.items():
-                await self._set(name, pid, rules)
+                if await self._set(name, pid, rules):
+                    made.append(rules[0][0].device)
         except (EOFError, OSError, wire.HelperError) as error:
             msg = f"packets of {instance} cannot be held: {error}; this needs a kernel with CONFIG_VETH and CONFIG_PACKET"
             raise WorldError(msg) from error
         if not self._links:
             self.close()
+        return made
 
-    async def _set(self, name: str, pid: int, faults: Sequence[tuple[Side, LinkFault]]) -> None:
-        """Make the rules of one device these; on `lo` packets both ways pass the same one."""
+    async def _set(self, name: str, pid: int, faults: Sequence[tuple[Side, LinkFault]]) -> bool:
+        """Make the rules of one device these; on `lo` packets both ways pass the same one. Returns whether its link is another now."""
         place = faults[0][0]
         message = {
             "link": name,
@@ -82,15 +91,16 @@ class Delaying:
         }
         life = os.pidfd_open(pid) if place.inside else None
         try:
-            await self._call(message, life)
+            return await self._call(message, life)
         finally:
             if life is not None:
                 os.close(life)
 
-    async def _call(self, message: wire.Message, life: int | None = None) -> None:
+    async def _call(self, message: wire.Message, life: int | None = None) -> bool:
         assert self._channel is not None  # noqa: S101 - callers have connected
         answer, _ = await self._channel.call(message, [] if life is None else [life])
         self._links = set(answer["links"])
+        return bool(answer["made"])
 
     async def _connect(self, *, start: bool) -> None:
         if self._channel is not None:

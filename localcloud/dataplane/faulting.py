@@ -33,6 +33,7 @@ class Faulting:
         self._delaying = Delaying(home, agent, clock, self._delayer_ended)
         self._plan: dict[str, tuple[LinkFault, ...]] = {}
         self._tables: set[str] | None = None  # in the kernel, once that is known
+        self._anew: set[str] = set()  # of those, which have to be loaded again: their links may be others now
         self._turn = asyncio.Lock()
         self._mending: asyncio.Task[None] | None = None
         self.problems: dict[str, str] = {}  # by the fault's name
@@ -85,9 +86,7 @@ class Faulting:
         """Have held again what a dead delayer held: what led there goes nowhere."""
         async with self._turn:
             self.problems = {}  # what was asked of it while it died is asked again
-            for instance, plan in self._plan.items():
-                holding = [faults.table(fault) for fault in plan if faults.held_at(fault)]
-                (await self._known()).difference_update(holding)
+            for instance in self._plan:
                 await self._agree(instance)
 
     async def _agree(self, instance: str) -> None:
@@ -97,20 +96,26 @@ class Faulting:
         known = await self._known()
         wanted = {faults.table(fault): fault for fault in self._plan.get(instance, ())} if pid else {}
         gone = [name for name in known if faults.link_of(name) == link and name not in wanted]
-        new = {name: fault for name, fault in wanted.items() if name not in known}
+        new = {name: fault for name, fault in wanted.items() if name not in known or name in self._anew}
+        holding = {name: fault for name, fault in wanted.items() if faults.held_at(fault)}
         try:
             await self._remove(gone, pid or 0)
-            await self._delaying.hold(
-                instance, pid or 0, [fault for fault in wanted.values() if faults.held_at(fault)]
-            )
+            made = await self._delaying.hold(instance, pid or 0, holding.values())
+            new |= {
+                name: fault
+                for name, fault in holding.items()
+                if any(side.device in made for side in faults.held_at(fault))
+            }
             for name, fault in new.items():
                 scripts = [list(faults.scripts(fault))]
                 await self._worker.call({"do": "faults", "pid": pid, "scripts": scripts})
                 known.add(name)
+                self._anew.discard(name)
         except (WorldError, wire.HelperError, OSError) as error:
             if self._machines.pid_of(instance) is None:
                 return  # the machine died meanwhile
-            for fault in new.values():
+            self._anew |= holding.keys()  # which links are others now was not told
+            for fault in {**holding, **new}.values():
                 self.problems[fault.name] = (
                     f"fault {fault.name} is not in force on {instance}: {error}; a kernel of 5.16 or later with "
                     "CONFIG_NETFILTER_EGRESS is needed"
@@ -127,3 +132,4 @@ class Faulting:
             scripts = [[faults.removal(name), faults.removal(name)] for name in gone]
             await self._worker.call({"do": "faults", "pid": pid, "scripts": scripts})
             (await self._known()).difference_update(gone)
+            self._anew.difference_update(gone)

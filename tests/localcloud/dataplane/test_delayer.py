@@ -8,7 +8,10 @@ import signal
 
 import pytest
 
+from localcloud.clock import RealClock
 from localcloud.dataplane import wire
+from localcloud.dataplane.holding import over
+from localcloud.dataplane.world import World
 from localcloud.plans.fault import LinkFault
 from tests.localcloud.dataplane.cloud import CLOUD_SPEED, PATIENCE, Cloud, running_cloud
 
@@ -97,6 +100,33 @@ def test_a_dead_delayer_is_replaced_and_none_is_left_when_nothing_is_held() -> N
             loop.remove_reader(gone)
             os.close(gone)
             assert (await cloud.ask())["name"] == "a"
+
+    asyncio.run(scenario())
+
+
+def test_what_a_delayer_held_that_died_with_its_daemon_is_held_by_the_next_daemons() -> None:
+    async def scenario() -> None:
+        async with running_cloud() as cloud:
+            await cloud.start("a", "b")
+            await cloud.balance("a", "b")
+            late = _held("delay", "a", "client", delay=1.0), _held("slow", "b", "0.0.0.0/0", delay=1.0)
+            await cloud.break_links(*late)
+            client = await cloud.connect()
+            await client.ask("before")
+            (delayer,) = _delayers(cloud)
+            handle = os.pidfd_open(delayer)
+            await cloud.world.close()  # the daemon first: it must have no part in the delayer's end
+            os.kill(delayer, signal.SIGKILL)
+            async with asyncio.timeout(PATIENCE):
+                await over(handle)
+            os.close(handle)
+            cloud.world = await World.open(cloud.world.home, RealClock(CLOUD_SPEED))
+            await cloud.break_links(*late)
+            assert len(_delayers(cloud)) == 1
+            await client.ask("after")
+            seen: set[str] = set()
+            while seen != {"a", "b"}:
+                seen.add((await cloud.ask())["name"])
 
     asyncio.run(scenario())
 
