@@ -3,62 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from localcloud.control.links import url
-from localcloud.plans import per_instance
-from tests.localcloud.control.cloud import GROUP, PROJECT, REGION, Cloud, standard, template
-from tests.localcloud.control.test_stateful_story import addresses, policy, standing
-
-DATA = [
-    {"boot": True, "autoDelete": True, "deviceName": "boot", "initializeParams": {"sourceImage": "debian"}},
-    {"autoDelete": True, "deviceName": "data"},
-]
-GOES = "ON_PERMANENT_INSTANCE_DELETION"
-
-
-def keeping(rule: str = "NEVER", **fields: Any) -> Cloud:  # noqa: ANN401 - fields of a JSON document
-    """A group whose instances keep their data disk and their address, by this rule."""
-    kept = {"disks": {"data": {"autoDelete": rule}}, "internalIPs": {"nic0": {"autoDelete": rule}}}
-    cloud = standard(statefulPolicy={"preservedState": kept}, **fields)
-    cloud.patch(GROUP, versions=[{"instanceTemplate": url(template(cloud, "one", disks=DATA))}])
-    policy(cloud, maxSurge={"fixed": 0}, maxUnavailable={"fixed": 3}, replacementMethod="RECREATE")
-    return cloud
-
-
-def disks(cloud: Cloud) -> dict[str, dict[str, Any]]:
-    return {
-        document["name"]: dict(document)
-        for key, document in cloud.store.scan(f"compute/projects/{PROJECT}/zones/")
-        if key.split("/")[-2] == "disks"
-    }
-
-
-def reservations(cloud: Cloud) -> dict[str, str]:
-    return {
-        document["address"]: document["status"]
-        for _, document in cloud.store.scan(f"compute/projects/{PROJECT}/regions/{REGION}/addresses/")
-    }
-
-
-def attached(cloud: Cloud) -> dict[str, dict[str, str]]:
-    """The ids of each instance's disks by device."""
-    found = disks(cloud)
-    return {
-        name: {
-            entry["deviceName"]: found[entry["source"].rpartition("/")[2]]["id"]
-            for entry in document["disks"]
-        }
-        for name, document in cloud.instances().items()
-    }
-
-
-def configure(cloud: Cloud, name: str, **state: Any) -> None:  # noqa: ANN401 - fields of a JSON document
-    with cloud.store.transaction() as change:
-        document = {"name": name, "preservedState": state, "status": per_instance.UNAPPLIED}
-        change.put(per_instance.key_of(GROUP, name), document)
+from tests.localcloud.control.cloud import GROUP, PROJECT, REGION, standard, template
+from tests.localcloud.control.stateful import (
+    DATA,
+    GOES,
+    addresses,
+    attached,
+    disks,
+    keeping,
+    policy,
+    reservations,
+)
 
 
 def test_disks_come_and_go_with_their_instances() -> None:
@@ -235,89 +194,5 @@ def test_a_policy_that_comes_later_is_applied_without_a_restart() -> None:
                 entry["autoDelete"] for each in cloud.instances().values() for entry in each["disks"]
             } == {True}
             assert reservations(cloud) == dict.fromkeys(at.values(), "RESERVED")
-
-    asyncio.run(story())
-
-
-def test_an_instance_is_given_a_disk_that_there_is_and_gives_it_back() -> None:
-    async def story() -> None:
-        cloud = keeping(size=1)
-        policy(cloud, minimalAction="REFRESH")
-        async with cloud.running():
-            await cloud.until_stable()
-            (first,) = cloud.members()
-            (old,) = attached(cloud).values()
-            cloud.request("deleteInstances", GROUP, instances=[first])
-            await cloud.advance(120)
-            source = disks(cloud)[f"{first}-1"]["selfLink"]
-            zone = source.split("/zones/")[1].split("/")[0]
-            cloud.patch(GROUP, targetSize=3)
-            await cloud.until_stable()
-            name = next(name for name, member in cloud.members().items() if member.zone == zone)
-            configure(cloud, name, disks={"archive": {"source": source, "mode": "READ_ONLY"}})
-            await cloud.until_stable()
-            assert standing(cloud, name) == per_instance.EFFECTIVE
-            assert attached(cloud)[name]["archive"] == old["data"]
-            assert [event.subject for event in cloud.events("instance.restart")] == [name]
-            (disk,) = [each for each in cloud.guest(name).spec.disks if each.device == "archive"]
-            assert (disk.id, disk.read_only) == (old["data"], True)
-            configure(cloud, name)
-            await cloud.until_stable()
-            assert "archive" not in attached(cloud)[name]
-            assert not disks(cloud)[f"{first}-1"].get("users")
-
-    asyncio.run(story())
-
-
-def test_a_disk_that_another_instance_has_is_not_given_and_told() -> None:
-    async def story() -> None:
-        cloud = keeping()
-        policy(cloud, minimalAction="REFRESH")
-        async with cloud.running():
-            await cloud.until_stable()
-            name, other, *_ = sorted(cloud.members())
-            source = url(
-                cloud.members()[other].instance.removeprefix("compute/").replace("/instances/", "/disks/")
-                + "-1"
-            )
-            configure(cloud, name, disks={"data": {"source": source}})
-            await cloud.advance(900)
-            before = cloud.instances()
-            assert standing(cloud, name) == per_instance.UNAPPLIED
-            (error, *more) = (cloud.store.get(f"control/errors/{GROUP}") or {})["items"]
-            assert error["error"]["code"] == "CONDITION_NOT_MET"
-            assert len(more) < 10, "it is tried again later and later"
-            assert len(before) == 3
-            assert {each["status"] for each in before.values()} == {"RUNNING"}
-
-    asyncio.run(story())
-
-
-def test_an_instance_is_given_an_address_unless_another_has_it() -> None:
-    async def story() -> None:
-        cloud = standard()
-        policy(cloud, maxSurge={"fixed": 0}, maxUnavailable={"fixed": 3}, replacementMethod="RECREATE")
-        async with cloud.running():
-            await cloud.until_stable()
-            name, other, *_ = sorted(cloud.members())
-            configure(
-                cloud,
-                name,
-                internalIPs={"nic0": {"autoDelete": GOES, "ipAddress": {"literal": "10.128.0.99"}}},
-            )
-            await cloud.until_stable()
-            assert addresses(cloud)[name] == "10.128.0.99"
-            assert reservations(cloud) == {"10.128.0.99": "IN_USE"}
-            taken = addresses(cloud)[other]
-            configure(cloud, name, internalIPs={"nic0": {"ipAddress": {"literal": taken}}})
-            await cloud.advance(300)
-            codes = [
-                each["error"]["code"] for each in (cloud.store.get(f"control/errors/{GROUP}") or {})["items"]
-            ]
-            assert set(codes) == {"IP_IN_USE_BY_ANOTHER_RESOURCE"}
-            configure(cloud, name, internalIPs={"nic0": {"ipAddress": {"literal": "10.128.0.77"}}})
-            await cloud.until_stable(within=1200)
-            assert addresses(cloud)[name] == "10.128.0.77"
-            assert reservations(cloud) == {"10.128.0.77": "IN_USE"}
 
     asyncio.run(story())

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from localcloud.control.links import url
 from localcloud.control.template import metadata_value
 from localcloud.plans import per_instance
-from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
+from tests.localcloud.control.cloud import GROUP, standard, template
+from tests.localcloud.control.stateful import addresses, configure, policy, standing
 
 ADDRESSES = {"preservedState": {"internalIPs": {"nic0": {"autoDelete": "NEVER"}}}}
-
-
-def configure(cloud: Cloud, name: str, status: str = per_instance.UNAPPLIED, **metadata: str) -> None:
-    """Write an instance's own configuration as the API does."""
-    with cloud.store.transaction() as change:
-        document = {"name": name, "preservedState": {"metadata": metadata}, "status": status}
-        change.put(per_instance.key_of(GROUP, name), document)
-
-
-def standing(cloud: Cloud, name: str) -> str | None:
-    document = cloud.store.get(per_instance.key_of(GROUP, name))
-    return None if document is None else str(document["status"])
-
-
-def addresses(cloud: Cloud) -> dict[str, str]:
-    return {
-        name: document["networkInterfaces"][0]["networkIP"] for name, document in cloud.instances().items()
-    }
-
-
-def policy(cloud: Cloud, **fields: Any) -> None:  # noqa: ANN401 - fields of a JSON document
-    cloud.patch(GROUP, updatePolicy={**cloud.group()["updatePolicy"], **fields})
 
 
 def test_repairs_and_updates_keep_names_and_addresses_of_a_stateful_group() -> None:
@@ -93,7 +71,7 @@ def test_a_configuration_of_an_instance_is_applied_by_a_proactive_group_and_kept
         async with cloud.running():
             await cloud.until_stable()
             name, *others = sorted(cloud.instances())
-            configure(cloud, name, shard="7")
+            configure(cloud, name, metadata={"shard": "7"})
             await cloud.advance(5)
             assert standing(cloud, name) == per_instance.EFFECTIVE
             assert metadata_value(cloud.instances()[name], "shard") == "7"
@@ -108,7 +86,7 @@ def test_a_configuration_of_an_instance_is_applied_by_a_proactive_group_and_kept
             await cloud.until_stable()
             assert cloud.members()[name].instance_id != before
             assert metadata_value(cloud.instances()[name], "shard") == "7"
-            configure(cloud, name, per_instance.UNAPPLIED_DELETION, shard="7")
+            configure(cloud, name, per_instance.UNAPPLIED_DELETION, metadata={"shard": "7"})
             await cloud.advance(5)
             assert standing(cloud, name) is None
             assert not metadata_value(cloud.instances()[name], "shard")
@@ -125,7 +103,7 @@ def test_an_opportunistic_group_applies_a_configuration_only_when_asked() -> Non
         async with cloud.running():
             await cloud.until_stable()
             name = min(cloud.instances())
-            configure(cloud, name, shard="7")
+            configure(cloud, name, metadata={"shard": "7"})
             await cloud.advance(600)
             assert standing(cloud, name) == per_instance.UNAPPLIED
             assert not cloud.group()["status"]["stateful"]["perInstanceConfigs"]["allEffective"]
@@ -142,7 +120,7 @@ def test_a_configuration_goes_with_its_instance_and_waits_for_one_that_is_asked_
         cloud = standard()
         async with cloud.running():
             await cloud.until_stable()
-            configure(cloud, "mine", shard="1")
+            configure(cloud, "mine", metadata={"shard": "1"})
             cloud.request("createInstances", GROUP, instances=["mine"])
             await cloud.until_stable()
             assert metadata_value(cloud.instances()["mine"], "shard") == "1"
@@ -152,7 +130,7 @@ def test_a_configuration_goes_with_its_instance_and_waits_for_one_that_is_asked_
             assert standing(cloud, "mine") is None
             with cloud.store.transaction() as change:
                 change.put("control/deleting/" + GROUP, {})
-            configure(cloud, min(cloud.members()), shard="2")
+            configure(cloud, min(cloud.members()), metadata={"shard": "2"})
             await cloud.advance(200)
             assert not list(cloud.store.scan(per_instance.PREFIX))
 
