@@ -101,14 +101,10 @@ class Balancing:
                 f"requests may take {self.longest_request_sec} s (longest_request_sec) and would be cut on every update and scale-in",
                 f"set draining_sec to {self.longest_request_sec} or more, or correct longest_request_sec",
             )  # fmt: skip
-        if (
-            self.persistence_on_unhealthy == "ALWAYS_PERSIST"
-            and self.tracking_mode == "PER_CONNECTION"
-            and self.session_affinity != "NONE"
-        ):
+        if self.persistence_on_unhealthy == "ALWAYS_PERSIST" and self.tracking_mode == "PER_SESSION":
             raise InvalidArgumentError(
-                "persistence_on_unhealthy", self.persistence_on_unhealthy, "with PER_CONNECTION tracking it goes with affinity NONE only",
-                "set tracking_mode: PER_SESSION, or leave it at DEFAULT_FOR_PROTOCOL",
+                "persistence_on_unhealthy", self.persistence_on_unhealthy, "it does not go with PER_SESSION tracking",
+                "set tracking_mode: PER_CONNECTION, or leave it at DEFAULT_FOR_PROTOCOL",
             )  # fmt: skip
         self._validate_frontends()
         if self.uses_ipv6 and self.network_tier != "PREMIUM":

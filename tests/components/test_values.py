@@ -24,6 +24,7 @@ from components.standby_pool import StandbyPool
 from components.startup_script import InlineScript, ScriptFiles, ScriptUrl, StartupScriptArgs
 from components.stateful_policy import StatefulPolicy
 from components.update_policy import UpdatePolicy
+from tests.persistence import CELLS
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (Frontend, {"ports": (80, 443), "port_range": "1-2"}, "ports and port_range are set.*keep one"),
@@ -143,8 +144,8 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (Balancing, {"frontends": {"a": Frontend(), "b": Frontend(protocol="UDP")}}, "takes one protocol"),
     (
         Balancing,
-        {"persistence_on_unhealthy": "ALWAYS_PERSIST", "session_affinity": "CLIENT_IP"},
-        "PER_CONNECTION tracking",
+        {"persistence_on_unhealthy": "ALWAYS_PERSIST", "tracking_mode": "PER_SESSION"},
+        "does not go with PER_SESSION.*set tracking_mode: PER_CONNECTION",
     ),
     (Balancing, {"session_affinity": "COOKIE"}, "use one of NONE"),
     (ExistingServiceAccount, {"email": "someone"}, "write NAME@PROJECT"),
@@ -289,3 +290,19 @@ def test_names_are_measured_with_everything_that_is_appended() -> None:
 def test_names_that_google_does_not_take_are_refused(name: str) -> None:
     with pytest.raises(InvalidArgumentError, match="rename it"):
         require_resource_name("service", name)
+
+
+@pytest.mark.parametrize(("persistence", "tracking", "affinity", "stays"), CELLS)
+def test_connections_can_be_tracked_and_persist_as_googles_table_has_it(
+    persistence: str, tracking: str, affinity: str, stays: str | None
+) -> None:
+    fields: dict[str, Any] = {"tracking_mode": tracking, "session_affinity": affinity}
+
+    def make() -> Balancing:
+        return Balancing(**fields, persistence_on_unhealthy=persistence)  # type: ignore[arg-type]  # of the table
+
+    if stays is None:
+        with pytest.raises(InvalidArgumentError, match="does not go with PER_SESSION"):
+            make()
+    else:
+        assert make().persistence_on_unhealthy == persistence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from mig_policies.verdict import Outcome
 
+from tests.persistence import TABLE
 from tests.policies.cases.case import broken, outcome, unlink
 from tests.policies.engine import UNKNOWN, analyze
 from tests.policies.stacks import (
@@ -73,18 +74,12 @@ def test_the_least_draining_that_is_asked_for_is_said() -> None:
     assert "connectionDrainingTimeoutSec 0, required 1 to 3600" in message
 
 
-@pytest.mark.parametrize(
-    ("persistence", "expected"),
-    [
-        ("ALWAYS_PERSIST", VIOLATED),
-        ("DEFAULT_FOR_PROTOCOL", PASSED),
-        ("NEVER_PERSIST", PASSED),
-        ("A", PASSED),
-    ],
-)
-def test_connections_may_not_always_persist(persistence: str, expected: Outcome) -> None:
-    tracking = {"connectionPersistenceOnUnhealthyBackends": persistence}
-    assert outcome(sound().but("be", connectionTrackingPolicy=tracking), "LB05", "be") is expected
+@pytest.mark.parametrize(("persistence", "tracking", "affinity"), [*TABLE, ("A", "PER_CONNECTION", "NONE")])
+def test_connections_may_not_always_persist(persistence: str, tracking: str, affinity: str) -> None:
+    policy = {"connectionPersistenceOnUnhealthyBackends": persistence, "trackingMode": tracking}
+    stack = sound().but("be", connectionTrackingPolicy=policy, sessionAffinity=affinity)
+    expected = VIOLATED if persistence == "ALWAYS_PERSIST" else PASSED
+    assert outcome(stack, "LB05", "be") is expected
 
 
 @pytest.mark.parametrize("protocol", ["TCP", "UDP", "UNSPECIFIED"])

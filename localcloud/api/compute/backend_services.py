@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _PROTOCOLS = frozenset({"TCP", "UDP", "UNSPECIFIED"})
 _AFFINITIES = frozenset({"NONE", "CLIENT_IP", "CLIENT_IP_PROTO", "CLIENT_IP_PORT_PROTO"})
 _LOCALITIES = frozenset({"MAGLEV", "WEIGHTED_MAGLEV"})
+_IDLE_SECONDS = 60  # after which a connection without a packet is forgotten
 # A passthrough balancer has no use for these; Google refuses them for an external regional service.
 _PROXY_ONLY = (
     "capacityScaler",
@@ -42,6 +43,7 @@ def _complete(draft: Draft) -> None:
     draft.default("connectionDraining.drainingTimeoutSec", 0)
     draft.bounds("connectionDraining.drainingTimeoutSec", 0, 3600)
     draft.default("logConfig.enable", False)
+    _tracking(draft)
     _health_check(draft)
     _backends(draft)
     ratio = draft.get("failoverPolicy.failoverRatio")
@@ -50,6 +52,21 @@ def _complete(draft: Draft) -> None:
     if document.get("localityLbPolicy", "MAGLEV") not in _LOCALITIES:
         rule = f"Must be one of {', '.join(sorted(_LOCALITIES))} for an EXTERNAL regional backend service."
         raise draft.refuse("localityLbPolicy", rule)
+
+
+def _tracking(draft: Draft) -> None:
+    """Refuse what Google's table of persistence and tracking modes has as not possible, and what an EXTERNAL service cannot set."""
+    where = "connectionTrackingPolicy"
+    persistence = f"{where}.connectionPersistenceOnUnhealthyBackends"
+    if draft.get(persistence) == "ALWAYS_PERSIST" and draft.get(f"{where}.trackingMode") == "PER_SESSION":
+        raise draft.refuse(
+            persistence, "Cannot be combined with trackingMode PER_SESSION: use PER_CONNECTION."
+        )
+    if draft.get(f"{where}.idleTimeoutSec") not in (None, _IDLE_SECONDS):
+        rule = f"Is {_IDLE_SECONDS} for an EXTERNAL regional backend service, and cannot be changed: leave it out."
+        raise draft.refuse(f"{where}.idleTimeoutSec", rule)
+    if draft.get(f"{where}.enableStrongAffinity"):
+        raise draft.refuse(f"{where}.enableStrongAffinity", "Is not available publicly: leave it out.")
 
 
 def _health_check(draft: Draft) -> None:

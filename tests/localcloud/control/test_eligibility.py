@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from localcloud.control.balancing import Candidate, Standing, backend, eligible, persistence
 from localcloud.control.serving import Service
+from tests.persistence import CELLS
 
 CANDIDATES = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=8).map(
     lambda entries: [
@@ -75,19 +76,18 @@ def test_nobody_leaving_gets_new_connections_and_somebody_healthy_does(
         assert chosen
 
 
-@pytest.mark.parametrize(
-    ("affinity", "tracking", "expected"),
-    [
-        ("NONE", {}, "tcp"),
-        ("NONE", {"connectionPersistenceOnUnhealthyBackends": "ALWAYS_PERSIST"}, "all"),
-        ("NONE", {"connectionPersistenceOnUnhealthyBackends": "NEVER_PERSIST"}, "none"),
-        ("CLIENT_IP", {"trackingMode": "PER_SESSION"}, "none"),
-        ("CLIENT_IP", {}, "tcp"),
-        ("CLIENT_IP_PORT_PROTO", {"trackingMode": "PER_SESSION"}, "tcp"),
-    ],
-)
-def test_connection_persistence(affinity: str, tracking: dict[str, object], expected: str) -> None:
-    assert persistence(affinity, tracking) == expected
+@pytest.mark.parametrize(("wish", "mode", "affinity", "stays"), CELLS)
+def test_connections_persist_as_googles_table_has_it(
+    wish: str, mode: str, affinity: str, stays: str | None
+) -> None:
+    found = persistence(affinity, {"connectionPersistenceOnUnhealthyBackends": wish, "trackingMode": mode})
+    if stays is not None:  # of what nobody can configure nothing is promised
+        assert ("T" in stays) == (found in {"tcp", "all"})
+        assert ("U" in stays) == (found == "all" and affinity != "NONE")
+
+
+def test_unless_said_connections_are_tracked_each_and_persist_as_their_protocol_does() -> None:
+    assert persistence("CLIENT_IP", {}) == "tcp"
 
 
 @pytest.mark.parametrize(
