@@ -154,10 +154,13 @@ def _service_chain(service: VirtualService, table: Table | None, *, recognised: 
     if table is None:
         return [*lines, "counter drop"]
     fields = own.tuples[service.affinity]
-    if whole and "th " in fields:
-        fields = own.tuples["CLIENT_IP_PROTO"]  # not every protocol has ports, and fragments have none
-    choice = f"jhash {fields} mod {len(table.slots)} seed {_seed(service):#x} map @{table.name}"
-    lines.append(f"ct mark set {choice}")
+    ways = [("", fields)]
+    if whole and "th " in fields:  # not every protocol has ports
+        ported = f"{own.protocol} {{ tcp, udp }} "
+        ways = [(ported, fields), (ported.replace("{", "!= {"), own.tuples["CLIENT_IP_PROTO"])]
+    for match, hashed in ways:
+        choice = f"jhash {hashed} mod {len(table.slots)} seed {_seed(service):#x} map @{table.name}"
+        lines.append(f"{match}ct mark set {choice}")
     if session is not None:
         lines.append(f"{tracked}{session.remember()}")
     return [*lines, "meta mark set ct mark accept"]

@@ -211,6 +211,16 @@ def test_affinity_chooses_what_is_hashed(affinity: str, fields: str) -> None:
     assert any(line.startswith(f"ct mark set jhash {fields} mod ") for line in _chain(rules))
 
 
+@pytest.mark.parametrize("affinity", ["NONE", "CLIENT_IP_PORT_PROTO"])
+def test_of_all_protocols_only_those_that_have_ports_are_spread_by_them(affinity: str) -> None:
+    rules = balancer.ruleset(_plan(_service(2, protocol="L3_DEFAULT", ports=(), affinity=affinity)), {}, "g1")
+    addresses = "ip saddr . ip daddr . ip protocol"
+    assert [line.partition(" mod ")[0] for line in _chain(rules) if "jhash" in line] == [
+        f"ip protocol {{ tcp, udp }} ct mark set jhash {addresses} . th sport . th dport",
+        f"ip protocol != {{ tcp, udp }} ct mark set jhash {addresses}",
+    ]
+
+
 def test_ports_ranges_and_whole_addresses_lead_to_their_services() -> None:
     services = (
         _service(1),

@@ -49,6 +49,15 @@ sock.sendto(b"x" * int(sys.argv[2]), (sys.argv[1], 8080))
 print(len(json.loads(sock.recv(65535))["data"]))
 """
 
+SPREAD = """
+import json, socket, sys
+def home():
+    with socket.create_connection((sys.argv[1], 8080), 20) as sock, sock.makefile("rw") as stream:
+        print("who", file=stream, flush=True)
+        return json.loads(stream.readline())["name"]
+print(*{home() for _ in range(30)})
+"""
+
 
 async def _flow(cloud: Cloud, sock: socket.socket) -> str:
     return str((await cloud.ask_datagram(sock))["name"])
@@ -277,6 +286,8 @@ def test_all_protocols_pass_fragments_included() -> None:
             assert await _pinged(cloud, size=5000) == "5008"  # four fragments of one datagram each way
             heard = await cloud.execute("sender", LARGE, cloud.address, "5000")
             assert heard.strip() == "5000"
+            # one client's connections are spread by their ports: all 30 on one of three once in 10^14
+            assert len((await cloud.execute("client", SPREAD, cloud.address)).split()) > 1
 
     asyncio.run(scenario())
 
