@@ -35,6 +35,8 @@ class Jury:
         self, result: ProbeResult, thresholds: Thresholds, *, grace_until: float = 0.0
     ) -> Endpoint | None:
         """Count one more result; return how its prober came to see it so if that changed what they agree on, else None."""
+        if self._probers not in {0, result.probers}:
+            self._recompose(result.probers)
         before = self._views.get(result.prober, self._begin)
         if before.ever_healthy != self.ever_healthy:  # the initial delay ends for all of them at once
             before = replace(before, ever_healthy=self.ever_healthy)
@@ -49,6 +51,11 @@ class Jury:
         self.state = agreed
         self.ever_healthy = self.ever_healthy or agreed == "HEALTHY"
         return after
+
+    def _recompose(self, probers: int) -> None:
+        """Have who comes begin with the verdict as it stands, and forget what those saw that go: it is long past when they come again."""
+        self._begin = Endpoint(state=self.state, ever_healthy=self.ever_healthy)
+        self._views = {prober: view for prober, view in self._views.items() if prober < probers}
 
     def _agreed(self, latest: HealthState) -> HealthState:
         states = [self._views.get(prober, self._begin).state for prober in range(self._probers)]

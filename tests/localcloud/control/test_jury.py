@@ -104,6 +104,23 @@ def test_probers_that_are_no_more_have_no_say() -> None:
     assert jury.state == "UNHEALTHY"
 
 
+def test_probers_that_come_again_do_not_repeat_what_they_saw_long_ago() -> None:
+    jury = Jury()
+    assert after(jury, "success", "success", "success", "timeout", "timeout") == "HEALTHY"
+    jury.take(result("success", prober=0, probers=3), ONCE)
+    assert after(jury, "timeout") == "HEALTHY", "one of five, while two that were away say nothing yet"
+    assert after(jury, "timeout", "timeout", "timeout") == "TIMEOUT"
+
+
+def test_probers_that_come_begin_with_the_verdict_as_it_stands_not_as_it_was_remembered() -> None:
+    jury = Jury(Endpoint(state="HEALTHY", ever_healthy=True))
+    jury.take(result("timeout", prober=0, probers=1), ONCE)
+    assert jury.state == "TIMEOUT"
+    assert after(jury, "timeout") == "TIMEOUT", "nobody has seen a success"
+    assert after(jury, "success", "success") == "TIMEOUT"
+    assert after(jury, "success", "success", "success") == "HEALTHY"
+
+
 @given(
     st.integers(1, 10), st.integers(1, 30), st.floats(0.1, 1), st.tuples(st.integers(1, 5), st.integers(1, 5)), st.floats(0, 1e4)
 )  # fmt: skip

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import pytest
+
+from localcloud.control.health import Thresholds
 from localcloud.control.inventory import Inventory
 from localcloud.control.probe_planner import Changes, ProbePlanner
 from localcloud.control.verdicts import Verdicts
@@ -51,6 +55,33 @@ def test_results_of_probes_sent_to_an_earlier_incarnation_do_not_count() -> None
             ]
             assert event.data["first_sent_at"] == target.since + 0.001
             assert cloud.members()[target.spec.instance].health == "UNHEALTHY"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("again", ["restarted", "recreated"])
+def test_failures_of_an_instances_life_before_do_not_count_in_the_next(again: str) -> None:
+    async def story() -> None:
+        cloud = standard()
+        async with cloud.running():
+            verdicts, identifier = await condemning(cloud)
+            target = watched(cloud).targets[identifier]
+            target = replace(target, thresholds=Thresholds(healthy=1, unhealthy=2), grace_until=0.0)
+            verdicts.watch(Changes(targets={identifier: target}))
+            verdicts.report(failure(identifier, target.since + 1))
+            new_id = target.instance_id if again == "restarted" else "another"
+            following = replace(target, instance_id=new_id, since=target.since + 2)
+            verdicts.watch(Changes(targets={identifier: following}))
+            member = cloud.store.get(target.record)
+            assert member is not None
+            with cloud.store.transaction() as change:
+                change.put(target.record, {**member, "instanceId": new_id})
+            seq = cloud.last_seq()
+            verdicts.report(failure(identifier, target.since + 3))
+            assert not cloud.events("health.autohealing", after=seq)
+            verdicts.report(failure(identifier, target.since + 4))
+            (event,) = cloud.events("health.autohealing", after=seq)
+            assert event.data["first_sent_at"] == target.since + 3
 
     asyncio.run(story())
 
