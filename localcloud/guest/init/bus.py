@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from . import unitfile
+from . import enabling, unitfile
 from .channel import Channel, accept_on
 
 TYPE_CHECKING = False
@@ -105,13 +105,13 @@ class Request:
 
     def do_enable(self, names: list[str], _: dict[str, object]) -> None:
         """Enable units."""
-        lines = [line for name in names for line in self._manager.enable(name)]
+        lines = [line for name in names for line in enabling.enable(name)]
         self._manager.reload()
         self._answer({"lines": lines})
 
     def do_disable(self, names: list[str], _: dict[str, object]) -> None:
         """Disable units."""
-        lines = [line for name in names for line in self._manager.disable(name)]
+        lines = [line for name in names for line in enabling.disable(name)]
         self._manager.reload()
         self._answer({"lines": lines})
 
@@ -192,7 +192,7 @@ class Request:
 
     def _facts(self, name: str) -> dict[str, object]:
         try:
-            return _facts(self._manager.unit(name), enabled=self._manager.enabled(name))
+            return _facts(self._manager.unit(name), enabled=enabling.enabled(name))
         except unitfile.UnitError as error:
             masked = str(error).endswith("is masked.")
             return {"Id": name, "LoadState": "masked" if masked else "not-found", "ActiveState": "inactive", "SubState": "dead",

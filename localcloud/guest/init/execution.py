@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import process, unitfile
+from . import environment, process, unitfile
 from .journal import ERROR
 
 TYPE_CHECKING = False
@@ -39,20 +39,24 @@ class Commands:
         commands = [Command(line) for line in self._service.file.all("Service", key)]
 
         def advance(status: int, *, forgiven: bool) -> None:
-            if (status != 0 and not forgiven) or not commands:
+            broken_off = self._service.stopping and not key.startswith("ExecStop")
+            if (status != 0 and not forgiven) or not commands or broken_off:
                 done(0 if forgiven else status)
                 return
             command = commands.pop(0)
             pid = self.execute(command, lambda ended: advance(ended, forgiven=command.forgiving))
-            if started is not None and pid is not None:
-                started(pid)
+            if pid is not None:
+                (started or self._beside)(pid)
 
         advance(0, forgiven=False)
+
+    def _beside(self, pid: int) -> None:
+        self._service.control_pid = pid
 
     def execute(self, command: Command, done: Callable[[int], None]) -> int | None:
         """Run one command; `done` gets its wait status (203 as exit status if it cannot be executed)."""
         service = self._service
-        env = self._manager.environment(service)
+        env = environment.of(service, self._manager.given)
         argv = [word for part in command.argv for word in self._expand(part, env)]
         program = self._specifiers(command.program)
         identifier = (
@@ -61,7 +65,11 @@ class Commands:
             or self._service.name
         )
         pid = 0
-        output, errors, drains = self._outputs(identifier, lambda: pid)
+        try:
+            output, errors, drains = self._outputs(identifier, lambda: pid)
+        except OSError as error:
+            self._not_spawned("STDOUT", 209, program, f"{error.filename}: {error.strerror}", done)
+            return None
         null = os.open("/dev/null", os.O_RDWR)
         cwd = self._specifiers(self._service.file.get("Service", "WorkingDirectory", "/"))
         if cwd.lstrip("-") == "~":
@@ -76,9 +84,7 @@ class Commands:
             )  # fmt: skip
         except (process.SpawnError, ValueError) as error:
             step, code = ("CHDIR", 200) if not os.path.isdir(cwd) else ("EXEC", 203)
-            message = f"{self._service.name}: Failed at step {step} spawning {program}: {str(error).rpartition(': ')[2]}"
-            self._manager.say(message, self._service.name, priority=ERROR)
-            self._manager.loop.later(0, lambda: done(code << 8))
+            self._not_spawned(step, code, program, str(error).rpartition(": ")[2], done)
             return None
         finally:
             for fd in {null, output, errors}:
@@ -88,10 +94,18 @@ class Commands:
         def ended(status: int) -> None:
             for drain in drains:
                 drain()
+            if service.control_pid == pid:
+                service.control_pid = 0
             done(status)
 
         self._manager.loop.on_exit(pid, ended)
         return pid
+
+    def _not_spawned(self, step: str, code: int, program: str, why: str, done: Callable[[int], None]) -> None:
+        """Have a command that could not be started end in systemd's way."""
+        service = self._service
+        service.say(f"{service.name}: Failed at step {step} spawning {program}: {why}", priority=ERROR)
+        self._manager.loop.later(0, lambda: done(code << 8))
 
     def _outputs(
         self, identifier: str, pid_of: Callable[[], int]

@@ -41,6 +41,7 @@ class Loop:
         self._timers: list[Timer] = []
         self._children: dict[int, Callable[[int], None]] = {}
         self._signals: dict[int, Callable[[], None]] = {}
+        self.on_orphan: Callable[[], None] = _nothing  # called when one has ended that nobody waits for
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
@@ -120,6 +121,8 @@ class Loop:
             call = self._children.pop(pid, None)
             if call is not None:
                 call(status)
+            else:
+                self.on_orphan()
 
 
 def _ignore(_number: int, _frame: object) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from . import policy, unitfile
-from .journal import INFO
-from .process import PATH
+from .enabling import FOLDER
+from .journal import INFO, WARNING
 from .service import Service
 
 TYPE_CHECKING = False
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .loop import Loop
 
-FOLDER = "/etc/systemd/system"
 DEFAULT_TARGET = "multi-user.target"
 
 
@@ -27,8 +26,10 @@ class Manager:
         self.loop, self.journal = loop, journal
         self.host, self.boot, self.machine_id = host, boot, machine_id
         self.units: dict[str, Service] = {}
+        self.given: dict[str, str] = {}  # by `systemctl set-environment`
         self._booting = True
         self._awaiting_boot: list[Callable[[], None]] = []
+        loop.on_orphan = self.orphan_gone
 
     def say(self, message: str, unit: str = "", *, priority: int = INFO, console: bool = True) -> None:
         """Write a line as systemd itself."""
@@ -68,37 +69,18 @@ class Manager:
                 if service.active in {"inactive", "failed"}:
                     del self.units[name]
 
-    def environment(self, service: Service) -> dict[str, str]:
-        """Return the environment of a unit's commands."""
-        env = {"LANG": "C.UTF-8", "PATH": PATH, "INVOCATION_ID": service.invocation, "JOURNAL_STREAM": "8:0"}
-        if service.file.get("Service", "User") or not service.file.flag(
-            "Unit", "DefaultDependencies", default=True
-        ):
-            env.update(HOME="/root", LOGNAME="root", USER="root", SHELL="/bin/bash")
-        if service.kind.startswith("notify"):
-            env["NOTIFY_SOCKET"] = "/run/systemd/notify"
-        for key, root in (("RuntimeDirectory", "/run"), ("StateDirectory", "/var/lib")):
-            folders = service.file.words("Service", key)
-            if folders:
-                env["RUNTIME_DIRECTORY" if root == "/run" else "STATE_DIRECTORY"] = ":".join(
-                    f"{root}/{folder}" for folder in folders
-                )
-        for line in service.file.all("Service", "Environment"):
-            for word in unitfile.split(line):
-                name, _, value = word.partition("=")
-                env[name] = value
-        for path in service.file.all("Service", "EnvironmentFile"):
+    def on_failure(self, service: Service) -> None:
+        """Start what a unit names for the case that it has failed."""
+        for name in service.file.words("Unit", "OnFailure"):
             try:
-                with open(path.removeprefix("-"), encoding="utf-8", errors="replace") as file:
-                    env.update(_assignments(file.read()))
-            except OSError as error:
-                if not path.startswith("-"):
-                    self.say(
-                        f"{service.name}: Failed to load environment files: {error.strerror}",
-                        service.name,
-                        priority=3,
-                    )
-        return env
+                self.start([name], lambda _: None)
+            except unitfile.UnitError as error:
+                service.say(f"{service.name}: Failed to enqueue OnFailure= job: {error}", priority=WARNING)
+
+    def orphan_gone(self) -> None:
+        """Take note that a process has ended that nobody waits for: it may have been the last of some unit."""
+        for service in list(self.units.values()):
+            service.main.orphan_gone()
 
     # Jobs.
 
@@ -200,7 +182,7 @@ class Manager:
 
     def stop_all(self, done: Callable[[], None]) -> None:
         """Stop everything that runs: shutdown scripts first, as their unit comes after all services."""
-        names = [name for name, unit in self.units.items() if unit.active in {"active", "activating"}]
+        names = [name for name, unit in self.units.items() if unit.active not in {"inactive", "failed"}]
         scripts = [name for name in names if name == "google-shutdown-scripts.service"]
         rest = [name for name in names if name not in scripts]
         self.stop(scripts, lambda: self.stop(rest, done))
@@ -217,74 +199,3 @@ class Manager:
     def _is_up(self, name: str) -> bool:
         unit = self.units.get(name)
         return unit is not None and unit.active == "active"
-
-    # Enabling.
-
-    def enable(self, name: str) -> list[str]:
-        """Make the links of the [Install] section; returns what systemctl prints.
-
-        Raises:
-            UnitError: there is no such unit.
-        """
-        file = unitfile.load(unitfile.unit_name(name))
-        lines = []
-        for target, link in self._links(file):
-            os.makedirs(os.path.dirname(link), exist_ok=True)
-            if not os.path.lexists(link):
-                os.symlink(target, link)
-                lines.append(f"Created symlink {link} → {target}.")
-        if not any(True for _ in self._links(file)):
-            keys = "(WantedBy=, RequiredBy=, Also=,\nAlias= settings in the [Install] section)"
-            lines.append(f"The unit files have no installation config {keys}.")
-        return lines
-
-    def disable(self, name: str) -> list[str]:
-        """Remove the links of the [Install] section; returns what systemctl prints."""
-        file = unitfile.load(unitfile.unit_name(name))
-        lines = []
-        for _, link in self._links(file):
-            if os.path.islink(link):
-                os.unlink(link)
-                lines.append(f"Removed {link}.")
-        return lines
-
-    def enabled(self, name: str) -> str:
-        """Return what ``systemctl is-enabled`` prints."""
-        name = unitfile.unit_name(name)
-        path = unitfile.find(name)
-        if path is None:
-            return "not-found"
-        if os.path.realpath(path) == "/dev/null":
-            return "masked"
-        if path.startswith("/run/systemd/transient"):
-            return "transient"
-        links = self._links(unitfile.load(name))
-        if any(os.path.islink(link) for _, link in links):
-            return "enabled"
-        return "disabled" if links else "static"
-
-    def _links(self, file: unitfile.UnitFile) -> list[tuple[str, str]]:
-        links = [
-            (file.path, f"{FOLDER}/{target}.wants/{file.name}")
-            for target in file.words("Install", "WantedBy")
-        ]
-        links += [
-            (file.path, f"{FOLDER}/{target}.requires/{file.name}")
-            for target in file.words("Install", "RequiredBy")
-        ]
-        return links + [(file.path, f"{FOLDER}/{alias}") for alias in file.words("Install", "Alias")]
-
-
-def _assignments(text: str) -> dict[str, str]:
-    """Read an environment file: shell-like assignments, comments, quotes."""
-    values = {}
-    for line in text.splitlines():
-        stripped = line.strip()
-        if not stripped or stripped[0] in "#;" or "=" not in stripped:
-            continue
-        name, _, value = stripped.partition("=")
-        value = value.strip()
-        values[name.strip()] = (
-            value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
-        )
-    return values

@@ -45,28 +45,48 @@ def kill_signal(file: UnitFile) -> int:
     return int(signal.Signals[name]) if name in signal.Signals.__members__ else int(signal.SIGTERM)
 
 
+def pid_file(file: UnitFile) -> str:
+    """Return where a forking service tells its main process, "" if nowhere."""
+    path = file.get("Service", "PIDFile")
+    return path if not path or path.startswith("/") else f"/run/{path}"
+
+
 def is_clean(file: UnitFile, status: int, *, oneshot: bool) -> bool:
     """Whether a wait status counts as success."""
-    allowed = file.words("Service", "SuccessExitStatus")
-    if os.WIFEXITED(status):
-        return os.WEXITSTATUS(status) == 0 or str(os.WEXITSTATUS(status)) in allowed
-    number = os.WTERMSIG(status)
-    return (number in _CLEAN_SIGNALS and not oneshot) or signal.Signals(number).name in allowed
-
-
-def restarts(file: UnitFile, status: int, result: str, *, clean: bool) -> bool:
-    """Whether Restart= has the service started again after its main process ended by itself."""
-    policy = file.get("Service", "Restart", "no")
-    if os.WIFEXITED(status) and str(os.WEXITSTATUS(status)) in file.words(
-        "Service", "RestartPreventExitStatus"
-    ):
-        return False
-    if policy == "always":
+    if status == 0 or _is_among(status, file.words("Service", "SuccessExitStatus")):
         return True
-    if clean:
-        return policy == "on-success"
-    by_signal = os.WIFSIGNALED(status) or result == "timeout"
-    return policy == "on-failure" or (policy in {"on-abnormal", "on-abort"} and by_signal)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) in _CLEAN_SIGNALS and not oneshot
+
+
+def restarts(file: UnitFile, status: int | None, result: str) -> bool:
+    """Whether Restart= has the service started again after it ended by itself; `status` is that of its main process, if it had one."""
+    policy = file.get("Service", "Restart", "no")
+    if status is not None and _is_among(status, file.words("Service", "RestartPreventExitStatus")):
+        return False
+    if status is not None and _is_among(status, file.words("Service", "RestartForceExitStatus")):
+        return True
+    results = {
+        "always": True,
+        "on-success": result == "success",
+        "on-failure": result != "success",
+        "on-abnormal": result not in {"success", "exit-code"},
+        "on-abort": result in {"signal", "core-dump"},
+    }
+    return results.get(policy, False)
+
+
+def _is_among(status: int, listed: list[str]) -> bool:
+    """Whether a wait status is one of these exit statuses and names of signals."""
+    if os.WIFEXITED(status):
+        return str(os.WEXITSTATUS(status)) in listed
+    return signal.Signals(os.WTERMSIG(status)).name in listed
+
+
+def failure(status: int) -> str:
+    """Return systemd's word for a wait status that is no success."""
+    if os.WIFEXITED(status):
+        return "exit-code"
+    return "core-dump" if os.WCOREDUMP(status) else "signal"
 
 
 def describe(status: int) -> str:

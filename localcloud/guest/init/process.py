@@ -105,34 +105,42 @@ def _place(files: tuple[int, int, int]) -> None:
         os.dup2(fd, index)
 
 
-def running() -> dict[int, tuple[int, int]]:
-    """Return every process of this machine as pid -> (parent, session)."""
+def running(*, unreaped: bool = False) -> dict[int, tuple[int, int, int]]:
+    """Return every process of this machine as pid -> (parent, session, when it began, in clock ticks since the boot).
+
+    One whose first thread has ended while others have not is running: it still holds its files and ports. With `unreaped`, those
+    that have ended and that the init has yet to hear of are there too.
+    """
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
+                ended = fields[0] == b"Z" and len(os.listdir(f"/proc/{name}/task")) < 2
             except OSError:
                 continue
-            if fields[0] != b"Z":
-                found[int(name)] = (int(fields[1]), int(fields[3]))
+            parent = int(fields[1])
+            if not ended or (unreaped and parent == 1):
+                found[int(name)] = (parent, int(fields[3]), int(fields[19]))
     return found
 
 
-def members(invocation: str, sessions: set[int]) -> set[int]:
-    """Return the processes of a unit.
+def members(
+    invocation: str, sessions: set[int], known: dict[int, int], *, unreaped: bool = False
+) -> dict[int, int]:
+    """Return the processes of a unit, each with when it began; `known` are those that were found before.
 
     There are no control groups to ask here, so a process belongs to a unit when it is in one of the unit's sessions, carries its
-    INVOCATION_ID in its environment, or descends from one that does.
+    INVOCATION_ID in its environment, or descends from one that does, and from then on whatever becomes of its parents.
     """
-    processes = running()
+    processes = running(unreaped=unreaped)
     mark = f"INVOCATION_ID={invocation}".encode()
     found = set()
-    for pid, (_, session) in processes.items():
+    for pid, (_, session, began) in processes.items():
         if pid == 1:
             continue
-        if session in sessions:
+        if session in sessions or known.get(pid) == began:
             found.add(pid)
             continue
         try:
@@ -143,10 +151,16 @@ def members(invocation: str, sessions: set[int]) -> set[int]:
             continue
     grown = True
     while grown:
-        more = {pid for pid, (parent, _) in processes.items() if parent in found and pid not in found}
+        more = {pid for pid, (parent, *_) in processes.items() if parent in found and pid not in found}
         grown = bool(more)
         found |= more
-    return found
+    return {pid: processes[pid][2] for pid in found}
+
+
+def adopted(pids: set[int]) -> list[int]:
+    """Return those of these whose parent is the init, because the one that started them has left."""
+    processes = running()
+    return [pid for pid in pids if pid in processes and processes[pid][0] == 1]
 
 
 def send(pids: set[int], number: int) -> None:

@@ -34,11 +34,15 @@ class Service:
         self.main_status: int | None = None  # wait status of the last main process
         self.since = time.time()
         self.invocation = ""
+        self.status_text = ""  # what it said of itself last, with sd_notify
         self.restarts = 0
         self.sessions: set[int] = set()
-        self.stopping = False  # by request or timeout: the main process's end means nothing more
+        self.control_pid = 0  # of the command that runs beside the main process, or before there is one
+        self.started = False  # in this run
+        self.stopping = False  # the main process's end means nothing more
         self.commands = Commands(manager, self)
         self.start_job, self.main, self.stop_job = StartJob(self), MainProcess(self), StopJob(self)
+        self._known: dict[int, int] = {}
         self._timer: Timer | None = None
         self._waiting: list[Callable[[str], None]] = []
         self._stopped: list[Callable[[], None]] = []
@@ -81,6 +85,7 @@ class Service:
             return
         self._stopped.append(done)
         if self.active == "deactivating":
+            self.stop_job.requested = True
             return
         self.cancel()
         if self.sub == "auto-restart":
@@ -91,11 +96,19 @@ class Service:
         self.stop_job.begin()
 
     def reload(self, done: Callable[[str], None]) -> None:
-        """Run ExecReload."""
-        if not self.file.all("Service", "ExecReload"):
+        """Run ExecReload; `done("")` when it has, or done with why it has not."""
+        if not self.reloads:
             done(f"Failed to reload {self.name}: Job type reload is not applicable for unit {self.name}.")
-            return
-        self.run("ExecReload", lambda status: done("" if status == 0 else f"Job for {self.name} failed."))
+        elif self.active != "active":
+            done(f"{self.name} is not active, cannot reload.")
+        else:
+            self.say(f"Reloading {self.title}...")
+            self.run("ExecReload", lambda status: done("" if status == 0 else f"Job for {self.name} failed."))
+
+    @property
+    def reloads(self) -> bool:
+        """Whether it can read its configuration again without being started again."""
+        return bool(self.file.all("Service", "ExecReload"))
 
     def reset(self) -> None:
         """Forget a failure and the counted starts."""
@@ -105,22 +118,34 @@ class Service:
 
     def notified(self, fields: dict[str, str]) -> None:
         """Take in what the service said with sd_notify."""
-        if fields.get("MAINPID", "").isdigit():
-            self.main_pid = int(fields["MAINPID"])
-        if fields.get("READY") == "1" and self.kind.startswith("notify") and self.active == "activating":
-            self.start_job.finish()
+        if fields.get("MAINPID", "").isdigit() and int(fields["MAINPID"]) not in {0, self.main_pid}:
+            self.main.watch(int(fields["MAINPID"]))
+        if fields.get("STATUS"):
+            self.status_text = fields["STATUS"]
+        if fields.get("READY") == "1" and self.kind.startswith("notify") and self.sub == "start":
+            self.start_job.up()
 
-    def pids(self) -> set[int]:
-        """Return its processes."""
-        return process.members(self.invocation, self.sessions) if self.invocation else set()
+    def pids(self, *, unreaped: bool = False) -> set[int]:
+        """Return its processes; with `unreaped` those that have ended and that the init has yet to hear of, too."""
+        if self.invocation:
+            self._known = process.members(self.invocation, self.sessions, self._known, unreaped=unreaped)
+        return set(self._known)
 
     # For its parts.
 
     def begin_run(self) -> None:
         """Have what is known of an earlier run forgotten; what is started from now on belongs to the next."""
         self.invocation = os.urandom(16).hex()
-        self.result, self.main_pid, self.main_status, self.stopping = "success", 0, None, False
+        self.result, self.main_pid, self.main_status, self.control_pid = "success", 0, None, 0
+        self.started, self.stopping, self.stop_job.requested = False, False, False
+        self.status_text = ""
         self.sessions.clear()
+        self._known.clear()
+
+    def within_run(self, call: Callable[[int], None]) -> Callable[[int], None]:
+        """Return the call to be made when a process ends, which is not made any more in the unit's next run."""
+        invocation = self.invocation
+        return lambda status: call(status) if self.invocation == invocation else None
 
     def set(self, active: str, sub: str) -> None:
         """Be in this state."""
@@ -163,6 +188,7 @@ class Service:
         self.say(f"Failed to start {self.title}.", priority=ERROR)
         self.set("failed", "failed")
         self.finish_start(self.result)
+        self.manager.on_failure(self)
         self.finish_stop()
 
     def finish_start(self, failure: str) -> None:

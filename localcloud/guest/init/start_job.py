@@ -65,12 +65,27 @@ class StartJob:
         for key, root in _FOLDERS:
             for folder in service.file.words("Service", key):
                 os.makedirs(f"{root}/{folder}", exist_ok=True)
-        service.set("activating", "start-pre")
-        if service.kind not in {"simple", "idle"} or service.file.all("Service", "ExecStartPre"):
-            service.say(f"Starting {service.title}...")
-        if service.kind != "oneshot":
+        service.set("activating", "condition")
+        if service.kind != "oneshot" or service.file.get("Service", "TimeoutStartSec"):
             service.limit(policy.timeout(service.file, "TimeoutStartSec"), self._timed_out)
-        service.run("ExecStartPre", self._prepared)
+        service.run("ExecCondition", service.within_run(self._judged))
+
+    def _judged(self, status: int) -> None:
+        """Go on where ExecCondition= says so; one of its commands that ends with 1 to 254 has the unit be left alone."""
+        service = self._service
+        if service.stopping:
+            service.stop_job.look()
+        elif os.WIFEXITED(status) and 1 <= os.WEXITSTATUS(status) <= 254:
+            service.cancel()
+            service.result = "exec-condition"
+            service.say(f"{service.title} was skipped because of an unmet condition check (ExecCondition=).")
+            service.set("inactive", "dead")
+            service.finish_start("")
+        else:
+            service.set("activating", "start-pre")
+            if service.kind not in {"simple", "idle"} or service.file.all("Service", "ExecStartPre"):
+                service.say(f"Starting {service.title}...")
+            service.run("ExecStartPre", service.within_run(self._prepared))
 
     def _say_notes(self) -> None:
         service = self._service
@@ -87,37 +102,71 @@ class StartJob:
     def _prepared(self, status: int) -> None:
         """Start the main process after the commands that come before it."""
         service = self._service
-        if status != 0:
-            service.main.gone(status)
-            return
         if service.stopping:
+            service.stop_job.look()
+            return
+        if status != 0:
+            service.main.failed(status, "Control")
+            service.stop_job.fall()
             return
         commands = service.file.all("Service", "ExecStart")
         service.set("activating", "start")
+        gone = service.within_run(service.main.gone)
         if service.kind == "oneshot":
-            service.run("ExecStart", service.main.gone, started=service.main.take)
+            service.run("ExecStart", gone, started=service.main.take)
         elif not commands:
             service.say(f"{service.name}: Service has no ExecStart= setting. Refusing.", priority=ERROR)
             service.fail("exit-code")
+        elif service.kind == "forking":
+            service.control_pid = service.commands.execute(Command(commands[-1]), gone) or 0
         else:
-            pid = service.commands.execute(Command(commands[-1]), service.main.gone)
-            if pid is None or service.kind == "forking":
-                return
+            self._launch(Command(commands[-1]))
+
+    def _launch(self, command: Command) -> None:
+        """Start the command that is the main process itself, for as long as it does not say that another one is."""
+        service = self._service
+        first: list[int] = []
+
+        def ended(status: int) -> None:
+            if not first or service.main_pid == first[0]:
+                service.main.gone(status)
+
+        pid = service.commands.execute(command, service.within_run(ended))
+        if pid is not None:
+            first.append(pid)
             service.main.take(pid)
             if not service.kind.startswith("notify"):
-                self.finish()
+                self.up()
 
-    def finish(self) -> None:
+    def up(self) -> None:
+        """Go on to the commands that come after the start, as the service itself is up."""
+        service = self._service
+        service.set("activating", "start-post")
+        service.run("ExecStartPost", service.within_run(self._finish))
+
+    def _finish(self, status: int) -> None:
         """Have it be up, and say so."""
         service = self._service
+        if service.stopping:
+            service.stop_job.look()
+            return
         service.cancel()
-        service.set("active", "running" if service.main_pid else "exited")
-        service.say(f"Started {service.title}.")
-        service.run("ExecStartPost", lambda _: None)
+        if status != 0:
+            service.main.failed(status, "Control")
+            service.stop_job.fall()
+            return
+        if service.kind == "oneshot" and not service.file.flag("Service", "RemainAfterExit"):
+            service.stop_job.fall()
+            return
+        service.started = True
+        over = not service.main_pid and service.kind != "forking"
+        service.set("active", "exited" if over else "running")
+        service.say(f"{'Finished' if service.kind == 'oneshot' else 'Started'} {service.title}.")
         service.finish_start("")
+        service.main.orphan_gone()
 
     def _timed_out(self) -> None:
         service = self._service
         service.say(f"{service.name}: start operation timed out. Terminating.", priority=WARNING)
         service.result = "timeout"
-        service.stop_job.signal()
+        service.stop_job.fall()
