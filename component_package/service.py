@@ -1,9 +1,11 @@
 """The whole service as one resource: what the program deploys, from the settings that a stack's file has."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, cast
 
 import pulumi
+from pulumi.provider.experimental.util import camel_case
 
 from component_package.inputs import SettingsInputs
 from component_package.outputs import HealthChecksSummary
@@ -81,11 +83,5 @@ class Service(pulumi.ComponentResource):
             cast("HealthChecksSummary", settings.health_checks.summary())
         )
         self.register_outputs(
-            {
-                "url": self.url,
-                "address": self.address,
-                "addressIpv6": self.address_ipv6,
-                "instanceGroup": self.instance_group,
-                "serviceAccount": self.service_account,
-            }
+            {camel_case(output): getattr(self, output) for output in inspect.get_annotations(type(self))}
         )
