@@ -39,13 +39,11 @@ class Cron:
 
     def matches(self, moment: datetime) -> bool:
         """Say whether this minute is one of them."""
-        if (
-            moment.minute not in self.minutes
-            or moment.hour not in self.hours
-            or moment.month not in self.months
-        ):
-            return False
-        if self.years and moment.year not in self.years:
+        return moment.minute in self.minutes and moment.hour in self.hours and self.on_day_of(moment)
+
+    def on_day_of(self, moment: datetime) -> bool:
+        """Say whether something starts on this day, at whatever time."""
+        if moment.month not in self.months or (self.years and moment.year not in self.years):
             return False
         day, weekday = moment.day in self.days, moment.isoweekday() % 7 in self.weekdays
         return day or weekday if self.either_day else day and weekday
@@ -101,12 +99,28 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=1024)
 def _active(expression: str, place_name: str, duration: int, minute: int) -> bool:
-    """Say whether a start lies at most `duration` seconds before this minute (counted since the epoch)."""
+    """Say whether a start lies at most `duration` seconds before this minute (counted since the epoch).
+
+    Days and hours without any start are passed over at once, except where the clocks are put forward or back.
+    """
     cron, place = parse(expression), zone(place_name)
-    return any(
-        cron.matches(datetime.fromtimestamp((minute - back) * _MINUTE, place))
-        for back in range(-(-duration // _MINUTE))
-    )
+    at, first = minute, minute + 1 + -duration // _MINUTE
+    while at >= first:
+        moment = _local(at, place)
+        if not cron.on_day_of(moment):
+            passed = 60 * moment.hour + moment.minute + 1
+        elif moment.hour not in cron.hours:
+            passed = moment.minute + 1
+        elif cron.matches(moment):
+            return True
+        else:
+            passed = 1
+        at -= passed if _local(at - passed, place).utcoffset() == moment.utcoffset() else 1
+    return False
+
+
+def _local(minute: int, place: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(minute * _MINUTE, place)
 
 
 def _field(
