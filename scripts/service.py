@@ -7,8 +7,7 @@
     GET /break?seconds=S         answer /healthz with 503 for S seconds; S = 0 mends it
 
 Listens on $PORT (8080 unless set), over IPv6 as well where the machine has it. Asks the metadata server at $GCE_METADATA_HOST
-(metadata.google.internal unless set) who it is.
-On SIGTERM it stops accepting, lets requests under way end, and exits.
+(metadata.google.internal unless set) who it is. On SIGTERM it stops accepting, lets requests under way end, and exits.
 """
 
 from __future__ import annotations
@@ -39,42 +38,34 @@ METADATA_RETRY_SECONDS = 1.0
 BURN_SLICE_SECONDS = 0.1
 
 
-class BadQueryError(ValueError):
-    """A query that cannot be understood; the text is for whoever sent it."""
-
-
 class Identity:
     """Who this instance is, learnt from the metadata server in the background so that no request ever waits for it."""
 
     def __init__(self) -> None:
         self.instance = socket.gethostname()
         self.zone: str | None = None
-        self._known = threading.Event()
 
     def learn(self) -> None:
         """Ask until answered. Returns then; call it on a thread of its own."""
-        while not self._known.is_set():
+        while True:
             try:
                 self.instance = self._ask("name")
                 self.zone = self._ask("zone").rpartition("/")[2]
-                self._known.set()
             except (OSError, http.client.HTTPException):
-                self._known.wait(METADATA_RETRY_SECONDS)
+                time.sleep(METADATA_RETRY_SECONDS)
+            else:
+                return
 
     @staticmethod
     def _ask(key: str) -> str:
         host = os.environ.get("GCE_METADATA_HOST", "metadata.google.internal")
-        connection = http.client.HTTPConnection(host, timeout=2)
-        with contextlib.closing(connection):
-            connection.request(
-                "GET", f"/computeMetadata/v1/instance/{key}", headers={"Metadata-Flavor": "Google"}
-            )
+        path, flavor = f"/computeMetadata/v1/instance/{key}", {"Metadata-Flavor": "Google"}
+        with contextlib.closing(http.client.HTTPConnection(host, timeout=2)) as connection:
+            connection.request("GET", path, headers=flavor)
             response = connection.getresponse()
-            text = response.read().decode()
             if response.status != HTTPStatus.OK:
-                message = f"metadata server answers {response.status} for instance/{key}"
-                raise http.client.HTTPException(message)
-            return text
+                raise http.client.HTTPException(response.reason)
+            return response.read().decode()
 
 
 class Burner:
@@ -122,7 +113,7 @@ class Service(ThreadingHTTPServer):
         self.burner = Burner()
         self.started_at = time.monotonic()
         self.stopping = False
-        self._broken_until = 0.0
+        self.broken_until = 0.0
         self._active = 0
         self._idle = threading.Condition()
 
@@ -133,15 +124,6 @@ class Service(ThreadingHTTPServer):
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # one socket for both
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
-
-    def break_for(self, seconds: float) -> None:
-        """Be unwell for so long."""
-        self._broken_until = time.monotonic() + seconds
-
-    @property
-    def broken_sec(self) -> float:
-        """For how much longer it is unwell."""
-        return max(0.0, self._broken_until - time.monotonic())
 
     @contextlib.contextmanager
     def request_under_way(self) -> Iterator[None]:
@@ -187,11 +169,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             try:
                 status, content = self._route(urllib.parse.urlsplit(self.path))
-            except (BadQueryError, ValueError) as error:
+            except ValueError as error:
                 status, content = HTTPStatus.BAD_REQUEST, {"error": str(error)}
             self._answer(status, content)
 
-    do_HEAD = do_GET  # noqa: N815 - as above
+    do_HEAD = do_GET  # noqa: N815 - http.server's own names
 
     def _route(self, url: urllib.parse.SplitResult) -> tuple[HTTPStatus, dict[str, object] | str]:
         match url.path:
@@ -205,37 +187,38 @@ class Handler(BaseHTTPRequestHandler):
                 return HTTPStatus.OK, {"burning_sec": query["seconds"], "cpu": query["cpu"], "cpus": cpus}
             case "/break":
                 query = numbers(url.query, {"seconds": (0, MAX_SECONDS, None)})
-                self.server.break_for(query["seconds"])
+                self.server.broken_until = time.monotonic() + query["seconds"]
                 return HTTPStatus.OK, {"broken_sec": query["seconds"]}
             case _:
-                return HTTPStatus.NOT_FOUND, {
-                    "error": f"no such path: {url.path}; there are /, /healthz, /burn and /break"
-                }
+                error = f"no such path: {url.path}; there are /, /healthz, /burn and /break"
+                return HTTPStatus.NOT_FOUND, {"error": error}
 
     def _whoami(self) -> dict[str, object]:
-        server_address, server_port = self.connection.getsockname()[:2]
+        # A socket for both families puts something before IPv4 addresses that people do not write.
+        client, server = (
+            {"address": address.removeprefix("::ffff:"), "port": port}
+            for address, port, *_ in (self.client_address, self.connection.getsockname())
+        )
         return {
             "instance": self.server.identity.instance,
             "zone": self.server.identity.zone,
-            "client": {"address": plain(self.client_address[0]), "port": self.client_address[1]},
-            "server": {"address": plain(server_address), "port": server_port},
+            "client": client,
+            "server": server,
             "uptime_sec": round(time.monotonic() - self.server.started_at, 3),
         }
 
     def _health(self) -> tuple[HTTPStatus, str]:
         if self.server.stopping:
             return HTTPStatus.SERVICE_UNAVAILABLE, "stopping\n"
-        if (left := self.server.broken_sec) > 0:
+        if (left := self.server.broken_until - time.monotonic()) > 0:
             return HTTPStatus.SERVICE_UNAVAILABLE, f"broken for {left:.1f} more seconds\n"
         return HTTPStatus.OK, "ok\n"
 
     def _answer(self, status: HTTPStatus, content: dict[str, object] | str) -> None:
-        text = content if isinstance(content, str) else json.dumps(content) + "\n"
-        body = text.encode()
+        body = (content if isinstance(content, str) else json.dumps(content) + "\n").encode()
         self.send_response(status)
-        self.send_header(
-            "Content-Type", "text/plain; charset=utf-8" if isinstance(content, str) else "application/json"
-        )
+        kind = "text/plain; charset=utf-8" if isinstance(content, str) else "application/json"
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         if self.server.stopping or self.close_connection:
@@ -243,32 +226,25 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-        self.wfile.flush()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log what changes something or fails; probes and ordinary requests would drown it."""
         path = getattr(self, "path", "")  # there is none where the request was no request
-        if path.startswith(("/burn", "/break")) or (
-            code != HTTPStatus.OK and not path.startswith("/healthz")
-        ):
+        failed = code != HTTPStatus.OK and not path.startswith("/healthz")
+        if failed or path.startswith(("/burn", "/break")):
             super().log_request(code, size)
-
-
-def plain(address: str) -> str:
-    """Return an address as people write it: an IPv4 one that came to a socket for both without what such a socket puts before it."""
-    return address.removeprefix("::ffff:")
 
 
 def numbers(query: str, wanted: dict[str, tuple[float, float, float | None]]) -> dict[str, float]:
     """Return a query's numbers. `wanted`: name -> (least, most, value where it is absent, or None where it is required).
 
     Raises:
-        BadQueryError: a name unknown, repeated or missing, or a value that is no number in range.
+        ValueError: a name unknown, repeated or missing, or a value that is no number in range.
     """
     given = urllib.parse.parse_qs(query, keep_blank_values=True, max_num_fields=8)
     for name in given:
         if name not in wanted:
-            raise BadQueryError(f"unknown parameter {name!r}; there are {', '.join(wanted)}")
+            raise ValueError(f"unknown parameter {name!r}; there are {', '.join(wanted)}")
     found = {}
     for name, (least, most, default) in wanted.items():
         texts = given.get(name, [])
@@ -276,13 +252,13 @@ def numbers(query: str, wanted: dict[str, tuple[float, float, float | None]]) ->
             found[name] = default
             continue
         if len(texts) != 1:
-            raise BadQueryError(f"{name}: give it once, a number from {least:g} to {most:g}")
+            raise ValueError(f"{name}: give it once, a number from {least:g} to {most:g}")
         try:
             value = float(texts[0])
         except ValueError:
             value = math.nan
         if not least <= value <= most:
-            raise BadQueryError(f"{name} = {texts[0]!r}: not a number from {least:g} to {most:g}")
+            raise ValueError(f"{name} = {texts[0]!r}: not a number from {least:g} to {most:g}")
         found[name] = value
     return found
 
@@ -294,8 +270,7 @@ def port_from(text: str) -> int:
         ValueError: it is none.
     """
     if not (text.isascii() and text.isdigit() and 0 <= int(text) <= 65535):
-        message = f"PORT = {text!r}: not a port; set it to a number from 1 to 65535"
-        raise ValueError(message)
+        raise ValueError(f"PORT = {text!r}: not a port; set it to a number from 1 to 65535")
     return int(text)
 
 
