@@ -57,6 +57,7 @@ async def _follow(home: Home, child: subprocess.Popen[bytes] | None, listener: s
             await keeper.ended()
         if child is not None:
             child.wait()
-        _log.warning("this daemon's keeper is gone; starting another")
         await asyncio.sleep(_PAUSE)
-        child = _begin(home, listener)
+        child = _begin(home, listener)  # none while the cloud is stopped
+        if child is not None:
+            _log.warning("this daemon's keeper was gone; another was started")
