@@ -25,10 +25,10 @@ _BUCKET, _OBJECT = r"([a-z0-9][-_.a-z0-9]*)", r"(.+)"
 _OBJECT_URLS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"^gs://{_BUCKET}/{_OBJECT}$",
-        rf"^https?://{_BUCKET}\.storage\.googleapis\.com/{_OBJECT}$",
-        rf"^https?://storage\.cloud\.google\.com/{_BUCKET}/{_OBJECT}$",
-        rf"^https?://(?:commondata)?storage\.googleapis\.com/{_BUCKET}/{_OBJECT}$",
+        rf"gs://{_BUCKET}/{_OBJECT}",
+        rf"https?://{_BUCKET}\.storage\.googleapis\.com/{_OBJECT}",
+        rf"https?://storage\.cloud\.google\.com/{_BUCKET}/{_OBJECT}",
+        rf"https?://(?:commondata)?storage\.googleapis\.com/{_BUCKET}/{_OBJECT}",
     )
 )
 _BODY_LIMIT = 4096  # characters of an error's body that are shown
@@ -41,12 +41,12 @@ def to_file(url: str, path: str, say: Callable[[str], None]) -> None:
         OSError: it could not be had; the message is the agent's.
     """
     _await_name()
-    match = next(filter(None, (pattern.match(url) for pattern in _OBJECT_URLS)), None)
+    match = next(filter(None, (pattern.fullmatch(url) for pattern in _OBJECT_URLS)), None)
     if match is not None:
         bucket, name = match.groups()
         try:
             _save(_retry(lambda: _object(bucket, name)), path)
-        except (OSError, metadata.MetadataError) as error:
+        except OSError as error:
             say(f"Failed to download object [{name}] from GCS bucket [{bucket}], err: {error}")
             say("Trying unauthenticated download")
             url = f"https://{STORAGE}/{bucket}/{name}"
@@ -61,26 +61,36 @@ def _await_name() -> None:
     Raises:
         OSError: they cannot, after 20 tries.
     """
-    for attempt in range(_NAME_TRIES):
-        if attempt:
-            time.sleep(_NAME_PAUSE)
+
+    def look_up() -> bytes:
         try:
             socket.getaddrinfo(STORAGE, 443)
         except OSError:
-            continue
-        return
-    msg = f'"{STORAGE}" lookup failed, err: lookup {STORAGE}: no such host'
-    raise OSError(msg)
+            msg = f"lookup {STORAGE}: no such host"
+            raise OSError(msg) from None
+        return b""
+
+    try:
+        _retry(look_up, _NAME_TRIES, _NAME_PAUSE)
+    except OSError as error:
+        msg = f'"{STORAGE}" lookup failed, err: {error}'
+        raise OSError(msg) from None
 
 
-def _retry(fetch: Callable[[], bytes]) -> bytes:
-    for attempt in range(1, _TRIES + 1):
+def _retry(fetch: Callable[[], bytes], tries: int = _TRIES, pause: float = _PAUSE) -> bytes:
+    """Return what is fetched.
+
+    Raises:
+        OSError: it was not to be had; the message is the agent's about the last try.
+    """
+    for attempt in range(1, tries + 1):
         try:
             return fetch()
-        except (OSError, metadata.MetadataError):
-            if attempt == _TRIES:
-                raise
-            time.sleep(_PAUSE)
+        except (OSError, metadata.MetadataError) as error:
+            if attempt == tries:
+                msg = f"exhausted all ({tries}) retries, last error: {error}"
+                raise OSError(msg) from None
+        time.sleep(pause)
     raise AssertionError
 
 
@@ -121,19 +131,40 @@ def _words(code: int, body: str) -> str:
         return f"googleapi: got HTTP response code {code} with body: {' '.join(body.split())}"
 
 
+def check(url: str) -> None:
+    """See whether this is a URL at all, as Go has it.
+
+    Raises:
+        OSError: it is none; the message is Go's.
+    """
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in url):
+        msg = f"parse {_quoted(url)}: net/url: invalid control character in URL"
+        raise OSError(msg)
+    scheme, colon, _ = url.partition("/")[0].partition(":")
+    if colon and not scheme.translate(dict.fromkeys(map(ord, "+-."))).isalnum():
+        msg = f"parse {_quoted(url)}: first path segment in URL cannot contain colon"
+        raise OSError(msg)
+
+
 def _plain(url: str) -> bytes:
+    check(url)
     scheme = url.partition("://")[0]
     if scheme not in {"http", "https"}:
-        msg = f'Get "{url}": unsupported protocol scheme "{scheme if "://" in url else ""}"'
+        msg = f'Get {_quoted(url)}: unsupported protocol scheme "{scheme if "://" in url else ""}"'
         raise OSError(msg)
     try:
         return open_url(urllib.request.Request(url))  # noqa: S310 - its scheme was looked at above
     except urllib.error.HTTPError as error:
-        msg = f'GET "{url}", bad status: {error.code} {error.reason}'
+        msg = f"GET {_quoted(url)}, bad status: {error.code} {error.reason}"
         raise OSError(msg) from None
     except ValueError as error:
-        msg = f'Get "{url}": {error}'
+        msg = f"Get {_quoted(url)}: {error}"
         raise OSError(msg) from None
+
+
+def _quoted(url: str) -> str:
+    """Quote a URL as Go does."""
+    return json.dumps(url, ensure_ascii=False)
 
 
 def open_url(request: urllib.request.Request) -> bytes:

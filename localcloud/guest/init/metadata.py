@@ -52,14 +52,15 @@ def _get(path: str) -> tuple[str | None, str]:
         try:
             status, body = _request(path)
         except OSError as error:
-            reason = str(error)
-            continue
-        if status == 200:
-            return body, ""
-        reason = f"request failed with status code: [{status}], error: [{body.strip()}]"
+            status, said = -1, f"error connecting to metadata server: {error}"
+        else:
+            if status == 200:
+                return body, ""
+            said = f"invalid response from metadata server, status code: {status}, reason: {body}"
+        reason = f"request failed with status code: [{status}], error: [{said}]"
         if status == 404:
-            break
-    return None, reason
+            return None, f"giving up, retry policy returned false on error: {reason}"
+    return None, f"exhausted all ({_TRIES}) retries, last error: {reason}"
 
 
 def _request(path: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ import os
 import sys
 
 from . import metadata, process
+from .runner_settings import RunnerSettings
 
 VERSION = "20251120.00"
 _LINE_LIMIT = (
@@ -31,6 +32,10 @@ def main(kind: str) -> int:
     if kind not in _PREFIXES:
         say('no valid arguments specified. Specify one of "startup", "shutdown" or "specialize"')
         return 2
+    settings = RunnerSettings()
+    if not settings.runs(kind):
+        say(f"{kind} scripts disabled in instance config")
+        return 2
     say(f"Starting {kind} scripts (version {VERSION}).")
     keys = [f"{_PREFIXES[kind]}-script", f"{_PREFIXES[kind]}-script-url"]
     try:
@@ -45,7 +50,7 @@ def main(kind: str) -> int:
         if key not in scripts:
             continue
         say(f"Found {key} in metadata.")
-        failure = _set_up_and_run(key, scripts[key])
+        failure = _set_up_and_run(key, scripts[key], settings)
         say(f'Script "{key}" failed with error: {failure}' if failure else f"{key} exit status 0")
     say(f"Finished running {kind} scripts.")
     return 0
@@ -59,9 +64,18 @@ def _scripts(keys: list[str]) -> dict[str, str]:
     return {}
 
 
-def _set_up_and_run(key: str, value: str) -> str:
+def _set_up_and_run(key: str, value: str, settings: RunnerSettings) -> str:
     """Run one script; why it failed, or nothing."""
-    folder = f"{os.environ.get('TMPDIR') or '/tmp'}/metadata-scripts{int.from_bytes(os.urandom(4), 'big')}"
+    is_url = key.endswith("-url")
+    if is_url:
+        from . import download
+
+        try:
+            download.check(value.strip())
+        except OSError as error:
+            return str(error)
+    parent = settings.folder or os.environ.get("TMPDIR") or "/tmp"
+    folder = f"{parent}/metadata-scripts{int.from_bytes(os.urandom(4), 'big')}"
     path = f"{folder}/{key}"
     try:
         os.mkdir(folder, 0o700)
@@ -69,27 +83,31 @@ def _set_up_and_run(key: str, value: str) -> str:
         return f"mkdir {folder}: {os.strerror(error.errno or 0).lower()}"
     try:
         try:
-            if key.endswith("-url"):
-                from . import download
-
-                download.to_file(value.strip(), path, say)
+            if is_url:
+                download.to_file(value, path, say)  # as it is given: the agent does not mend it
             else:
                 with open(path, "wb") as file:
                     file.write(value.lstrip(_LEADING).encode("utf-8", "surrogateescape"))
             os.chmod(path, 0o755)
         except (OSError, metadata.MetadataError) as error:
             return f"unable to write script to file: {error}"
-        return _run(key, path)
+        return _run(key, path, settings.shell)
     finally:
         _remove(folder)
 
 
-def _run(key: str, path: str) -> str:
+def _run(key: str, path: str, shell: str) -> str:
     reading, writing = os.pipe()
     null = os.open("/dev/null", os.O_RDWR)
-    pid = process.spawn(["/bin/bash", "-c", path], os.environ, files=(null, writing, writing))
-    os.close(null)
-    os.close(writing)
+    argv = [shell, "-c", path] if os.path.exists(shell) else [path]
+    try:
+        pid = process.spawn(argv, os.environ, files=(null, writing, writing), cwd=os.getcwd())
+    except process.SpawnError as error:
+        os.close(reading)
+        return f"fork/exec {argv[0]}: {os.strerror(error.number).lower()}"
+    finally:
+        os.close(null)
+        os.close(writing)
     with os.fdopen(reading, "rb") as output:
         while True:
             line = output.readline(_LINE_LIMIT + 1)
