@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane import delayer, door, prober, wire, worker
+from localcloud.dataplane.inhabitants import called
 from localcloud.dataplane.namespaces import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER, enter
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _fork(role: str, descriptor: int, control: socket.socket, lock: int) -> int:
 
 def _be_called(role: str) -> None:
     """Show in lists of processes what this one is."""
-    Path("/proc/self/comm").write_text(f"cloud-{role}", encoding="ascii")
+    Path("/proc/self/comm").write_text(called(role), encoding="ascii")
 
 
 def serve(control: socket.socket, lock: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from localcloud.dataplane import wire
 from localcloud.dataplane.faults import held_at, ranges
 from localcloud.dataplane.holding import WorldError
+from localcloud.dataplane.restarts import Restarts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -35,6 +36,8 @@ class Delaying:
         self._line: wire.Channel | None = None
         self._watch: asyncio.Task[None] | None = None
         self._links: set[str] = set()
+        self._duty = agent.duty("delayer", ask=self._ask)
+        self.restarts = Restarts("delayer")
 
     async def hold(self, instance: str, pid: int, faults: Collection[LinkFault]) -> Collection[str]:
         """Make what is held of an instance's packets what these faults say (none: nothing).
@@ -98,9 +101,15 @@ class Delaying:
 
     async def _call(self, message: wire.Message, life: int | None = None) -> bool:
         assert self._channel is not None  # noqa: S101 - callers have connected
-        answer, _ = await self._channel.call(message, [] if life is None else [life])
+        with self._duty.owing():
+            answer, _ = await self._channel.call(message, [] if life is None else [life])
         self._links = set(answer["links"])
         return bool(answer["made"])
+
+    async def _ask(self) -> None:
+        """Have the delayer say something."""
+        if self._channel is not None:
+            await self._channel.call({})
 
     async def _connect(self, *, start: bool) -> None:
         if self._channel is not None:
@@ -113,7 +122,7 @@ class Delaying:
                 return
             _, channel = await self._agent.fork("delayer")
             try:
-                with wire.bind_unix(self._file) as control:
+                with wire.bind_unix(self._file) as control, self._duty.owing():
                     await channel.call({}, [control.fileno()])
             finally:
                 channel.close()
@@ -122,6 +131,7 @@ class Delaying:
     async def _find(self) -> None:
         self._channel = wire.Channel(wire.connect_unix(self._file))
         await self._call({})
+        self.restarts.began()
         # a second connection, on which nothing is ever said, ends with the delayer
         self._line = wire.Channel(wire.connect_unix(self._file))
         self._watch = asyncio.ensure_future(self._await_end(self._line))

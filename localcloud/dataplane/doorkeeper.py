@@ -10,6 +10,7 @@ from localcloud.dataplane import host_listener, wire
 from localcloud.dataplane.addresses import first_address
 from localcloud.dataplane.family import NO_IPV6
 from localcloud.dataplane.holding import WorldError
+from localcloud.dataplane.restarts import Restarts
 from localcloud.plans.balancer import BalancerPlan
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ class Doorkeeper:
         self._plan = BalancerPlan()
         self._turn = asyncio.Lock()
         self._open: dict[Key, Place] = {}
+        self._restarts = Restarts("door")
+        self._duty = agent.duty("door", ask=self._ask)
         self.problems: dict[str, str] = {}  # by forwarding rule
+
+    def problem(self) -> str:
+        """Return what is the matter with the door's starts, if anything is."""
+        return self._restarts.problem()
 
     async def prepare(self) -> None:
         """Find the door that an earlier daemon left, or start one."""
@@ -55,10 +62,12 @@ class Doorkeeper:
     async def _start(self) -> None:
         pid, channel = await self._agent.fork("door")
         try:
-            await channel.receive()
+            with self._duty.owing():
+                await channel.receive()
             router_mac = await self._router.attach_internet(pid)
-            with wire.bind_unix(self._home.run / "door.sock") as control:
-                await channel.call({"router_mac": router_mac, "ipv6": self._ipv6}, [control.fileno()])
+            request = {"router_mac": router_mac, "ipv6": self._ipv6}
+            with wire.bind_unix(self._home.run / "door.sock") as control, self._duty.owing():
+                await channel.call(request, [control.fileno()])
             await self._connect()
         except (EOFError, OSError, wire.HelperError) as error:
             msg = f"the door did not start: {error}; see {self._home.logs / 'dataplane.log'}"
@@ -71,7 +80,9 @@ class Doorkeeper:
             self._channel.close()
         file = self._home.run / "door.sock"
         self._channel = wire.Channel(wire.connect_unix(file))
-        self._open = _listeners(await self._channel.call({}))
+        with self._duty.owing():
+            self._open = _listeners(await self._channel.call({}))
+        self._restarts.began()
         # a second connection, on which nothing is ever said, ends with the door
         self._line = wire.Channel(wire.connect_unix(file))
         self._watch = asyncio.ensure_future(self._await_end(self._line))
@@ -81,17 +92,21 @@ class Doorkeeper:
             await line.receive()
         except EOFError:
             _log.warning("the door is gone with its connections; starting another")
-            async with self._turn:
-                await self._replace()
+            await self._replace()
         finally:
             line.close()
 
     async def _replace(self) -> None:
-        try:
-            await self._start()
-            await self._apply(self._plan)
-        except WorldError:
-            _log.exception("forwarding rules cannot be reached from this machine until the next start")
+        while True:
+            await self._restarts.wait()
+            try:
+                async with self._turn:
+                    await self._start()
+                    await self._apply(self._plan)
+            except (WorldError, wire.HelperError) as error:
+                _log.warning("forwarding rules cannot be reached from this machine yet: %s", error)
+            else:
+                return
 
     async def apply(self, plan: BalancerPlan) -> None:
         """Listen on the host for every port of every forwarding rule; what cannot be listened on is in `problems`."""
@@ -149,7 +164,14 @@ class Doorkeeper:
         if self._channel is None:
             raise EOFError
         request = {"add": [key for key, _ in add], "remove": list(remove)}
-        self._open = _listeners(await self._channel.call(request, [listener.fileno() for _, listener in add]))
+        with self._duty.owing():
+            answer = await self._channel.call(request, [listener.fileno() for _, listener in add])
+        self._open = _listeners(answer)
+
+    async def _ask(self) -> None:
+        """Have the door say something."""
+        if self._channel is not None:
+            await self._channel.call({})
 
     def places(self) -> Mapping[str, tuple[str, ...]]:
         """Return where on this machine clients find the forwarding rules ("ADDRESS:PORT", as in a URL), by rule."""

@@ -73,6 +73,10 @@ class Faulting:
                 await self._remove([name for name in await self._known() if faults.link_of(name) == link])
                 await self._delaying.hold(instance, 0, ())
 
+    def problem(self) -> str:
+        """Return what is the matter with the delayer's starts, if anything is."""
+        return self._delaying.restarts.problem()
+
     def close(self) -> None:
         """Leave what is in force as it is."""
         if self._mending is not None:
@@ -84,6 +88,7 @@ class Faulting:
 
     async def _mend(self) -> None:
         """Have held again what a dead delayer held: what led there goes nowhere."""
+        await self._delaying.restarts.wait()
         async with self._turn:
             self.problems = {}  # what was asked of it while it died is asked again
             for instance in self._plan:

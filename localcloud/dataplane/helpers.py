@@ -11,33 +11,62 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from localcloud.dataplane import wire
+from localcloud.dataplane import inhabitants, wire
 from localcloud.dataplane.holding import PYTHON_ENVIRONMENT, Holder, WorldError
+from localcloud.dataplane.restarts import Restarts
+from localcloud.dataplane.vigil import LONG_PATIENCE, PATIENCE, Duty, Vigil
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
 
 class Agent:
     """The fork server inside the world. One per daemon; it ends with the daemon."""
 
-    def __init__(self, holder: Holder, log: Path, lock: int) -> None:
+    def __init__(self, holder: Holder, log: Path, lock: int, vigil: Vigil) -> None:
         """`lock`: the descriptor of `holding.outlast_helpers`, for all that ends with the daemon to hold."""
         self._holder, self._helpers_lock = holder, lock
         self._log = log
+        self._vigil = vigil
         self._channel: wire.Channel | None = None
         self._starting = asyncio.Lock()
+        self._ended = False  # the one before, or it could not be started
+        self._restarts = Restarts("agent")
+        self._duty = self.duty("agent")
+
+    def duty(
+        self,
+        role: str,
+        number: Callable[[], int | None] = lambda: None,
+        *,
+        patience: int = PATIENCE,
+        ask: Callable[[], Awaitable[None]] | None = None,
+    ) -> Duty:
+        """Have a helper looked after. `number` tells its process id, in the world's numbering; None: there is one of its kind."""
+
+        def end() -> int:
+            return inhabitants.end(self._holder.pid, role, number())
+
+        return self._vigil.add(Duty(role, end, patience=patience, ask=ask))
+
+    def problem(self) -> str:
+        """Return what is the matter with its starts, if anything is."""
+        return self._restarts.problem()
 
     async def fork(self, role: str) -> tuple[int, wire.Channel]:
         """Fork a helper; return its process id (the world's numbering) and the connection to it. Raises WorldError."""
         for attempt in (1, 2):
+            channel = await self._connected()
             ours, theirs = socket.socketpair()
             try:
-                answer, _ = await (await self._connected()).call({"role": role}, [theirs.fileno()])
+                with self._duty.owing():
+                    answer, _ = await channel.call({"role": role}, [theirs.fileno()])
             except EOFError as error:
                 ours.close()
-                self._drop()
+                if self._channel is channel:
+                    self._drop()
+                    self._ended = True
                 if attempt == 2:
                     msg = f"the world's agent dies when asked for a {role}; see {self._log}"
                     raise WorldError(msg) from error
@@ -59,7 +88,12 @@ class Agent:
     async def _connected(self) -> wire.Channel:
         async with self._starting:
             if self._channel is None:
+                if self._ended:
+                    await self._restarts.wait()
+                self._ended = True
                 self._channel = await self._start()
+                self._ended = False
+                self._restarts.began()
             return self._channel
 
     async def _start(self) -> wire.Channel:
@@ -100,7 +134,15 @@ class Worker:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._channel: wire.Channel | None = None
+        self._number: int | None = None  # its process, in the world's numbering
+        self._ended = False  # the one before
         self._turn = asyncio.Lock()
+        self._restarts = Restarts("worker")
+        self._duty = agent.duty("worker", lambda: self._number, patience=LONG_PATIENCE)
+
+    def problem(self) -> str:
+        """Return what is the matter with its starts, if anything is."""
+        return self._restarts.problem()
 
     async def call(
         self, message: dict[str, Any], descriptors: Sequence[int] = ()
@@ -108,10 +150,11 @@ class Worker:
         """Send a request; return the answer and its descriptors. Raises wire.HelperError, or WorldError if the worker died of it."""
         channel = await self._connected()
         try:
-            return await channel.call(message, descriptors)
+            with self._duty.owing():
+                return await channel.call(message, descriptors)
         except EOFError as error:
             if self._channel is channel:
-                self._channel = None
+                self._channel, self._ended = None, True
             channel.close()
             msg = f"the world's worker died while it did {message['do']!r}; the request may or may not have taken effect"
             raise WorldError(msg) from error
@@ -177,5 +220,9 @@ class Worker:
     async def _connected(self) -> wire.Channel:
         async with self._turn:
             if self._channel is None:
-                _, self._channel = await self._agent.fork("worker")
+                if self._ended:
+                    await self._restarts.wait()
+                    self._ended = False
+                self._number, self._channel = await self._agent.fork("worker")
+                self._restarts.began()
             return self._channel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import logging
 import os
 import select
 import signal
@@ -15,15 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import localcloud
+from localcloud.clock import Clock, RealClock
+from localcloud.dataplane import inhabitants
 from localcloud.dataplane.kernel import ENVIRONMENT
 from localcloud.dataplane.namespaces import namespace_inode, start_time
 
 if TYPE_CHECKING:
     from localcloud.home import Home
 
+ENDING = ("agent", "worker", "prober")  # the helpers that end with their daemon
 PYTHON_ENVIRONMENT = {**ENVIRONMENT, "PYTHONPATH": str(Path(localcloud.__file__).resolve().parents[1])}
+_log = logging.getLogger(__name__)
 _DEATH_SECONDS = 60.0
 _LOOK_EVERY = 0.01
+_PATIENCE = 2000  # looks: what helpers have begun takes a moment, unless they hang
 
 
 class WorldError(RuntimeError):
@@ -67,21 +73,30 @@ def find(home: Home) -> Holder | None:
     return Holder(pid, record["start_time"])
 
 
-async def outlast_helpers(home: Home) -> int:
+async def outlast_helpers(home: Home, clock: Clock | None = None) -> int:
     """Wait until what an earlier daemon's helpers have begun is done; return a lock's descriptor, to be held by one's own helpers.
 
-    They end with their daemon, but not in the midst of something: two daemons' would otherwise be at work in one world.
+    They end with their daemon, but not in the midst of something: two daemons' would otherwise be at work in one world. Those that have not
+    ended after a long time hang, and are killed. `clock` is this machine's, in real seconds.
 
     Raises WorldError if they do not end.
     """
+    clock = clock or RealClock()
     descriptor = os.open(home.run / "helpers.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        for _ in range(_PATIENCE):  # looks that this process has lived through, and not time that has gone by
+            if _taken(descriptor):
+                return descriptor
+            await clock.sleep(_LOOK_EVERY)
+        holder = find(home)
+        count = 0 if holder is None else sum(inhabitants.end(holder.pid, role) for role in ENDING)
+        _log.warning("%d helpers of an earlier daemon had not ended and are killed", count)
         async with asyncio.timeout(_DEATH_SECONDS):
-            while not _taken(descriptor):  # noqa: ASYNC110 - nobody tells when a file's lock is free
-                await asyncio.sleep(_LOOK_EVERY)
+            while not _taken(descriptor):
+                await clock.sleep(_LOOK_EVERY)
     except TimeoutError as error:
         os.close(descriptor)
-        msg = f"{home.path}: helpers of an earlier daemon have not ended within {_DEATH_SECONDS:g} s; stop the cloud and start it again"
+        msg = f"{home.path}: helpers of an earlier daemon do not end, though they were killed; stop the cloud and start it again"
         raise WorldError(msg) from error
     except BaseException:
         os.close(descriptor)

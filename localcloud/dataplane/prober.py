@@ -116,6 +116,10 @@ class Prober:
             spec = ProbeSpec(**fields)
             self._probes[spec.id] = [Probe(spec, number, self) for number in range(self._probers)]
 
+    def answer(self) -> None:
+        """Tell the daemon, who has asked, that this process is well."""
+        self._filled.set()
+
     def report(self, probe: Probe, sent_at: float, verdict: Verdict) -> None:
         """Queue a result for the daemon."""
         self._outbox.append({
@@ -146,7 +150,10 @@ async def _main(connection: socket.socket) -> None:
     try:
         while True:
             message, _ = await channel.receive()
-            prober.change(message)
+            if "ping" in message:
+                prober.answer()
+            else:
+                prober.change(message)
     except EOFError:
         sender.cancel()
 

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from localcloud.dataplane.holding import WorldError
+from localcloud.dataplane.restarts import Restarts
 from localcloud.plans.probe import ProbeResult, ProbeSpec
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _BATCH = 500  # specs in one message
-_RETRY_SECONDS = 1.0
 # probes that several probers send in all: less than half of a core's work; and where the cloud's clock runs fast, what its instances
 # answer without noticing, for they have real time only
 MOST_PER_SECOND = 3000
@@ -49,7 +49,15 @@ class Probing:
         self._channel: wire.Channel | None = None
         self.pid: int | None = None  # the prober's, in the world's numbering
         self._listener: asyncio.Task[None] | None = None
+        self._reviving = False  # there is none, and another follows
         self._turn = asyncio.Lock()
+        self._restarts = Restarts("prober")
+        self._duty = agent.duty("prober", lambda: self.pid, ask=self._ask)
+        self._heard: asyncio.Future[None] | None = None  # done when it has said something, or ended
+
+    def problem(self) -> str:
+        """Return what is the matter with its starts, if anything is."""
+        return self._restarts.problem()
 
     async def apply(self, probes: frozenset[ProbeSpec], report: Callable[[ProbeResult], None]) -> None:
         """Probe exactly these from now on."""
@@ -69,7 +77,8 @@ class Probing:
 
     async def _start(self) -> None:
         self.pid, channel = await self._agent.fork("prober")
-        self._channel = channel
+        self._restarts.began()
+        self._channel, self._reviving = channel, False
         self._listener = asyncio.ensure_future(self._listen(channel))
         await self._send(
             {"cloud": self._clock.now(), "monotonic": time.monotonic(), "speed": self._clock.speed}
@@ -81,6 +90,17 @@ class Probing:
         await self._send({"add": [], "remove": list(removed), "probers": self._probers})
         for start in range(0, len(fields), _BATCH):
             await self._send({"add": fields[start : start + _BATCH], "remove": [], "probers": self._probers})
+
+    async def _ask(self) -> None:
+        """Have it say something."""
+        if self._listener is None or self._listener.done() or self._reviving:
+            return  # there is none
+        if self._heard is None or self._heard.done():
+            self._heard = asyncio.get_running_loop().create_future()
+        heard = self._heard
+        async with self._turn:
+            await self._send({"ping": True})
+        await asyncio.shield(heard)
 
     async def _send(self, message: wire.Message) -> None:
         assert self._channel is not None  # noqa: S101 - callers have started it
@@ -95,24 +115,32 @@ class Probing:
                 message, _ = await channel.receive()
             except EOFError:
                 break
+            self._hear()
             for result in message["results"]:
                 try:
                     self._take(result)
                 except Exception:  # noqa: BLE001 - what one result led to must not end the reading: no verdict would change again
                     _log.exception("the result of a probe is lost: %s", result)
         channel.close()
+        self._reviving = True
+        self._hear()
         if self._channel is channel:
             _log.warning("the prober ended; starting another")
             self._listener = asyncio.ensure_future(self._revive())
 
+    def _hear(self) -> None:
+        self._duty.sign()
+        if self._heard is not None and not self._heard.done():
+            self._heard.set_result(None)
+
     async def _revive(self) -> None:
         while True:
+            await self._restarts.wait()
             try:
                 async with self._turn:
                     await self._start()
             except (WorldError, OSError) as error:
                 _log.warning("the prober does not start: %s", error)
-                await asyncio.sleep(_RETRY_SECONDS)  # real time: it is this machine that is in trouble
             else:
                 return
 

@@ -16,6 +16,7 @@ from localcloud.dataplane.helpers import Agent, Worker
 from localcloud.dataplane.machines import MachineNamespaces
 from localcloud.dataplane.probing import Probing
 from localcloud.dataplane.router import Router
+from localcloud.dataplane.vigil import Vigil
 from localcloud.plans.probe import PROBERS
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class World:
         table_size: int,
         probers: int,
         ipv6: bool,
+        vigil: Vigil,
     ) -> None:
         self.home = home
         self.adopted = False
@@ -55,7 +57,8 @@ class World:
         self._locks = [lock, helpers]
         self._ipv6 = ipv6
         self._without_ipv6: dict[str, str] = {}  # problems of subnetworks
-        self._agent = Agent(holder, home.logs / "dataplane.log", helpers)
+        self.vigil = vigil
+        self._agent = Agent(holder, home.logs / "dataplane.log", helpers, self.vigil)
         self._rules_worker = Worker(self._agent)
         self._machines_worker = Worker(self._agent)
         self._router = Router(self._rules_worker, table_size, ipv6=ipv6)
@@ -75,12 +78,14 @@ class World:
         table_size: int = maglev.DEFAULT_SIZE,
         probers: int = PROBERS,
         ipv6: bool | None = None,
+        vigil: Vigil | None = None,
     ) -> World:
         """Create this folder's world, or adopt the one that is there.
 
         `table_size` is the number of slots of each backend service's table: a prime up to 65,537. `probers`: how many probe each
-        endpoint. `ipv6`: whether IPv6 is spoken; if this machine's kernel has it, unless said. Raises WorldError if the machine does
-        not allow it or another process has it, ValueError for a bad size.
+        endpoint. `ipv6`: whether IPv6 is spoken; if this machine's kernel has it, unless said. `vigil` looks after the helpers; one by
+        this machine's clock, unless said. Raises WorldError if the machine does not allow it or another process has it, ValueError for
+        a bad size.
         """
         if not maglev.is_prime(table_size) or table_size > maglev.MAX_SIZE:
             maglev.build([], table_size)
@@ -96,7 +101,15 @@ class World:
             spoken = family.kernel_has_ipv6() if ipv6 is None else ipv6
             helpers = await holding.outlast_helpers(home)
             world = cls(
-                home, clock, holder, lock, helpers, table_size=table_size, probers=probers, ipv6=spoken
+                home,
+                clock,
+                holder,
+                lock,
+                helpers,
+                table_size=table_size,
+                probers=probers,
+                ipv6=spoken,
+                vigil=vigil or Vigil(),
             )
             world.adopted = adopted
         except BaseException:
@@ -104,6 +117,7 @@ class World:
                 await holding.end(home, made)
             os.close(lock)
             raise
+        world.vigil.begin()
         try:
             await world._router.prepare()
             await world._doorkeeper.prepare()
@@ -132,6 +146,17 @@ class World:
         """Return what cannot be as planned, by forwarding rule (ports this user may not listen on, all-ports rules) or fault."""
         return {**self._without_ipv6, **self._doorkeeper.problems, **self._faulting.problems}
 
+    def ailing(self) -> Mapping[str, str]:
+        """Return what is the matter with helpers that end again and again, by what each is."""
+        found = {
+            "agent": self._agent.problem(),
+            "worker": self._rules_worker.problem() or self._machines_worker.problem(),
+            "prober": self._probing.problem(),
+            "door": self._doorkeeper.problem(),
+            "delayer": self._faulting.problem(),
+        }
+        return {role: words for role, words in found.items() if words}
+
     def places(self) -> Mapping[str, tuple[str, ...]]:
         """Return where on this machine clients find the forwarding rules ("ADDRESS:PORT", as in a URL), by rule."""
         return self._doorkeeper.places()
@@ -142,6 +167,7 @@ class World:
 
     async def close(self) -> None:
         """Leave the world as it is, for the next `open`. Probing ceases until then."""
+        self.vigil.close()
         self._probing.close()
         self._doorkeeper.close()
         self._faulting.close()
@@ -153,6 +179,7 @@ class World:
 
     async def stop(self) -> None:
         """End every process of the world and remove everything of it."""
+        self.vigil.close()
         self._probing.close()
         self._doorkeeper.close()
         self._faulting.close()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Sequence
 
+    from localcloud.dataplane.vigil import Vigil
     from localcloud.plans.fault import LinkFault
 
 NETWORK = "projects/local/global/networks/default"
@@ -273,11 +274,17 @@ class Client:
 
 @asynccontextmanager
 async def running_cloud(
-    speed: float = CLOUD_SPEED, *, table_size: int = maglev.DEFAULT_SIZE, probers: int = 1
+    speed: float = CLOUD_SPEED,
+    *,
+    table_size: int = maglev.DEFAULT_SIZE,
+    probers: int = 1,
+    vigil: Vigil | None = None,
 ) -> AsyncIterator[Cloud]:
     """Open a world in a folder of its own, with one prober unless said; stop it and remove the folder at the end."""
     folder = Path(tempfile.mkdtemp(prefix="localcloud-dataplane-"))
-    world = await World.open(Home(folder), RealClock(speed), table_size=table_size, probers=probers)
+    world = await World.open(
+        Home(folder), RealClock(speed), table_size=table_size, probers=probers, vigil=vigil
+    )
     cloud = Cloud(world)
     try:
         yield cloud
