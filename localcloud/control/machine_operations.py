@@ -52,6 +52,7 @@ class MachineOperations:
             forwarded_addresses=self.forwarded.get(key, ()),
             memory_mib=allotted.memory_mib,
             vcpus=allotted.vcpus,
+            burst_vcpus=allotted.burst_vcpus,
             **disks.fields(self._store, document),
         )
 

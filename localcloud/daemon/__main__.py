@@ -12,6 +12,7 @@ import sys
 
 from localcloud.daemon import cloud, launch
 from localcloud.daemon.process_record import ProcessRecord
+from localcloud.guest.confinement import Confinement
 from localcloud.home import Home
 
 
@@ -35,7 +36,8 @@ def main() -> int:
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        asyncio.run(_run(home, given, report))
+        confinement = Confinement.begin(home)  # before this process has any of its own
+        asyncio.run(_run(home, given, report, confinement))
     except (OSError, ValueError, RuntimeError) as error:
         logging.getLogger(__name__).exception("the cloud ended")
         report.say(" ".join(str(error).split()))
@@ -43,7 +45,9 @@ def main() -> int:
     return 0
 
 
-async def _run(home: Home, given: argparse.Namespace, report: _Report) -> None:
+async def _run(
+    home: Home, given: argparse.Namespace, report: _Report, confinement: Confinement | None
+) -> None:
     launch.stopping_file(home).unlink(missing_ok=True)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,7 +62,16 @@ async def _run(home: Home, given: argparse.Namespace, report: _Report) -> None:
         ProcessRecord.mine().write(launch.record_file(home))
         report.say("ready")
 
-    await cloud.run(home, given.speed, ready, stop, project=given.project, listener=given.listener, kept=True)
+    await cloud.run(
+        home,
+        given.speed,
+        ready,
+        stop,
+        project=given.project,
+        listener=given.listener,
+        kept=True,
+        confinement=confinement,
+    )
     launch.record_file(home).unlink(missing_ok=True)
 
 

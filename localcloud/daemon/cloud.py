@@ -30,6 +30,7 @@ from localcloud.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from localcloud.guest.confinement import Confinement
     from localcloud.home import Home
 
 # What `inside` takes most of its time to import, in parts of some 20 ms each.
@@ -56,12 +57,13 @@ async def run(
     project: str | None = None,
     listener: int | None = None,
     kept: bool = False,
+    confinement: Confinement | None = None,
 ) -> None:
     """Run the cloud in this folder until `stop` is set, then take down all it made; its state stays.
 
     `project` is for a cloud that is not there yet; None is "local", or whatever the cloud's project is. `listener`: the descriptor of the
     API's listening socket, if an earlier daemon made it. `kept`: a process of its own watches this one, and starts another daemon if it
-    dies.
+    dies. `confinement`: where instances have control groups of their own.
 
     Any other ending (an error, a kill) leaves the world and its instances as they are, for the next daemon to adopt.
 
@@ -116,6 +118,7 @@ async def run(
             api=api,
             front=front,
             kept=accepting if kept else None,
+            confinement=confinement,
         )
         await inside.run(outside, world, ready, stop)
 

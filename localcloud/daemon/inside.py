@@ -29,6 +29,7 @@ from localcloud.daemon.operator import Operator
 from localcloud.daemon.plugin import Plugin
 from localcloud.daemon.report import CloudReport
 from localcloud.dataplane.holding import WorldError
+from localcloud.guest.confinement import Confinement
 from localcloud.guest.machines import Sandboxes
 from localcloud.home import Home
 from localcloud.identity import Identities
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 class Outside:
     """What is there already: the cloud's folder and facts, its state, and the API that is being served behind `front`.
 
-    `kept`: what the daemon's keeper is to hold, the API's listening socket; None: there is to be no keeper.
+    `kept`: what the daemon's keeper is to hold, the API's listening socket; None: there is to be no keeper. `confinement`: where instances
+    have control groups of their own, if anywhere.
     """
 
     home: Home
@@ -56,6 +58,7 @@ class Outside:
     api: ASGIApp
     front: Front
     kept: socket.socket | None
+    confinement: Confinement | None
 
 
 async def run(outside: Outside, world: World, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -79,6 +82,7 @@ async def run(outside: Outside, world: World, ready: Callable[[], None], stop: a
             outside.identities,
             outside.api,
             project_number=outside.config.project_number,
+            confinement=outside.confinement,
         )
         stack.push_async_callback(sandboxes.release)
         await sandboxes.adopt()
@@ -110,6 +114,8 @@ async def run(outside: Outside, world: World, ready: Callable[[], None], stop: a
         clockwork.suspend(store, clock)
         await plugin.end()
         await world.stop()
+        if outside.confinement is not None:
+            await asyncio.to_thread(outside.confinement.remove_others, frozenset())
 
 
 def _operator(outside: Outside, world: World, sandboxes: Sandboxes, stop: Callable[[], None]) -> ASGIApp:

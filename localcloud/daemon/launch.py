@@ -14,11 +14,13 @@ import time
 from typing import TYPE_CHECKING
 
 from localcloud.daemon.process_record import ProcessRecord
+from localcloud.guest import service_manager
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from localcloud.guest.service_manager import ServiceManager
     from localcloud.home import Home
 
 _LOOK_EVERY, _REST = 0.05, 0.5  # seconds
@@ -50,19 +52,25 @@ def keeper(home: Home) -> ProcessRecord | None:
     return ProcessRecord.living(keeper_file(home))
 
 
-def spawn(home: Home, arguments: Sequence[str], descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
-    """Start a daemon with these arguments, which inherits these descriptors."""
+def spawn(
+    home: Home, arguments: Sequence[str], descriptors: Sequence[int], manager: ServiceManager | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a daemon with these arguments, which inherits these descriptors; in a scope of its own, if a service manager is to give one."""
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (home.logs / "daemon.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "localcloud.daemon", *arguments],
+            [*(manager.scope() if manager else ()), sys.executable, "-m", "localcloud.daemon", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
             pass_fds=descriptors,
-            env={**os.environ, "LOCALCLOUD_HOME": str(home.path)},
+            env={
+                **os.environ,
+                **(manager.environment() if manager else {}),
+                "LOCALCLOUD_HOME": str(home.path),
+            },
         )
 
 
@@ -81,11 +89,15 @@ def start(home: Home, speed: float | None, project: str | None = None) -> str:
     if project is not None:
         arguments += ["--project", project]
     killed, word = False, ""
+    try:
+        manager = service_manager.asked()
+    except ValueError as error:
+        return str(error)
     for _ in range(_TRIES):
         if _is_being_kept(home):
             return ""
         ready, report = os.pipe()
-        daemon = spawn(home, ["--report-fd", str(report), *arguments], [report])
+        daemon = spawn(home, ["--report-fd", str(report), *arguments], [report], manager)
         os.close(report)
         with os.fdopen(ready) as answer:
             word = answer.readline().strip()
@@ -97,7 +109,9 @@ def start(home: Home, speed: float | None, project: str | None = None) -> str:
                 return word
             time.sleep(_REST)
         elif daemon.wait() >= 0:
-            break
+            if manager is None:
+                break
+            manager = None  # it may have been that one who did not start it
         else:
             killed = True
     return word or f"the daemon ended before it was ready; its log is {home.logs / 'daemon.log'}"

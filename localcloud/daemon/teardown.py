@@ -13,6 +13,7 @@ from localcloud.daemon.launch import keeper, keeper_file, record_file, stopping_
 from localcloud.dataplane import holding
 from localcloud.dataplane.holding import WorldError
 from localcloud.dataplane.world import World, clear
+from localcloud.guest import confinement
 
 if TYPE_CHECKING:
     from localcloud.home import Home
@@ -27,6 +28,7 @@ def tear_down(home: Home) -> None:
     if holding.find(home) is not None:
         asyncio.run(_end(home))
     asyncio.run(plugin.end(home))
+    confinement.clear(home)
     for file in (record_file(home), stopping_file(home), *home.run.glob("*.new")):
         file.unlink(missing_ok=True)
     if keeper(home) is None:  # else it does so itself, with its last breath

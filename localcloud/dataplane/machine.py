@@ -109,6 +109,7 @@ def _place_descriptors(wanted: dict[int, int]) -> None:
 def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket) -> None:
     """In the child: make the namespace, take part in the hand-over with the worker, execute the program. Never returns normally."""
     os.setsid()
+    _enter_group(message["group"])
     unshare(CLONE_NEWNET)
     # the host's /proc tells us our number there: the world keeps the host's mounts
     host_pid = int(Path("/proc/self").readlink().name)
@@ -132,6 +133,17 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     os.chdir("/")
     wanted = {int(number): descriptors[index] for number, index in message["fds"].items()}
     _execute(message["argv"], message["env"], wanted, sock)
+
+
+def _enter_group(folder: str) -> None:
+    """Have all that this process and its children use counted, and limited, as the machine's: before there is anything to count."""
+    if not folder:
+        return
+    try:
+        Path(folder, "cgroup.procs").write_text("0", encoding="ascii")
+    except OSError as error:
+        msg = f"cannot enter its control group {folder}: {error.strerror}"
+        raise MachineError(msg) from error
 
 
 def _execute(

@@ -71,6 +71,7 @@ class MachineNamespaces:
             "argv": list(command.argv),
             "env": dict(command.env),
             "folders": dict(command.folders),
+            "group": command.group,
             "fds": {str(number): index for index, number in enumerate(numbers)},
             "faults": [list(each) for each in faults],
             "record": str(self._record(interface.instance)),

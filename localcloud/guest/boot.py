@@ -35,8 +35,11 @@ class Boots:
         self._host, self._library, self._ssl, self._limits = host, library, ssl, limits
         self._disks = disks
 
-    async def spawn(self, spec: MachineSpec, folder: Path) -> Spawned:
-        """Start the sandbox of the instance with this folder, which is made if need be; its init then still has to say that it is up."""
+    async def spawn(self, spec: MachineSpec, folder: Path, group: str) -> Spawned:
+        """Start the sandbox of the instance with this folder, which is made if need be; its init then still has to say that it is up.
+
+        `group`: the folder of its control group, if it has one.
+        """
         user = self._host.machine_user
         own = await asyncio.to_thread(self._prepare, spec, folder, user)
         sandbox = Sandbox(
@@ -66,6 +69,7 @@ class Boots:
                 argv=sandbox.argv(),
                 fds=inherited,
                 folders={} if user is None else sandbox.folders(),
+                group=group,
             )
             return await self._host.spawn(spec.interface, spec.gateway, _PREFIX_LENGTH, command, LISTENERS)
         finally:

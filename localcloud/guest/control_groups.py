@@ -1,12 +1,14 @@
 """Which of the kernel's control groups (cgroup v2) this user may hold instances with: found out, and said, as it is.
 
-Nothing here makes groups. An ordinary user has some only where the system gave them away: a group whose files are that user's, with the
-controllers that the group above it hands on (kernel documentation, "Control Group v2", "Delegation"). Controllers that are mounted as
-cgroup v1 are not to be had in v2.
+Nothing here makes groups; `confinement` does. An ordinary user has some only where the system gave them away: a group whose files are that
+user's, with the controllers that the group above it hands on (kernel documentation, "Control Group v2", "Delegation"). Root may write
+everywhere: where systemd runs, root's are those that systemd says it gave away. Controllers that are mounted as cgroup v1 are not to be
+had in v2.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ WANTED = ("cpu", "memory", "pids", "io")
 _SELF = Path("/proc/self")
 # What whoever is given a group may write to; https://docs.kernel.org/admin-guide/cgroup-v2.html#model-of-delegation
 _GIVEN = ("", "cgroup.procs", "cgroup.subtree_control")
+_SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
+_DELEGATED = ("user.delegate", "trusted.delegate")  # how systemd marks what it has given away
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -39,9 +43,9 @@ class ControlGroups:
         root, hierarchy = mount
         path = _path((process / "cgroup").read_text(encoding="utf-8", errors="surrogateescape"), root)
         own = None if path is None else hierarchy / path
-        if own is None or not all(os.access(own / name, os.W_OK) for name in _GIVEN):
+        if own is None or not all(os.access(own / name, os.W_OK) for name in _GIVEN) or _is_systemds(own):
             own = None
-        return cls(hierarchy=hierarchy, own=own, controllers=_controllers(own or hierarchy))
+        return cls(hierarchy=hierarchy, own=own, controllers=offered(own or hierarchy))
 
     def describe(self) -> str:
         """Return one line for people: what there is, and that it holds nobody."""
@@ -53,7 +57,7 @@ class ControlGroups:
             return f"none is this user's to divide (cgroup v2 at {self.hierarchy}, with {has})"
         if not named:
             return f"{self.own} is this user's, with none of {', '.join(WANTED)}: there is nothing to hold instances with"
-        return f"{self.own} is this user's, with {named}; instances are not put into groups of their own"
+        return f"{self.own} is this user's, with {named}; no instance was put into one of its own"
 
 
 def _mount(table: str) -> tuple[str, Path] | None:
@@ -80,9 +84,21 @@ def _path(groups: str, root: str) -> Path | None:
     return None
 
 
-def _controllers(group: Path) -> tuple[str, ...]:
+def _is_systemds(group: Path) -> bool:
+    """Whether a group that root may write to is systemd's own to manage: https://systemd.io/CGROUP_DELEGATION."""
+    if os.geteuid() != 0 or not _SYSTEMD.is_dir():
+        return False
+    for name in _DELEGATED:
+        with contextlib.suppress(OSError):
+            if os.getxattr(group, name) == b"1":
+                return False
+    return True
+
+
+def offered(group: Path) -> tuple[str, ...]:
+    """Return the controllers of `WANTED` that groups below this one can have."""
     try:
-        offered = (group / "cgroup.controllers").read_text(encoding="ascii").split()
+        found = (group / "cgroup.controllers").read_text(encoding="ascii").split()
     except OSError:
         return ()
-    return tuple(name for name in WANTED if name in offered)
+    return tuple(name for name in WANTED if name in found)

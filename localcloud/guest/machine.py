@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from localcloud.guest.instance_group import InstanceGroup
     from localcloud.guest.metadata_source import MetadataSource
     from localcloud.guest.record import Record
 
@@ -36,8 +37,10 @@ _CREDENTIALS = struct.Struct("iII")  # process, user, group
 class Machine:
     """Serves the instance's addresses of Google's and knows when its init has ended."""
 
-    def __init__(self, record: Record, folder: Path, source: MetadataSource) -> None:
-        self.record, self.folder, self.source = record, folder, source
+    def __init__(
+        self, record: Record, folder: Path, source: MetadataSource, group: InstanceGroup | None
+    ) -> None:
+        self.record, self.folder, self.source, self.group = record, folder, source, group
         self.booted = False
         self.ended = asyncio.Event()
         self.thaw: asyncio.Task[None] | None = None
@@ -100,9 +103,12 @@ class Machine:
         with (self.folder / "serial.log").open("ab") as port:
             port.write(f"kernel: {words}\r\n".encode())
 
-    def view(self, snapshot: processes.Snapshot) -> MachineView:
-        """Return what is observed of it."""
-        used = max(self.record.cpu_seconds, processes.cpu_seconds(snapshot.tree(self.record.init)))
+    def view(self, snapshot: Callable[[], processes.Snapshot]) -> MachineView:
+        """Return what is observed of it. `snapshot`: looks at this host's processes, if there is a need to."""
+        used = self.group.cpu_seconds() if self.group is not None else None
+        if used is None:
+            used = processes.cpu_seconds(snapshot().tree(self.record.init))
+        used = max(self.record.cpu_seconds, used)
         self.record = replace(self.record, cpu_seconds=used)
         return MachineView(
             id=self.record.spec.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 from dataclasses import replace
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from localcloud.guest import layer, library, processes, serial_port, session
 from localcloud.guest.boot import Boots
-from localcloud.guest.control_groups import ControlGroups
 from localcloud.guest.disks import Disks
 from localcloud.guest.identity_token import IdentitySigner
 from localcloud.guest.limits import Limits
@@ -19,6 +19,7 @@ from localcloud.guest.overuse import Overuse
 from localcloud.guest.pauses import Pauses
 from localcloud.guest.power import Power
 from localcloud.guest.register import Register
+from localcloud.guest.service_manager import without_groups
 from localcloud.guest.system import System
 from localcloud.guest.trust import Trust
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from localcloud.clock import Clock
+    from localcloud.guest.confinement import Confinement
+    from localcloud.guest.instance_group import InstanceGroup
     from localcloud.guest.listener import App
     from localcloud.guest.machine import Machine
     from localcloud.home import Home
@@ -51,7 +54,9 @@ class Sandboxes:
         *,
         project_number: str = "100000000001",
         limits: Limits | None = None,
+        confinement: Confinement | None = None,
     ) -> None:
+        """`confinement`: where machines have control groups of their own."""
         self._store, self._clock, self._host = store, clock, host
         self._identities, self._project_number = identities, project_number
         limits = self._limits = limits or Limits()
@@ -59,10 +64,12 @@ class Sandboxes:
         trust = Trust(shared / "trust")
         self._signer = IdentitySigner(shared / "identity.key")
         self._disks = Disks(home.disks)
+        self._confinement = confinement
         register = self._register = Register(home)
         self._power = Power(
             register,
             Boots(host, library.prepare(shared), trust.ssl_folder, limits, self._disks),
+            self._group,
             host=host,
             clock=clock,
             trust=trust,
@@ -146,7 +153,7 @@ class Sandboxes:
         present = self._register.present
         if not present:
             return {}
-        snapshot = processes.Snapshot()
+        snapshot = functools.cache(processes.Snapshot)  # one for all machines that are not counted by a group
         return {machine_id: machine.view(snapshot) for machine_id, machine in present.items()}
 
     def surroundings(self) -> Mapping[str, str]:
@@ -157,10 +164,14 @@ class Sandboxes:
             if system
             else "this machine's /usr, read-only; no packages to be had",
             "limits": self._limits.describe(
-                as_host_root=os.geteuid() == 0 and self._host.machine_user is None
+                as_host_root=os.geteuid() == 0 and self._host.machine_user is None,
+                groups=self._confinement.controllers if self._confinement else (),
             ),
-            "control_groups": ControlGroups.find().describe(),
+            "control_groups": self._confinement.describe() if self._confinement else without_groups(),
         }
+
+    def _group(self, spec: MachineSpec) -> InstanceGroup | None:
+        return None if self._confinement is None else self._confinement.make(spec.id, self._limits.of(spec))
 
     def watch(self, changed: Callable[[str], None]) -> None:
         """Call `changed(machine id)` from now on whenever a machine's state changed or the machine is gone."""
@@ -205,6 +216,9 @@ class Sandboxes:
                     self._pauses.plan(machine)
         known = (each.record.spec.interface.instance for each in self._register.present.values())
         await self._host.remove_others(frozenset(known))
+        if self._confinement is not None:
+            present = frozenset(self._register.present)
+            await asyncio.to_thread(self._confinement.remove_others, present)
         return living
 
     async def release(self) -> None:

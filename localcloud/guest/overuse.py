@@ -1,9 +1,9 @@
-"""Watches what instances take of this machine's memory and disk, where an ordinary user can have no kernel hold them to it.
+"""Watches what instances take of this machine's memory and disk, where the kernel does not hold them to it.
 
-Memory: more than the machine type's is answered as a kernel would that has run out of it: the largest processes are killed. Disk: a full
-one takes no more bytes (writing fails with "File too large", which is as near as one comes to "No space left on device"); an instance
-that goes on all the same, or fills this machine's own disk, is ended at once. Both are said on its serial port. It is real time that
-counts here: memory and disk are this machine's.
+Memory, of instances that have no control group for it: more than the machine type's is answered as a kernel would that has run out of it:
+the largest processes are killed. Disk: a full one takes no more bytes (writing fails with "File too large", which is as near as one comes
+to "No space left on device"); an instance that goes on all the same, or fills this machine's own disk, is ended at once. All of it, and
+what the kernel kills by itself, is said on the instance's serial port. Real time counts here: memory and disk are this machine's.
 """
 
 from __future__ import annotations
@@ -87,8 +87,16 @@ class Overuse:
 
     async def look_at_memory(self) -> None:
         """Have every instance keep to its memory."""
-        snapshot = await asyncio.to_thread(processes.Snapshot)
+        free = []
         for machine in tuple(self._machines()):
+            if machine.group is None or not machine.group.holds("memory"):
+                free.append(machine)
+            elif killed := machine.group.killed():
+                machine.say(f"Out of memory: Killed process ({killed} by this machine's kernel)")
+        if not free:
+            return
+        snapshot = await asyncio.to_thread(processes.Snapshot)
+        for machine in free:
             tree = snapshot.tree(machine.record.init)
             limit = machine.record.spec.memory_mib << 20
             if sum(facts.pages for facts in tree.values()) * _PAGE > limit:

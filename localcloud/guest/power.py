@@ -6,18 +6,19 @@ import asyncio
 import functools
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.guest import boot, processes, session
 from localcloud.guest.boot import BootError
 from localcloud.guest.init import wire
+from localcloud.guest.instance_group import InstanceGroup
 from localcloud.guest.machine import LISTENERS, Machine, converse
 from localcloud.guest.record import Record
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from pathlib import Path
 
     from localcloud.clock import Clock
     from localcloud.guest.listener import App
@@ -29,12 +30,16 @@ if TYPE_CHECKING:
 
 
 class Power:
-    """Brings machines into the register and takes them out. `source`: makes what a machine's metadata server knows."""
+    """Brings machines into the register and takes them out.
+
+    `group`: makes a machine's control group, where there can be one; `source`: what its metadata server knows.
+    """
 
     def __init__(
         self,
         register: Register,
         boots: boot.Boots,
+        group: Callable[[MachineSpec], InstanceGroup | None],
         *,
         host: MachineHost,
         clock: Clock,
@@ -42,7 +47,7 @@ class Power:
         google_api: App,
         source: Callable[[MachineSpec], MetadataSource],
     ) -> None:
-        self._register, self._boots = register, boots
+        self._register, self._boots, self._group = register, boots, group
         self._host, self._clock, self._trust = host, clock, trust
         self._google_api, self._source = google_api, source
 
@@ -53,7 +58,12 @@ class Power:
             BootError: it could not be booted, with the sandbox's own words.
         """
         folder = self._register.folder(spec.id)
-        spawned = await self._boots.spawn(spec, folder)
+        group = await asyncio.to_thread(self._group, spec)
+        try:
+            spawned = await self._boots.spawn(spec, folder, str(group.path) if group else "")
+        except BaseException:
+            await _end(group)
+            raise
         outer = processes.ProcessId.of(spawned.pid) or processes.ProcessId(spawned.pid, -1)
         record = Record(
             spec=spec,
@@ -61,8 +71,9 @@ class Power:
             init=outer,
             booted_at=self._clock.now(),
             forwarded=spec.forwarded_addresses,
+            group=str(group.path) if group else "",
         )
-        machine = Machine(record, folder, self._source(spec))
+        machine = Machine(record, folder, self._source(spec), group)
         self._register.present[spec.id] = machine
         try:
             await self._serve(machine, spawned.listeners)
@@ -95,9 +106,12 @@ class Power:
         """Take away processes, listeners and network interface. If that fails the machine is still present, to be removed again."""
         record = machine.record
         record.init.send(signal.SIGKILL)
+        if machine.group is not None:
+            machine.group.kill()
         await machine.close()
         record.outer.send(signal.SIGKILL)
         await self._host.remove(record.spec.interface.instance, record.outer.pid)
+        await _end(machine.group)
         self._register.present.pop(record.spec.id, None)
         Record.remove(machine.folder)
         (machine.folder / session.SOCKET).unlink(missing_ok=True)
@@ -110,7 +124,7 @@ class Power:
             return None
         source = self._source(record.spec)
         source.set_forwarded(record.forwarded)
-        machine = Machine(record, folder, source)
+        machine = Machine(record, folder, source, InstanceGroup(Path(record.group)) if record.group else None)
         if record.init.alive() and (sockets := await self._listeners(record)) is not None:
             await self._serve(machine, sockets)
         self._register.present[record.spec.id] = machine
@@ -132,6 +146,11 @@ class Power:
     def _booted(self, machine: Machine) -> None:
         machine.booted = True
         machine.watch(functools.partial(self._register.tell, machine.record.spec.id))
+
+
+async def _end(group: InstanceGroup | None) -> None:
+    if group is not None:
+        await asyncio.to_thread(group.remove)
 
 
 async def _orderly_end(machine: Machine) -> None:

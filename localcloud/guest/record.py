@@ -16,7 +16,10 @@ _HOST_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One boot: the sandbox's process (`outer`), the init in it, CPU seconds seen so far. Times are cloud seconds."""
+    """One boot: the sandbox's process (`outer`), the init in it, CPU seconds seen so far. Times are cloud seconds.
+
+    `group`: the folder of the instance's control group, if it has one.
+    """
 
     spec: MachineSpec
     outer: ProcessId
@@ -26,6 +29,7 @@ class Record:
     cpu_seconds: float = 0.0
     hung_until: float = 0.0
     suspended: bool = False
+    group: str = ""
     host_boot: str = ""
 
     def write(self, folder: Path) -> None:
@@ -59,6 +63,7 @@ class Record:
                 cpu_seconds=float(fields["cpu_seconds"]),
                 hung_until=float(fields["hung_until"]),
                 suspended=bool(fields.get("suspended", False)),
+                group=str(fields.get("group", "")),
                 host_boot=str(fields["host_boot"]),
             )
         except (FileNotFoundError, ValueError, KeyError, TypeError):

@@ -24,7 +24,8 @@ class AttachedDisk:
 class MachineSpec:
     """An instance as its host sees it. `key` is the instance's key in the store; `vcpus` what its machine type is allotted.
 
-    `boot_disk`: numeric id of a boot disk that may have been another machine's before; empty: a new one.
+    `burst_vcpus`: what it may use while nobody else wants it, where that is more. `boot_disk`: numeric id of a boot disk that may have been
+    another machine's before; empty: a new one.
     """
 
     key: str
@@ -38,6 +39,7 @@ class MachineSpec:
     vcpus: float
     boot_disk: str = ""
     disks: tuple[AttachedDisk, ...] = ()
+    burst_vcpus: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

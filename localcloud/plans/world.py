@@ -20,13 +20,14 @@ class Command:
     """A process to start in a new network namespace. `fds`: number it will have there -> our descriptor.
 
     With `folders` (name -> path) it is the machines' own user, who finds them at /mnt/NAME; without, it is the world's root, without
-    power over its link.
+    power over its link. `group`: the folder of the control group that it is to be in; that of the world, unless said.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     fds: Mapping[int, int] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localcloud.api.compute.machine_types import machine_types
 from localcloud.control import network as networks
 from localcloud.control.addresses import AddressBook, SubnetworkFullError
 from localcloud.control.group import parse
@@ -78,19 +79,27 @@ def test_a_missing_template_is_named_and_found_when_it_comes() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("e2-micro", Allotment(vcpus=0.25, memory_mib=1024)),
-        ("e2-small", Allotment(vcpus=0.5, memory_mib=2048)),
-        ("e2-medium", Allotment(vcpus=1.0, memory_mib=4096)),
-        ("n2-standard-2", Allotment(vcpus=2.0, memory_mib=8192)),
-        ("n1-standard-1", Allotment(vcpus=1.0, memory_mib=3840)),
-        ("c3-highmem-4", Allotment(vcpus=4.0, memory_mib=32768)),
-        ("e2-custom-4-5120", Allotment(vcpus=4.0, memory_mib=5120)),
-        ("e2-custom-small-2048", Allotment(vcpus=0.5, memory_mib=2048)),
-        ("custom-2-3072", Allotment(vcpus=2.0, memory_mib=3072)),
+        ("e2-micro", Allotment(vcpus=0.25, burst_vcpus=2.0, memory_mib=1024)),
+        ("e2-small", Allotment(vcpus=0.5, burst_vcpus=2.0, memory_mib=2048)),
+        ("e2-medium", Allotment(vcpus=1.0, burst_vcpus=2.0, memory_mib=4096)),
+        ("g1-small", Allotment(vcpus=0.5, burst_vcpus=1.0, memory_mib=1740)),
+        ("n2-standard-2", Allotment(vcpus=2.0, burst_vcpus=2.0, memory_mib=8192)),
+        ("n1-standard-1", Allotment(vcpus=1.0, burst_vcpus=1.0, memory_mib=3840)),
+        ("c3-highmem-4", Allotment(vcpus=4.0, burst_vcpus=4.0, memory_mib=32768)),
+        ("e2-custom-4-5120", Allotment(vcpus=4.0, burst_vcpus=4.0, memory_mib=5120)),
+        ("e2-custom-small-2048", Allotment(vcpus=0.5, burst_vcpus=2.0, memory_mib=2048)),
+        ("custom-2-3072", Allotment(vcpus=2.0, burst_vcpus=2.0, memory_mib=3072)),
     ],
 )
 def test_machine_types(name: str, expected: Allotment) -> None:
     assert allotment(name) == expected
+
+
+def test_machine_types_are_as_large_as_the_api_says() -> None:
+    for name, told in machine_types().items():
+        found = allotment(name)
+        assert (found.burst_vcpus, found.memory_mib) == (told.vcpus, told.memory_mib), name
+        assert (found.vcpus < found.burst_vcpus) == told.shared, name
 
 
 def test_an_unknown_machine_type_is_refused_by_name() -> None:

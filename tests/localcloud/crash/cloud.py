@@ -18,7 +18,7 @@ from tests.localcloud.crash.talk import script
 from tests.localcloud.loop.live import GLOBAL, REGION, TEMPLATES, LiveCloud
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 GROUPS = f"{REGION}/instanceGroupManagers"
 SPEED = 3.0  # checks and repairs are waited for after each death
@@ -44,11 +44,11 @@ class CrashCloud(LiveCloud):
         del version, broken
         await self.call("POST", TEMPLATES, {"name": name, "properties": properties(script())})
 
-    async def command(self, *words: str, statuses: tuple[int, ...] = (0,)) -> str:
-        """Run a `localcloud` command; returns what it printed."""
+    async def command(self, *words: str, statuses: tuple[int, ...] = (0,), before: Sequence[str] = ()) -> str:
+        """Run a `localcloud` command, or give it to another; returns what was printed."""
         done = await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-m", "localcloud", *words],
+            [*before, sys.executable, "-m", "localcloud", *words],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -139,14 +139,24 @@ def properties(start_up: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def crash_cloud() -> AsyncIterator[CrashCloud]:
-    """Start a cloud in a folder of its own; at the end stop it, and see that nothing of it is left."""
+async def crash_cloud(
+    before: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> AsyncIterator[CrashCloud]:
+    """Start a cloud in a folder of its own; at the end stop it, and see that nothing of it is left.
+
+    `before`: what the command that starts it is given to, if it is not executed as it is; `settings`: environment variables.
+    """
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        environment = {**os.environ, "LOCALCLOUD_HOME": folder, "LOCALCLOUD_QUOTAS": "none"}
+        environment = {
+            **os.environ,
+            "LOCALCLOUD_HOME": folder,
+            "LOCALCLOUD_QUOTAS": "none",
+            **(settings or {}),
+        }
         command = [sys.executable, "-m", "localcloud"]
         await asyncio.to_thread(
             subprocess.run,
-            [*command, "start", "--speed", f"{SPEED:g}"],
+            [*before, *command, "start", "--speed", f"{SPEED:g}"],
             env=environment,
             check=True,
             capture_output=True,

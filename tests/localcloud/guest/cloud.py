@@ -26,6 +26,7 @@ from localcloud.store import Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from localcloud.guest.confinement import Confinement
     from localcloud.guest.limits import Limits
     from localcloud.guest.machine import Machine
     from localcloud.guest.session import Completed
@@ -91,10 +92,17 @@ class Cloud:
         self.machines = self.sandboxes()
         self.specs: dict[str, MachineSpec] = {}
 
-    def sandboxes(self, limits: Limits | None = None) -> Sandboxes:
+    def sandboxes(self, limits: Limits | None = None, confinement: Confinement | None = None) -> Sandboxes:
         """Make what runs machines, as a daemon does at its start."""
         return Sandboxes(
-            self.home, self.store, self.clock, self.world, self.identities, self.api, limits=limits
+            self.home,
+            self.store,
+            self.clock,
+            self.world,
+            self.identities,
+            self.api,
+            limits=limits,
+            confinement=confinement,
         )
 
     async def call(self, method: str, path: str, **request: object) -> httpx.Response:

@@ -47,6 +47,13 @@ _SHELL = {
     "reach the host's services": "{python} -c 'import socket; socket.create_connection((\"{gateway}\", {port}), 1)' && echo ESCAPED",
     "find the host's sockets": "find / -xdev -type s -not -path '/run/*' 2>/dev/null | grep . && echo ESCAPED",
     "share memory with the host": "ipcs -m | grep -E '^0x' && echo ESCAPED",
+    "see the tree of control groups": '[ -n "$(ls -A /sys/fs/cgroup)" ] && echo ESCAPED',
+    "mount the tree of control groups": "mount -t cgroup2 none /mnt && echo ESCAPED",
+    "learn which control groups it is in": "sed 's/^[^:]*:[^:]*://' /proc/self/cgroup /proc/1/cgroup | grep -vx / && echo ESCAPED",
+    "find a way into another control group": (
+        "find / -path /proc -prune -o -name cgroup.procs -print 2>/dev/null | grep . && echo ESCAPED; "
+        "ls -l /proc/[0-9]*/fd /proc/[0-9]*/cwd 2>/dev/null | grep cgroup && echo ESCAPED"
+    ),
     "leave through the container's root": "ls /proc/1/root/../../{cloud} && echo ESCAPED",
 }
 
@@ -96,6 +103,8 @@ CALLS = {
     "go around filters by io_uring": "ok = libc.syscall(425, 8, padded('', 120)) >= 0",
     "find the namespace above its own": "import fcntl; ok = fcntl.ioctl(os.open('/proc/self/ns/pid', 0), 0xb702) >= 0",
     "make a file system by the new calls": "ok = libc.syscall(430, b'tmpfs', 0) >= 0  # fsopen",
+    "make a tree of control groups by the new calls": "ok = libc.syscall(430, b'cgroup2', 0) >= 0  # fsopen",
+    "have a control groups' namespace of its own": "ok = libc.unshare(0x02000000) == 0  # CLONE_NEWCGROUP",
     "clone its mounts by the new calls": "ok = libc.syscall(428, -100, b'/', 1) >= 0  # open_tree, OPEN_TREE_CLONE",
     "have the kernel account to its disk": "ok = libc.syscall(163, b'/root') == 0  # acct",
     "put itself before others at the disk": "ok = libc.syscall(251, 1, 0, 1 << 13) == 0  # ioprio_set, real time",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from localcloud.guest.control_groups import ControlGroups
+from tests.localcloud.guest.given_group import FILES, given_group
 
 NOBODY = 65534
 OTHERS = "31 1 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n32 31 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
@@ -51,7 +51,7 @@ def test_group_that_is_this_users_is_found_with_its_controllers(
     found = ControlGroups.find(process(tmp_path, root=root))
     assert found == ControlGroups(hierarchy=hierarchy, own=own, controllers=("cpu", "memory", "pids"))
     assert found.describe() == (
-        f"{own} is this user's, with cpu, memory, pids; instances are not put into groups of their own"
+        f"{own} is this user's, with cpu, memory, pids; no instance was put into one of its own"
     )
 
 
@@ -82,13 +82,6 @@ def test_this_process_is_found_where_the_kernel_has_it() -> None:
 
 @pytest.mark.kernel
 def test_group_that_root_gives_away_is_anothers_to_divide() -> None:
-    hierarchy = ControlGroups.find().hierarchy
-    if os.geteuid() != 0 or hierarchy is None or not os.access(hierarchy, os.W_OK):
-        pytest.skip("only the host's root can give control groups away, where cgroup v2 may be written to")
-    try:
-        given = Path(tempfile.mkdtemp(prefix="mig-nlb-", dir=hierarchy))
-    except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
     code = (
         "import os, sys; from localcloud.guest.control_groups import ControlGroups\n"
         "open(sys.argv[1] + '/cgroup.procs', 'w').write('0')\n"
@@ -97,19 +90,14 @@ def test_group_that_root_gives_away_is_anothers_to_divide() -> None:
         "if found.own: (found.own / 'below').mkdir(); (found.own / 'below').rmdir()\n"
     )
 
-    def seen() -> str:
-        argv = [sys.executable, "-c", code, str(given)]
-        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+    with given_group() as given:
 
-    try:
+        def seen() -> str:
+            argv = [sys.executable, "-c", code, str(given)]
+            return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+        given.chmod(0o755)
         assert seen() == "None", "it is still root's"
-        for path in (
-            given,
-            given / "cgroup.procs",
-            given / "cgroup.subtree_control",
-            given / "cgroup.threads",
-        ):
-            os.chown(path, NOBODY, NOBODY)
+        for name in FILES:
+            os.chown(given / name, NOBODY, NOBODY)
         assert seen() == str(given)
-    finally:
-        given.rmdir()
