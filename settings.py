@@ -7,6 +7,7 @@ refused. docs/configuration.md lists them all.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -195,6 +196,7 @@ class Settings:
         for key, text in sorted(values.items()):
             namespace, _, name = key.partition(":")
             if namespace != NAMESPACE:
+                _refuse_a_misspelt_namespace(key, text)
                 continue
             if name not in hints:
                 raise unknown_key(key, text, name, list(hints))
@@ -211,7 +213,9 @@ class Settings:
         for name in PROVIDER_SETTINGS:
             _require_provider_setting(name, given.get(name))
         hints = hints_of(cls)
-        environment = _decoded_environment(given)
+        environment: EnvironmentName | None = None
+        if "environment" in given:
+            environment = decode(EnvironmentName, given["environment"], _key("environment"))
         bases = section_defaults(environment)
         found: dict[str, Any] = {}
         # The canary last: what its machine does not say is as the others' machine.
@@ -248,6 +252,16 @@ def refuse_secrets(keys: Iterable[str]) -> None:
             )  # fmt: skip
 
 
+def _refuse_a_misspelt_namespace(key: str, text: str) -> None:
+    """Refuse "mig_nlb:machine" and "machine": whatever else has a namespace is some provider's."""
+    namespace, colon, name = key.partition(":")
+    if not colon or difflib.get_close_matches(namespace, [NAMESPACE], cutoff=0.75):
+        raise InvalidArgumentError(
+            key, text, f"nothing would read it: settings of this program begin with {NAMESPACE}:",
+            f"write {NAMESPACE}:{name or key}",
+        )  # fmt: skip
+
+
 def section_defaults(environment: EnvironmentName | None) -> dict[str, Any]:
     """Return the sections whose fields stand where a stack's file says nothing: an environment's, or the components' own."""
     own = {
@@ -256,13 +270,6 @@ def section_defaults(environment: EnvironmentName | None) -> dict[str, Any]:
         if dataclasses.is_dataclass(item.default)
     }
     return own | (vars(ENVIRONMENTS[environment]) if environment else {})
-
-
-def _decoded_environment(given: Mapping[str, Any]) -> EnvironmentName | None:
-    if "environment" not in given:
-        return None
-    found: EnvironmentName = decode(EnvironmentName, given["environment"], _key("environment"))
-    return found
 
 
 def _key(name: str) -> str:

@@ -51,7 +51,15 @@ def read_document(stack: str, root: Path = ROOT) -> dict[str, Any]:
     try:
         document = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader, but for some words
     except yaml.YAMLError as error:
-        raise InvalidArgumentError("STACK", stack, f"{path.name} is no YAML: {error}", "mend it") from error
+        reason = str(error)
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+            reason = (
+                f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem}"
+            )
+        raise InvalidArgumentError(
+            "STACK", stack, f"{path.name} is no YAML: {reason}",
+            "mend that line or the one before it: spaces, no tabs, and keys of one section equally far in",
+        ) from error  # fmt: skip
     if not isinstance(document, dict) or not isinstance(document.get("config"), dict):
         raise InvalidArgumentError(
             "STACK", stack, f"{path.name} has no settings", "write them further in, under config:"

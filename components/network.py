@@ -265,5 +265,13 @@ def _network(field: str, text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Net
         return ipaddress.ip_network(text)
     except ValueError as error:
         raise InvalidArgumentError(
-            field, text, f"not a range in CIDR notation ({error})", "write for instance 10.0.0.0/8"
+            field, text, f"not a range in CIDR notation ({error})", f"write {_range_around(text)}"
         ) from error
+
+
+def _range_around(text: str) -> str:
+    """Return the range that an address with a prefix length is of, or an example where there is none."""
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return "for instance 10.0.0.0/8"

@@ -78,8 +78,9 @@ class ScriptFiles:
             try:
                 found[name] = Path(path).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
+                reason = (error.strerror if isinstance(error, OSError) else None) or error
                 raise InvalidArgumentError(
-                    field, path, f"cannot be read as text ({error})", "give a path from the project's folder"
+                    field, path, f"cannot be read as text ({reason})", "give a path from the project's folder"
                 ) from error
         return found
 

@@ -190,6 +190,16 @@ def test_a_zone_in_place_of_the_region_is_refused_as_that() -> None:
         Settings.from_config(values)
 
 
+@pytest.mark.parametrize("key", ["mignlb:machine", "mig_nlb:machine", "mig-nbl:machine", "machine"])
+def test_a_key_with_another_beginning_is_not_passed_over(key: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"{key} = .* Fix: write mig-nlb:machine"):
+        Settings.from_config(as_engine_passes(LEAST | {key: {"machine_type": "e2-small"}}))
+
+
+def test_what_providers_read_is_theirs() -> None:
+    assert Settings.from_config(as_engine_passes(LEAST | {"gcp:zone": "z", "aws:region": "r"})) == settings()
+
+
 def test_a_secret_setting_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     values = as_engine_passes(LEAST | {"mig-nlb:machine": {"metadata": {"token": "hunter2"}}})
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(values))
@@ -214,6 +224,20 @@ def test_the_page_about_configuration_has_every_key_as_it_is() -> None:
 def test_every_key_is_explained() -> None:
     unexplained = [line.split("`")[1] for line in table().splitlines() if line.endswith("|  |")]
     assert unexplained == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("config:\n\tgcp:project: p\n", "Pulumi.odd.yaml is no YAML: line 2, column 1: found character"),
+        ("config:\n    a: 1\n  b: 2\n", "is no YAML: line 3, column 3: "),
+        ("config: \x01\n", "is no YAML: .*special characters are not allowed"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_refused_by_its_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "Pulumi.odd.yaml").write_text(text)
+    with pytest.raises(InvalidArgumentError, match=words):
+        read_document("odd", tmp_path)
 
 
 def test_a_stacks_file_is_read_as_the_engine_reads_it(tmp_path: Path) -> None:
