@@ -242,7 +242,7 @@ def _restore(cloud: Api, before: dict[str, Any]) -> None:
                 tx.put(key, document)
 
 
-def _fits(value: Any, schema: str) -> bool:  # noqa: ANN401
+def _fits(value: Any, schema: str) -> bool:  # noqa: ANN401 - JSON
     try:
         load("compute.v1").validator(schema, Mode.REQUEST)(value)
     except InvalidRequestError:
@@ -252,7 +252,7 @@ def _fits(value: Any, schema: str) -> bool:  # noqa: ANN401
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(value=JSON)
-def test_the_validator_only_ever_refuses_or_cleans(value: Any) -> None:  # noqa: ANN401
+def test_the_validator_only_ever_refuses_or_cleans(value: Any) -> None:  # noqa: ANN401 - JSON
     if _fits(value, "HealthCheck"):
         cleaned = load("compute.v1").validator("HealthCheck", Mode.REQUEST)(value)
         assert load("compute.v1").validator("HealthCheck", Mode.REQUEST)(cleaned) == cleaned

@@ -20,7 +20,7 @@ def main() -> None:
     # As lib/gcloud.py has it, and without this file's folder, whose gcloud.py is not theirs.
     sys.path[0:1] = [str(library), str(library / "third_party")]
     from googlecloudsdk import gcloud_main  # type: ignore[import-not-found]  # noqa: PLC0415 - found there only
-    from googlecloudsdk.core import log  # type: ignore[import-not-found]  # noqa: PLC0415
+    from googlecloudsdk.core import log  # type: ignore[import-not-found]  # noqa: PLC0415 - as above
 
     answers = sys.stdout
     for line in sys.stdin:

@@ -44,7 +44,7 @@ class GooglePython(RestClient):
         self.cloud = cloud
         self._process = running
 
-    def call(self, method: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Json:  # noqa: ANN401
+    def call(self, method: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Json:  # noqa: ANN401 - as the client takes them
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         asked = {"address": self.cloud.address, "token": TOKEN, "method": method, "body": body}

@@ -31,7 +31,7 @@ class RawHttp(RestClient):
     def close(self) -> None:
         self.http.close()
 
-    def call(self, method: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Json:  # noqa: ANN401
+    def call(self, method: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Json:  # noqa: ANN401 - as the client takes them
         found = load("compute.v1").methods[method]
         parameters.pop("one_page", None)  # a call is one request
         if "mask" in parameters:

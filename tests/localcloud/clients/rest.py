@@ -160,7 +160,7 @@ class RestClient(Operator):
         answer = self.call(f"compute.{kind}.aggregatedList", project=PROJECT)
         return [item["name"] for place in answer["items"].values() for item in place.get(kind, [])]
 
-    def group(self, verb: str, group: str, body: Mapping[str, Any] | None = None, **query: Any) -> Json:  # noqa: ANN401
+    def group(self, verb: str, group: str, body: Mapping[str, Any] | None = None, **query: Any) -> Json:  # noqa: ANN401 - as the client takes them
         """Call a verb of a group."""
         where = {"project": PROJECT, "region": REGION, "instanceGroupManager": group}
         return self.call(f"compute.{_MANAGERS}.{verb}", body, **where, **query)

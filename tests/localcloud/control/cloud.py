@@ -39,7 +39,7 @@ class Cloud:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)  # noqa: S311 - repeatable, not secret
-        self.machines = SimulatedMachines(self.clock, random.Random(self.seed + 1))  # noqa: S311
+        self.machines = SimulatedMachines(self.clock, random.Random(self.seed + 1))  # noqa: S311 - as above
         self.fabric = SimulatedFabric(self.clock, self.machines)
 
     @asynccontextmanager

@@ -35,7 +35,7 @@ def instance(numeric_id: str) -> dict[str, Any]:
     return {"type": "gce_instance", "labels": {"instance_id": numeric_id, "zone": "europe-west1-b"}}
 
 
-def asked(store: Store, current: int = 3, **entry: Any) -> tuple[int | None, str]:  # noqa: ANN401
+def asked(store: Store, current: int = 3, **entry: Any) -> tuple[int | None, str]:  # noqa: ANN401 - fields of a JSON document
     """Return the size and the status detail that one metric gives a group of three instances, ids 1 to 3."""
     loads = [
         Load(instance=f"web-{number}", utilisation=None, age=1000.0, id=str(number)) for number in (1, 2, 3)

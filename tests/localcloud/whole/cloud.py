@@ -114,7 +114,7 @@ class WholeCloud:
 
     def post(
         self, path: str, body: Mapping[str, Any] | None = None, *, statuses: tuple[int, ...] = (200,)
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401 - JSON
         """Send a POST."""
         return self.call("POST", path, body or {}, statuses=statuses)
 
