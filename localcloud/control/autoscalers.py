@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.control import autoscaler, forecast, metric_signals, scaling_status
+from localcloud.control.crew import Crew
 from localcloud.control.links import last, relname
 from localcloud.control.load_history import LoadHistory
-from localcloud.control.managed import members_of
 from localcloud.control.signals import Load, Need
 from localcloud.plans import schedule
 from localcloud.store import Document, Event, Store, Transaction
@@ -26,18 +26,32 @@ class AutoscalerController:
     def __init__(self, store: Store, clock: Clock, utilisation: Utilisation) -> None:
         self._store, self._clock, self._utilisation = store, clock, utilisation
         self._load_history = LoadHistory(store)
-        self._known: dict[str, None] = {}
+        self._targets: dict[str, str] = {}  # by autoscaler
+        self._crews: dict[str, Crew] = {}  # by target
 
-    def touch(self, name: str) -> None:
-        """Note that an autoscaler is there, or is no more."""
-        if self._store.get("compute/" + name) is not None:
-            self._known[name] = None
-        else:
-            self._known.pop(name, None)
+    def touch(self, name: str) -> set[str]:
+        """Note that an autoscaler changed, or is no more; return the groups that have another autoscaler now than before, or none."""
+        before, document = self._targets.pop(name, ""), self._store.get("compute/" + name)
+        if document is not None:
+            self._targets[name] = relname(document["target"], name)
+        after = self._targets.get(name, "")
+        if after == before:
+            return set()
+        self._crews.pop(before, None)
+        return {before, after} - {""}
+
+    def touch_member(self, group: str, name: str) -> None:
+        """Note that the record of a group's instance changed."""
+        if (crew := self._crews.get(group)) is not None:
+            crew.touch(name)
+
+    def touch_all(self) -> None:
+        """Note that anything may have changed."""
+        self._crews.clear()
 
     def known(self) -> tuple[str, ...]:
         """Return all autoscalers that it was told of."""
-        return tuple(self._known)
+        return tuple(self._targets)
 
     def of_group(self, group: str) -> list[str]:
         """Return the autoscalers that size this group."""
@@ -53,6 +67,7 @@ class AutoscalerController:
         document = self._store.get("compute/" + name)
         record_key = "control/autoscalers/" + name
         if document is None:
+            self._crews.pop(self._targets.pop(name, ""), None)
             self._load_history.forget(name)
             if self._store.get(record_key) is not None:
                 with self._store.transaction() as change:
@@ -61,10 +76,12 @@ class AutoscalerController:
         target = relname(document["target"], name)
         group = self._store.get("compute/" + target)
         if group is None or self._store.get("control/deleting/" + target) is not None:
+            self._crews.pop(target, None)
             with self._store.transaction() as change:
                 self._write(change, name, document, None, ["SCALING_TARGET_DOES_NOT_EXIST"])
             return
-        members = [member for member in members_of(self._store, target) if not member.waiting]
+        crew = self._crews.get(target) or self._crews.setdefault(target, Crew(self._store, target))
+        members = [member for member in crew.members() if not member.waiting]
         record = self._store.get(record_key) or {"history": []}
         policy = autoscaler.parse(document["autoscalingPolicy"])
         current = int(group.get("targetSize") or 0)

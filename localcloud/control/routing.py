@@ -43,6 +43,7 @@ class Router:
         self._inventory.renew()
         self._planning.touch_all()
         self._groups.touch_all()
+        self._autoscalers.touch_all()
         self._disks.touch_all()
         for name in self._groups.known():
             self._queue.add((Kind.GROUP, name))
@@ -64,6 +65,7 @@ class Router:
                 instance = self._inventory.learn(key)
                 group, _, name = rest.rpartition("/")
                 self._groups.touch(group, name)
+                self._autoscalers.touch_member(group, name)
                 if not self._utilisation.wrote(key):
                     self._queue.add((Kind.GROUP, group))
                     if instance is not None:
@@ -125,8 +127,7 @@ class Router:
                     self._queue.add((Kind.GROUP, group))
             case "autoscalers":
                 self._queue.add((Kind.AUTOSCALER, name))
-                self._autoscalers.touch(name)
-                for group in self._groups.known():  # its name is in the group's status
+                for group in self._autoscalers.touch(name):  # its name is in the group's status
                     self._queue.add((Kind.GROUP, group))
             case "addresses" | "disks":
                 self._kept(key, collection)
