@@ -16,11 +16,6 @@ def link(relname: str) -> str:
     return BASE + relname
 
 
-def relname_of(link: str) -> str:
-    """Return the relative name of a link that the API made."""
-    return link.removeprefix(BASE)
-
-
 def key_of(link: str) -> str:
     """Return the store key of a link that the API made."""
     return "compute/" + link.removeprefix(BASE)

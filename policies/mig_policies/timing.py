@@ -72,8 +72,3 @@ def weaker_components(healing: Timing, balancing: Timing) -> dict[str, tuple[int
         "unhealthyThreshold": (healing.unhealthy, balancing.unhealthy),
     }
     return {name: pair for name, pair in components.items() if pair[0] < pair[1]}
-
-
-def more_conservative(healing: Timing, balancing: Timing, min_ratio: float) -> bool:
-    """The relation the whole project rests on: slower to condemn, and weaker in no component."""
-    return is_slower(healing, balancing, min_ratio) and not weaker_components(healing, balancing)
