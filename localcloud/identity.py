@@ -79,13 +79,6 @@ class Identities:
             tx.put(_PREFIX + _digest(value), record)
         return Token(access_token=value, expires_in=lifetime)
 
-    def revoke(self, instance_key: str) -> None:
-        """Forget every token of an instance that is gone."""
-        with self._store.transaction() as tx:
-            for key, record in self._store.scan(_PREFIX):
-                if record["instance"] == instance_key:
-                    tx.delete(key)
-
     def whois(self, token: str) -> Principal | None:
         """Return whose token this is, or None if nobody's (or no longer anybody's)."""
         digest = _digest(token)

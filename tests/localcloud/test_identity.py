@@ -73,14 +73,6 @@ def test_minting_forgets_expired_tokens(identities: Identities, clock: VirtualCl
     assert len(list(store.scan("control/tokens/"))) == 1
 
 
-def test_revoking_an_instance_ends_its_tokens_only(identities: Identities) -> None:
-    gone = identities.mint(EMAIL, scopes=[], instance_key="a")
-    stays = identities.mint(EMAIL, scopes=[], instance_key="b")
-    identities.revoke("a")
-    assert identities.whois(gone.access_token) is None
-    assert identities.whois(stays.access_token) is not None
-
-
 def test_tokens_outlive_a_restart_and_are_not_readable_from_the_store(
     tmp_path: Path, clock: VirtualClock
 ) -> None:
