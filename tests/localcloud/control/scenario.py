@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from localcloud.control.links import relname, url
 from localcloud.plans import standby
 from localcloud.store import Store
-from tests.localcloud.control.cloud import GROUP, Cloud, standard, template
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP, template
 from tests.localcloud.control.faults import Crashed, Faults, FragileDaemon, Watcher
 from tests.localcloud.control.watch import Watch
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.control.links import url
 from localcloud.plans import per_instance
-from tests.localcloud.control.cloud import GROUP, PROJECT, REGION, standard, template
+from tests.localcloud.control.cloud import standard
+from tests.localcloud.control.documents import GROUP, PROJECT, REGION, template
 
 if TYPE_CHECKING:
     from tests.localcloud.control.cloud import Cloud

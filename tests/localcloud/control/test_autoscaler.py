@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from localcloud.control.autoscaler import Load, Policy, Recommendation, parse, recommend
 from localcloud.plans import quotas
-from tests.localcloud.control.cloud import AUTOSCALER, GROUP, Cloud, autoscaler, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import AUTOSCALER, GROUP, autoscaler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,17 +9,8 @@ import pytest
 from localcloud.control import balancing
 from localcloud.control.links import url
 from localcloud.plans.probe import INVALID_WEIGHT, ProbeResult
-from tests.localcloud.control.cloud import (
-    GROUP,
-    HEALING,
-    RULE,
-    SERVICE,
-    VIP,
-    balancer,
-    check,
-    group,
-    standard,
-)
+from tests.localcloud.control.cloud import standard
+from tests.localcloud.control.documents import GROUP, HEALING, RULE, SERVICE, VIP, balancer, check, group
 
 
 def test_weights_are_what_instances_ask_for_if_the_service_listens() -> None:

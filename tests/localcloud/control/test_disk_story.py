@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from localcloud.control.links import url
-from tests.localcloud.control.cloud import GROUP, PROJECT, REGION, standard, template
+from tests.localcloud.control.cloud import standard
+from tests.localcloud.control.documents import GROUP, PROJECT, REGION, template
 from tests.localcloud.control.stateful import (
     DATA,
     GOES,

@@ -14,7 +14,8 @@ from localcloud.control.forecast import SLOT, History
 from localcloud.control.load_history import PREFIX
 from localcloud.control.machine_types import allotment
 from localcloud.control.signals import Load
-from tests.localcloud.control.cloud import AUTOSCALER, Cloud, autoscaler, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import AUTOSCALER, autoscaler
 
 DAY = 144
 MONDAY = 20_002 * DAY  # a slot at midnight

@@ -6,7 +6,8 @@ import asyncio
 
 from localcloud.control.links import url
 from localcloud.plans import per_instance
-from tests.localcloud.control.cloud import GROUP, standard
+from tests.localcloud.control.cloud import standard
+from tests.localcloud.control.documents import GROUP
 from tests.localcloud.control.stateful import (
     GOES,
     addresses,

@@ -10,7 +10,8 @@ import pytest
 from localcloud.control import google_access
 from localcloud.control.links import url
 from localcloud.store import Store
-from tests.localcloud.control.cloud import PROJECT, REGION, Cloud, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import PROJECT, REGION
 
 PLACE = f"projects/{PROJECT}/regions/{REGION}"
 NETWORK, OTHER = f"projects/{PROJECT}/global/networks/web", f"projects/{PROJECT}/global/networks/other"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from localcloud.control.links import url
-from tests.localcloud.control.cloud import AUTOSCALER, GROUP, autoscaler, group, standard
+from tests.localcloud.control.cloud import standard
+from tests.localcloud.control.documents import AUTOSCALER, GROUP, autoscaler, group
 
 OTHER = GROUP.replace("/web", "/other")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-from tests.localcloud.control.cloud import HEALING, Cloud, check, network, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import HEALING, check, network
 
 
 async def hang(cloud: Cloud, seconds: float) -> str:

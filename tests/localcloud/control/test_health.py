@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from localcloud.control.health import Endpoint, Thresholds, judge
 from localcloud.plans.probe import Outcome, ProbeResult
-from tests.localcloud.control.cloud import BALANCING, HEALING, check, standard
+from tests.localcloud.control.cloud import standard
+from tests.localcloud.control.documents import BALANCING, HEALING, check
 
 FAILURES: tuple[Outcome, ...] = ("failure",) * 12
 TWO_THREE = Thresholds(healthy=2, unhealthy=3)

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from localcloud.control.intents import intent_of
-from tests.localcloud.control.cloud import GROUP, Cloud, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP
 
 
 async def settled(cloud: Cloud) -> str:

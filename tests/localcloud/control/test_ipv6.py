@@ -8,16 +8,8 @@ import pytest
 
 from localcloud.control import ipv6, network
 from localcloud.control.links import url
-from tests.localcloud.control.cloud import (
-    GROUP,
-    PROJECT,
-    REGION,
-    RULE,
-    SERVICE,
-    Cloud,
-    standard,
-    template,
-)
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP, PROJECT, REGION, RULE, SERVICE, template
 
 SUBNETWORK = f"projects/{PROJECT}/regions/{REGION}/subnetworks/web-sub"
 SIX = f"projects/{PROJECT}/regions/{REGION}/forwardingRules/web-six"

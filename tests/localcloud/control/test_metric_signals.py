@@ -11,7 +11,8 @@ from localcloud.control.metric_signals import needs
 from localcloud.control.signals import Load
 from localcloud.plans import metrics
 from localcloud.store import Store
-from tests.localcloud.control.cloud import AUTOSCALER, GROUP, Cloud, autoscaler, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import AUTOSCALER, GROUP, autoscaler
 
 QUEUE = "custom.googleapis.com/queue"
 NOW = 10_000.0

@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 from localcloud.control import faults
-from tests.localcloud.control.cloud import GROUP, Cloud, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP
 
 ZONE = "europe-west1-c"
 

@@ -18,7 +18,8 @@ from localcloud.control.simulated_firewall import admits
 from localcloud.plans import sizes
 from localcloud.plans.disruption import disruption
 from localcloud.store import Store
-from tests.localcloud.control.cloud import GROUP, HEALING, Cloud, check, group, network, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP, HEALING, check, group, network
 
 SUBNETWORK = "projects/p/regions/europe-west1/subnetworks/web-sub"
 

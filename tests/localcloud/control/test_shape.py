@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud.control.links import url
-from tests.localcloud.control.cloud import GROUP, PROJECT, REGION, Cloud, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP, PROJECT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud.control.links import url
-from tests.localcloud.control.cloud import GROUP, Cloud, autoscaler, standard, template
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP, autoscaler, template
 
 if TYPE_CHECKING:
     from localcloud.control.member import Member

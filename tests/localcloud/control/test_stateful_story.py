@@ -7,7 +7,8 @@ import asyncio
 from localcloud.control.links import url
 from localcloud.control.template import metadata_value
 from localcloud.plans import per_instance
-from tests.localcloud.control.cloud import GROUP, standard, template
+from tests.localcloud.control.cloud import standard
+from tests.localcloud.control.documents import GROUP, template
 from tests.localcloud.control.stateful import addresses, configure, policy, standing
 
 ADDRESSES = {"preservedState": {"internalIPs": {"nic0": {"autoDelete": "NEVER"}}}}

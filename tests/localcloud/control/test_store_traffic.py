@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.control.simulation import SimulatedFabric
-from tests.localcloud.control.cloud import AUTOSCALER, GROUP, Cloud, autoscaler, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import AUTOSCALER, GROUP, autoscaler
 from tests.localcloud.control.reading_store import ReadingStore, Traffic
 
 if TYPE_CHECKING:

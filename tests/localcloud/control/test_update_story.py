@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from localcloud.control.links import last, url
-from tests.localcloud.control.cloud import GROUP, Cloud, group, standard, template
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP, group, template
 
 Policy = dict[str, Any]
 

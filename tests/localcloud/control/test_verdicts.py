@@ -12,7 +12,8 @@ from localcloud.control.inventory import Inventory
 from localcloud.control.probe_planner import Changes, ProbePlanner
 from localcloud.control.verdicts import Verdicts
 from localcloud.plans.probe import ProbeResult
-from tests.localcloud.control.cloud import GROUP, HEALING, SERVICE, Cloud, check, standard
+from tests.localcloud.control.cloud import Cloud, standard
+from tests.localcloud.control.documents import GROUP, HEALING, SERVICE, check
 
 
 def watched(cloud: Cloud) -> Changes:

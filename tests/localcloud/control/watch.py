@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from localcloud.control.health import condemned
 from localcloud.control.links import url
 from localcloud.plans import per_instance, sizes, standby
-from tests.localcloud.control.cloud import AUTOSCALER, GROUP, Cloud
+from tests.localcloud.control.cloud import Cloud
+from tests.localcloud.control.documents import AUTOSCALER, GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.localcloud.control.cloud import GROUP
+from tests.localcloud.control.documents import GROUP
 from tests.localcloud.control.watch import Watch
 from tests.localcloud.whole.cloud import GROUPS, HERE, WholeCloud, policy
 

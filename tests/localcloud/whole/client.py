@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from tests.localcloud.control.cloud import BALANCING, HEALING
+from tests.localcloud.control.documents import BALANCING, HEALING
 from tests.localcloud.whole.asking import AUTOSCALER, NUMBERS, WEB
 from tests.localcloud.whole.cloud import GLOBAL, HERE, ZONES
 from tests.localcloud.whole.configuring import Configuring

@@ -14,6 +14,7 @@ from localcloud.control import faults
 from localcloud.identity import Identities
 from localcloud.store import Store
 from tests.localcloud.control import cloud as simulated
+from tests.localcloud.control import documents
 from tests.localcloud.control.faults import Crashed, Faults, FragileDaemon
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from tests.localcloud.control.watch import Watch
 
 OWNER = "owner-token-for-tests"
-PROJECT = f"projects/{simulated.PROJECT}"
-HERE = f"{PROJECT}/regions/{simulated.REGION}"
+PROJECT = f"projects/{documents.PROJECT}"
+HERE = f"{PROJECT}/regions/{documents.REGION}"
 GROUPS = f"{HERE}/instanceGroupManagers"
 GLOBAL = f"{PROJECT}/global"
-ZONES = tuple(f"{simulated.REGION}-{letter}" for letter in "bcd")
+ZONES = tuple(f"{documents.REGION}-{letter}" for letter in "bcd")
 PROBERS = ["35.191.0.0/16", "130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22"]
 
 
@@ -42,7 +43,7 @@ class WholeCloud:
         settings = ApiSettings(
             external_range="127.101.7.0/24",
             content=folder,
-            project=simulated.PROJECT,
+            project=documents.PROJECT,
             project_number="1",
         )
         app = create_app(sim.store, sim.clock, Identities(sim.store, sim.clock, OWNER), settings)
@@ -208,7 +209,7 @@ class WholeCloud:
         properties = {
             "machineType": "e2-small",
             "disks": [{"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": image}}],
-            "networkInterfaces": [{"subnetwork": f"regions/{simulated.REGION}/subnetworks/web-sub"}],
+            "networkInterfaces": [{"subnetwork": f"regions/{documents.REGION}/subnetworks/web-sub"}],
             "metadata": metadata,
             "tags": {"items": ["web"]},
         }

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.localcloud.control.cloud import BALANCING, HEALING
+from tests.localcloud.control.documents import BALANCING, HEALING
 from tests.localcloud.whole.asking import NUMBERS, WEB, Asking
 from tests.localcloud.whole.cloud import GLOBAL, HERE
 
