@@ -50,6 +50,7 @@ def status(report: Mapping[str, Any]) -> str:
     ]
     lines += [f"FAULT        {fault['name']}: {fault['does']}" for fault in report["faults"]]
     lines += [f"NOT SERVED   {rule}: {words}" for rule, words in report["problems"].items()]
+    lines += [f"AILING       {words}; see its log" for words in report["ailing"].values()]
     lines += _border(report["border"] or {})
     lines += [
         f"DENIED       {denial['principal']} lacks {denial['permission']} on {denial['resource']} (last at {rfc3339(denial['at'])}, "

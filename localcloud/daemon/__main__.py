@@ -12,6 +12,7 @@ import sys
 
 from localcloud.daemon import cloud, launch
 from localcloud.daemon.process_record import ProcessRecord
+from localcloud.daemon.watchdog import Watchdog
 from localcloud.guest.confinement import Confinement
 from localcloud.home import Home
 
@@ -59,6 +60,7 @@ async def _run(
         # What a request makes is gone with it, and what it writes stays: with Python's 700, a busy cloud looks through its documents
         # again and again.
         gc.set_threshold(10_000, 10, 10)
+        Watchdog(asyncio.get_running_loop()).begin()
         ProcessRecord.mine().write(launch.record_file(home))
         report.say("ready")
 

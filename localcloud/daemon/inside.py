@@ -36,7 +36,7 @@ from localcloud.identity import Identities
 from localcloud.store import Event, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from localcloud.clock import Clock
     from localcloud.dataplane.world import World
@@ -90,9 +90,9 @@ async def run(outside: Outside, world: World, ready: Callable[[], None], stop: a
             Controllers(store, clock, sandboxes, ToldFabric(world, store, clock), random.SystemRandom()).run()
         )
         stack.push_async_callback(_cancelled, controllers)
-        outside.front.open(_operator(outside, world, sandboxes, stop.set))
-        plugin = Plugin(outside.home, outside.config)
+        plugin = Plugin(outside.home, outside.config, world.vigil)
         stack.push_async_callback(plugin.leave)
+        outside.front.open(_operator(outside, world, sandboxes, plugin, stop.set))
         if outside.kept is not None:
             await stack.enter_async_context(kept(outside.home, outside.kept))
         ready()
@@ -118,7 +118,12 @@ async def run(outside: Outside, world: World, ready: Callable[[], None], stop: a
             await asyncio.to_thread(outside.confinement.remove_others, frozenset())
 
 
-def _operator(outside: Outside, world: World, sandboxes: Sandboxes, stop: Callable[[], None]) -> ASGIApp:
+def _operator(
+    outside: Outside, world: World, sandboxes: Sandboxes, plugin: Plugin, stop: Callable[[], None]
+) -> ASGIApp:
+    def ailing() -> Mapping[str, str]:
+        return {**world.ailing(), **({"gcp plugin": words} if (words := plugin.problem()) else {})}
+
     store, clock, identities = outside.store, outside.clock, outside.identities
     report = CloudReport(
         store,
@@ -128,6 +133,7 @@ def _operator(outside: Outside, world: World, sandboxes: Sandboxes, stop: Callab
         world.places,
         surroundings=sandboxes.surroundings,
         border=world.border,
+        ailing=ailing,
     )
     routes = Operator(store, clock, sandboxes, report, identities=identities, stop=stop).routes()
     operator = Starlette(routes=[*routes, *FaultRoutes(store, clock, world.problems).routes()])

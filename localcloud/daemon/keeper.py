@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from localcloud.daemon import launch
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 # A daemon that ends by itself, or before it was ready, is tried again later and later, and then not any more: pauses in seconds.
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_STEADY = 60.0  # seconds: whoever served so long has not ended of its start
 
 
 class Keeper:
@@ -35,7 +37,8 @@ class Keeper:
         """`listener`: the descriptor of the API's listening socket."""
         self._home, self._daemon, self._listener = home, daemon, listener
         self._child: subprocess.Popen[bytes] | None = None  # the daemon, if this keeper started it
-        self._failures = 0  # daemons in a row that were not ready, or gave up
+        self._failures = 0  # daemons in a row that were not ready, or soon gave up
+        self._began = time.monotonic()
         self._told = False
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -56,7 +59,8 @@ class Keeper:
                 return 0
             ready = ProcessRecord.read(launch.record_file(self._home)) == self._daemon
             killed = status is None or status < 0  # and not an error of its own
-            self._failures = 0 if ready and killed else self._failures + 1
+            steady = time.monotonic() - self._began >= _STEADY
+            self._failures = 0 if ready and (killed or steady) else self._failures + 1
             if self._failures >= len(_PAUSES):
                 _log.error(
                     "the daemon ended %d times in a row by itself or before it was ready; started no more",
@@ -94,6 +98,7 @@ class Keeper:
 
     def _start(self) -> None:
         self._child = launch.spawn(self._home, ["--listener", str(self._listener)], [self._listener])
+        self._began = time.monotonic()
         self._daemon = ProcessRecord.of(self._child.pid) or ProcessRecord(self._child.pid, -1)
         if self._told:  # by a signal that came while it was being started
             self._daemon.send(signal.SIGTERM)

@@ -14,26 +14,38 @@ import sys
 from typing import TYPE_CHECKING
 
 from localcloud.daemon.process_record import ProcessRecord, start_recorded
+from localcloud.dataplane import inhabitants
+from localcloud.dataplane.restarts import Restarts
+from localcloud.dataplane.vigil import Duty
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
     from localcloud.daemon.config import CloudConfig
+    from localcloud.dataplane.vigil import Vigil
     from localcloud.home import Home
 
 _log = logging.getLogger(__name__)
-_PAUSE = 0.5  # real seconds before another follows one that has ended
+# HTTP/2's beginning, as a client says it: the preface, and settings without any. A server answers with settings of its own.
+_BEGINNING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _PATIENCE = 5.0  # real seconds for one that was asked to end
 
 
 class Plugin:
     """Whatever plugin serves on the cloud's provider port: the one that an earlier daemon left, or a child of this one."""
 
-    def __init__(self, home: Home, config: CloudConfig) -> None:
+    def __init__(self, home: Home, config: CloudConfig, vigil: Vigil) -> None:
+        """`vigil` looks after it: one that takes connections and says nothing is followed by another."""
         self._home, self._config = home, config
         self._child: subprocess.Popen[bytes] | None = None
+        self._restarts = Restarts("gcp plugin")
+        vigil.add(Duty("gcp plugin", self._kill, ask=self._ask))
         self._following = asyncio.create_task(self._follow())
+
+    def problem(self) -> str:
+        """Return what is the matter with its starts, if anything is."""
+        return self._restarts.problem()
 
     async def leave(self) -> None:
         """Leave it to itself."""
@@ -51,12 +63,29 @@ class Plugin:
             found = ProcessRecord.living(_record(self._home))
             if found is None:
                 self._child = _start(self._home, self._config)
+                self._restarts.began()
                 found = ProcessRecord.of(self._child.pid)
             if found is not None:
                 await found.ended()
             self._reap()
             _log.warning("the gcp plugin is gone; starting another")
-            await asyncio.sleep(_PAUSE)
+            await self._restarts.wait()
+
+    async def _ask(self) -> None:
+        """Have it say what every server of its kind says first. Raises OSError where nobody listens."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._config.provider_port)
+        try:
+            writer.write(_BEGINNING)
+            await reader.read(1)
+        finally:
+            writer.transport.abort()
+
+    def _kill(self) -> int:
+        found = ProcessRecord.living(_record(self._home))
+        if found is None or inhabitants.state(found.pid) == inhabitants.TRACED:
+            return 0
+        found.send(signal.SIGKILL)
+        return 1
 
     def _reap(self) -> None:
         child, self._child = self._child, None

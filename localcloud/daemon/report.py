@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from localcloud.daemon.config import CloudConfig
     from localcloud.store import Store
+
+_PATIENCE = 20.0  # real seconds for the process that counts, which may hang; a status without its counts is of more use than none
 
 
 class CloudReport:
@@ -29,20 +32,21 @@ class CloudReport:
         *,
         surroundings: Callable[[], Mapping[str, str]],
         border: Callable[[], Awaitable[Mapping[str, int]]],
+        ailing: Callable[[], Mapping[str, str]],
     ) -> None:
         """`problems` returns what this machine does not allow, by forwarding rule; `places` where clients on it find each.
 
         `surroundings` is what instances run on, and how they are held to their limits. `border` counts the packets that were to leave
-        this machine: see `World.border`.
+        this machine: see `World.border`. `ailing` is what is the matter with the cloud's own processes, by what each is.
         """
         self._store, self._clock, self._config = store, clock, config
         self._problems, self._places, self._surroundings = problems, places, surroundings
-        self._border = border
+        self._border, self._ailing = border, ailing
 
     async def status(self) -> dict[str, Any]:
         """Return pid, endpoint, clock, groups, forwarding rules and what hinders instances (faults asked for, missing permissions).
 
-        `border` is None while the process that counts is being replaced. `reached_at` is where clients on this machine find a
+        `border` is None while the process that counts hangs or is being replaced. `reached_at` is where clients on this machine find a
         forwarding rule: not at its address, if that is an IPv6 one.
         """
         places = self._places()
@@ -50,7 +54,7 @@ class CloudReport:
         with contextlib.suppress(
             RuntimeError, OSError
         ):  # it died of what it was doing: the next call has another
-            border = await self._border()
+            border = await asyncio.wait_for(self._border(), _PATIENCE)
         return {
             "pid": os.getpid(),
             "endpoint": self._config.endpoint,
@@ -76,6 +80,7 @@ class CloudReport:
                 for key, document in self._compute("forwardingRules")
             ],
             "problems": {rule.rpartition("/")[2]: words for rule, words in self._problems().items()},
+            "ailing": dict(self._ailing()),
             "faults": [
                 {"name": record["name"], "does": describe(record)} for _, record in self._store.scan(PREFIX)
             ],

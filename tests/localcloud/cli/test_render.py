@@ -50,7 +50,7 @@ def test_an_ipv6_rule_comes_with_its_place_on_this_machine() -> None:
     clock = {"time": "T", "speed": 1}
     report = {
         "pid": 1, "endpoint": "e", "project": "p", "clock": clock, "groups": [], "forwarding_rules": [rule, other], "faults": [],
-        "problems": {}, "denied": [], "border": {"astray": 0, "outside": 0},
+        "problems": {}, "denied": [], "border": {"astray": 0, "outside": 0}, "ailing": {},
         "instances": {"system": "debian-12", "limits": "memory watched", "control_groups": "none"},
     }  # fmt: skip
     system, limits, groups, four, six = render.status(report).splitlines()[2:]
@@ -60,10 +60,10 @@ def test_an_ipv6_rule_comes_with_its_place_on_this_machine() -> None:
     assert six == "forwarding   web6  2001:db8:0:0:8000::/96  TCP 8080  (here at [::1]:8080)"
 
 
-def test_packets_that_were_to_leave_are_told_of() -> None:
+def test_packets_that_were_to_leave_and_processes_that_keep_ending_are_told_of() -> None:
     report: dict[str, Any] = {
         "pid": 1, "endpoint": "e", "project": "p", "clock": {"time": "T", "speed": 1}, "groups": [], "forwarding_rules": [],
-        "faults": [], "problems": {}, "denied": [],
+        "faults": [], "problems": {}, "denied": [], "ailing": {"prober": "the prober ended 5 times in a row"},
         "instances": {"system": "debian-12", "limits": "memory watched", "control_groups": "none"},
     }  # fmt: skip
 
@@ -74,6 +74,9 @@ def test_packets_that_were_to_leave_are_told_of() -> None:
             if line.startswith("KEPT")
         ]
 
+    assert "AILING       the prober ended 5 times in a row; see its log" in render.status(
+        {**report, "border": None}
+    )
     assert shown(None) == shown({"astray": 0, "outside": 0}) == []
     (one,) = shown({"astray": 1, "outside": 0})
     assert one.startswith("KEPT IN      1 packet from instances")
