@@ -11,7 +11,7 @@ from localcloud.control.actions import Action, Create, Delete, Recreate, Refresh
 from localcloud.control.crowd import Crowd, EveryoneNeeded
 from localcloud.control.member import Member, Version
 from localcloud.control.victims import victims
-from localcloud.plans.disruption import LEVELS
+from localcloud.plans.disruption import allowed, more_disruptive
 
 if TYPE_CHECKING:
     from localcloud.control.group import Group
@@ -155,10 +155,12 @@ class _Rollout:
             return minimal
         required = "NONE"
         if member.version != version:  # if only by name: the instance is told so
-            required = _most("REFRESH", self._needs(member.version, version))
+            required = more_disruptive("REFRESH", self._needs(member.version, version))
         if self._is_stale(member):
-            required = _most(_most(required, "REFRESH"), preserving.needed(self._group, member))
-        return _most(required, minimal)
+            required = more_disruptive(
+                more_disruptive(required, "REFRESH"), preserving.needed(self._group, member)
+            )
+        return more_disruptive(required, minimal)
 
     def _is_stale(self, member: Member) -> bool:
         return member.config != self._group.config_of(member.name)
@@ -168,14 +170,12 @@ class _Rollout:
         found = []
         for member in self._outdated:
             version = self._target(member) or member.version
-            if _allowed(
-                self._level(member, version, self._group.minimal_action), self._group.most_disruptive
-            ):
+            if allowed(self._level(member, version, self._group.minimal_action), self._group.most_disruptive):
                 found.append(member)
         for member in self._live:
             if self._is_stale(member) and member not in found:
                 level = self._level(member, member.version, self._group.minimal_action)
-                if _allowed(level, self._group.most_disruptive):
+                if allowed(level, self._group.most_disruptive):
                     found.append(member)
         if not found and self._group.redistribute and self._count() >= self._group.size:
             self._misplaced = self._find_misplaced()
@@ -232,7 +232,7 @@ class _Rollout:
             version = self._target(member) if member in self._outdated else member.version
             version = version or member.version
             level = self._level(member, version, member.requested)
-            if _allowed(level, member.allowed):
+            if allowed(level, member.allowed):
                 self._change(member, version, level)
 
     def _update(self, members: Sequence[Member]) -> None:
@@ -295,11 +295,3 @@ class _Rollout:
             self._actions.append(Restart(name=member.name, version=version, reason="update"))
         elif level == "REFRESH":
             self._actions.append(Refresh(name=member.name, version=version))
-
-
-def _most(one: str, other: str) -> str:
-    return max(one, other, key=LEVELS.index)
-
-
-def _allowed(level: str, most: str) -> bool:
-    return LEVELS.index(level) <= LEVELS.index(most)

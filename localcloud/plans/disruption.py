@@ -30,3 +30,13 @@ def disruption(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     if changed <= _REFRESHABLE:
         return "REFRESH"
     return "RESTART" if changed <= _REFRESHABLE | _RESTARTABLE else "REPLACE"
+
+
+def more_disruptive(one: str, other: str) -> str:
+    """Return the more disruptive of two levels."""
+    return max(one, other, key=LEVELS.index)
+
+
+def allowed(level: str, most: str) -> bool:
+    """Say whether a level is no more disruptive than the most that is allowed."""
+    return LEVELS.index(level) <= LEVELS.index(most)

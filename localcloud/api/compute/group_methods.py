@@ -24,7 +24,7 @@ from localcloud.api.compute.request_ids import once
 from localcloud.api.compute.requests import ask
 from localcloud.api.links import last, link, parse
 from localcloud.api.operations import Until
-from localcloud.plans.disruption import LEVELS
+from localcloud.plans.disruption import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -201,11 +201,11 @@ class GroupMethods(CollectionMethods):
             draft, names = self._members_named(call)
         minimal = call.body.get("minimalAction", "NONE")
         most = call.body.get("mostDisruptiveAllowedAction", "REPLACE")
-        if LEVELS.index(minimal) > LEVELS.index(most):
+        if not allowed(minimal, most):
             raise errors.invalid("minimalAction", minimal, f"Must not be more disruptive than {most}.")
         for name in names:
             needed = least_action(draft, name)
-            if LEVELS.index(needed) > LEVELS.index(most):
+            if not allowed(needed, most):
                 rule = f"Updating instance {name} takes {needed}: allow that, or leave the instance out."
                 raise errors.invalid("mostDisruptiveAllowedAction", most, rule)
         args = {"instances": names, "minimalAction": minimal, "mostDisruptiveAllowedAction": most}

@@ -13,6 +13,18 @@ ZONES = ("europe-west1-b", "europe-west1-c", "europe-west1-d")
 STABLE = Version(name="stable", template="projects/p/global/instanceTemplates/t0")
 CANARY = Version(name="canary", template="projects/p/global/instanceTemplates/t1")
 
+GROUP = Group(
+    key="compute/projects/p/regions/europe-west1/instanceGroupManagers/web",
+    name="web",
+    base_name="web",
+    zones=ZONES,
+    regional=True,
+    size=2,
+    versions=(WantedVersion(version=STABLE),),
+    proactive=True,
+    check="projects/p/global/healthChecks/heal",
+)
+
 
 def _member(name: str, zone: str, version: Version, action: str, status: str) -> Member:
     return Member(
@@ -31,19 +43,12 @@ def _member(name: str, zone: str, version: Version, action: str, status: str) ->
 
 
 def test_one_too_many_of_a_version_is_removed_not_restarted_for_ever() -> None:
-    group = Group(
-        key="compute/projects/p/regions/europe-west1/instanceGroupManagers/web",
-        name="web",
-        base_name="web",
-        zones=ZONES,
-        regional=True,
-        size=2,
+    group = replace(
+        GROUP,
         versions=(WantedVersion(version=STABLE), WantedVersion(version=CANARY, size=1)),
-        proactive=True,
         minimal_action="RESTART",
         surge=3,
         unavailable=0,
-        check="projects/p/global/healthChecks/heal",
     )
     members = [
         _member("old", ZONES[1], STABLE, "RESTARTING", "PROVISIONING"),  # its zone is out
@@ -58,20 +63,13 @@ def test_one_too_many_of_a_version_is_removed_not_restarted_for_ever() -> None:
 
 
 def test_an_instance_of_a_version_that_only_got_a_name_is_told_so_and_the_update_ends() -> None:
-    group = Group(
-        key="compute/projects/p/regions/europe-west1/instanceGroupManagers/web",
-        name="web",
-        base_name="web",
-        zones=ZONES,
-        regional=True,
+    group = replace(
+        GROUP,
         size=1,
-        versions=(WantedVersion(version=STABLE),),
-        proactive=True,
         minimal_action="NONE",
         most_disruptive="REFRESH",
         surge=0,
         unavailable=3,
-        check="projects/p/global/healthChecks/heal",
     )
     nameless = _member("one", ZONES[0], replace(STABLE, name=""), "NONE", "RUNNING")
     decided = decide(group, [nameless], set(), now=1000.0, needs=lambda _old, _new: "NONE")
@@ -82,19 +80,12 @@ def test_an_instance_of_a_version_that_only_got_a_name_is_told_so_and_the_update
 
 
 def test_with_two_versions_a_new_configuration_comes_to_everyone_who_has_the_old_one_goes() -> None:
-    group = Group(
-        key="compute/projects/p/regions/europe-west1/instanceGroupManagers/web",
-        name="web",
-        base_name="web",
-        zones=ZONES,
-        regional=True,
-        size=2,
+    group = replace(
+        GROUP,
         versions=(WantedVersion(version=STABLE), WantedVersion(version=CANARY, size=2)),
-        proactive=True,
         surge=2,
         unavailable=0,
         config="new",
-        check="projects/p/global/healthChecks/heal",
     )
     old = [replace(_member(name, ZONES[0], CANARY, "NONE", "RUNNING"), config="old") for name in ("a", "b")]
     made = [
