@@ -116,7 +116,7 @@ class Confinement:
         for base in _noted(self._home):
             for group in _groups(base):
                 if group.name not in known:
-                    InstanceGroup(group).remove()
+                    _end(group)
 
     def describe(self) -> str:
         """Return one line for people: what holds instances that boot now."""
@@ -149,7 +149,7 @@ def clear(home: Home) -> None:
     stay = []
     for base in _noted(home):
         for group in _groups(base):
-            InstanceGroup(group).remove()
+            _end(group)
         aside = base / _ASIDE
         if str(os.getpid()) in _members(aside):
             stay.append(base)
@@ -162,6 +162,14 @@ def clear(home: Home) -> None:
             stay.append(base)
     if not stay:
         (home.run / _NOTES).unlink(missing_ok=True)
+
+
+def _end(group: Path) -> None:
+    """End an instance's group; one that stays, for what the kernel holds its processes with, is ended another time."""
+    try:
+        InstanceGroup(group).remove()
+    except OSError as error:
+        _log.warning("%s stays: %s", group, error)
 
 
 def _noted(home: Home) -> list[Path]:

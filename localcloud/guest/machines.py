@@ -167,8 +167,16 @@ class Sandboxes:
                 as_host_root=os.geteuid() == 0 and self._host.machine_user is None,
                 groups=self._confinement.controllers if self._confinement else (),
             ),
-            "control_groups": self._confinement.describe() if self._confinement else without_groups(),
+            "control_groups": self._groups(),
         }
+
+    def _groups(self) -> str:
+        if self._confinement is None:
+            return without_groups()
+        present = self._register.present
+        without = sum(machine.group is None for machine in present.values())
+        some = f"; {without} of {len(present)} have none until they are started again" if without else ""
+        return self._confinement.describe() + some
 
     def _group(self, spec: MachineSpec) -> InstanceGroup | None:
         return None if self._confinement is None else self._confinement.make(spec.id, self._limits.of(spec))

@@ -88,15 +88,16 @@ def asked() -> ServiceManager | None:
 
 def without_groups() -> str:
     """Return one line for people: why instances have no control groups of their own."""
-    said = ControlGroups.find().describe()
+    found = ControlGroups.find()
+    said = found.describe()
     if wish() == "never":
         return f"none, by {OPTION}=never; {said}"
     manager = ServiceManager.find()
-    if manager is None:
+    if manager is None or found.own is not None:
         return said
     if not manager.lasting:
         return (
             "none, as those that your service manager gives end with your last session, and the cloud with them; to have them, run "
             f"`loginctl enable-linger` and start the cloud anew, or start it with {OPTION}=always"
         )
-    return f"{said}; the service manager was to give one when the cloud was started, and did not: logs/daemon.log says why"
+    return f"{said}; a cloud that is started anew gets one from the service manager, unless logs/daemon.log says why not"

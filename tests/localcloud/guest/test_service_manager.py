@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.guest import service_manager
+from localcloud.guest.control_groups import ControlGroups
 from localcloud.guest.service_manager import ServiceManager
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ def test_what_does_not_last_is_taken_only_by_who_says_so(
         assert service_manager.asked() is expected
     monkeypatch.setattr(ServiceManager, "find", lambda: brief)
     monkeypatch.setenv("LOCALCLOUD_CONTROL_GROUPS", "")
+    nothing = ControlGroups(hierarchy=None, own=None, controllers=())
+    monkeypatch.setattr(ControlGroups, "find", lambda: nothing)
     assert "run `loginctl enable-linger` and start the cloud anew" in service_manager.without_groups()
+    monkeypatch.setattr(ServiceManager, "find", lambda: lasting)
+    assert (
+        "; a cloud that is started anew gets one from the service manager" in service_manager.without_groups()
+    )
     monkeypatch.setenv("LOCALCLOUD_CONTROL_GROUPS", "never")
     assert service_manager.without_groups().startswith("none, by LOCALCLOUD_CONTROL_GROUPS=never; ")
