@@ -33,7 +33,7 @@ class AutoscalerController:
         """Note that an autoscaler changed, or is no more; return the groups that have another autoscaler now than before, or none."""
         before, document = self._targets.pop(name, ""), self._store.get("compute/" + name)
         if document is not None:
-            self._targets[name] = relname(document["target"], name)
+            self._targets[name] = relname(document.get("target", ""), name)
         after = self._targets.get(name, "")
         if after == before:
             return set()
