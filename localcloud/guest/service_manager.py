@@ -67,6 +67,7 @@ class ServiceManager:
             "--collect",
             f"--unit=localcloud-{secrets.token_hex(6)}",
             "--property=Delegate=yes",
+            "--property=TasksMax=infinity",  # or all instances together get what one service does
             "--",
         )
 

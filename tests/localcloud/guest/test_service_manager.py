@@ -44,7 +44,7 @@ def test_users_manager_is_found_where_its_socket_is(machine: Path) -> None:
     assert found.environment() == {"XDG_RUNTIME_DIR": "/run/user/1234"}
     command = found.scope()
     assert command[:3] == (str(machine / "bin/systemd-run"), "--user", "--scope")
-    assert "--property=Delegate=yes" in command
+    assert {"--property=Delegate=yes", "--property=TasksMax=infinity"} <= {*command}
     assert command[-1] == "--"
     assert found.scope() != command, "two scopes never have one name"
     assert find(machine, XDG_RUNTIME_DIR="/run/elsewhere") is None
