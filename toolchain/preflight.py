@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -72,6 +73,11 @@ _PURPOSE = {
 CONTAINER_OPTIONS = "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined"
 """What Docker and Podman must leave to the processes in a container: making namespaces, mounting in them, and a whole /proc."""
 
+_OPEN_FILES = 1024  # for a dozen instances
+_MORE_FILES = (
+    "echo '* hard nofile 65536' | sudo tee /etc/security/limits.d/local-cloud.conf  # then log in again"
+)
+
 COMMANDS = ("nft", "bwrap", "ip", "unshare", "curl")
 
 
@@ -100,12 +106,14 @@ class Preflight:
         root: where /etc and /proc are.
         run: runs a command and returns (exit status, output).
         euid: who asks.
+        open_files: how many a process may have open at once (its hard limit).
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     root: Path = Path("/")
     run: Callable[[list[str]], tuple[int, str]] | None = None
     euid: int = field(default_factory=os.geteuid)
+    open_files: int = field(default_factory=lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def _run(self, command: list[str]) -> tuple[int, str]:
         if self.run is not None:
@@ -167,6 +175,11 @@ class Preflight:
             problem = self._namespaces("nft" not in missing)
             if problem is not None:
                 found.append(problem)
+        if self.open_files < _OPEN_FILES:
+            what = f"open files (a process may have {self.open_files:,}, and {_OPEN_FILES:,} are needed)"
+            found.append(
+                Finding(what, "the local cloud's daemon, sixteen for each instance", remedy=_MORE_FILES)
+            )
         return found
 
     def _namespaces(self, with_nft: bool) -> Finding | None:

@@ -34,6 +34,7 @@ def status(report: Mapping[str, Any]) -> str:
         f"instances    on {report['instances']['system']}",
         f"             {report['instances']['limits']}",
         f"             control groups: {report['instances']['control_groups']}",
+        f"             room for {report['instances']['room']}",
     ]
     for group in report["groups"]:
         actions = (

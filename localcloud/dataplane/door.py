@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import resource
 import select
 import signal
 import socket
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud import open_files
 from localcloud.dataplane import wire
 from localcloud.dataplane.addresses import (
     CLIENTS,
@@ -276,8 +276,7 @@ def serve(connection: socket.socket) -> None:
         ]
     )
     drop_capabilities()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_files.raise_limit()
     door = Door(socket.socket(fileno=control))
     wire.send(connection, {})
     connection.close()

@@ -14,6 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
+from localcloud import kernel_counts
 from localcloud.dataplane import machine_user
 from localcloud.dataplane.namespaces import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER, start_time, unshare
 
@@ -29,12 +30,14 @@ def _enter_user_namespace() -> None:
         os.read(waiting, 1)
         machine_user.map_users(maker, user, group, other)
         os._exit(0)
+    limits = kernel_counts.of_all(kernel_counts.of_user())
     unshare(CLONE_NEWUSER)
     os.close(waiting)
     os.close(made)
     if os.waitpid(helper, 0)[1] != 0:
         msg = "its users cannot be mapped"
         raise PermissionError(msg)
+    kernel_counts.put_in_force(limits)  # what is left is the user's own, whatever the instances do
 
 
 def make(name: str) -> int:

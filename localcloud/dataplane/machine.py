@@ -128,6 +128,8 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
         machine_user.become(message["folders"])
     else:
         drop_capabilities()
+    if message["counts"]:
+        machine_user.confine(message["counts"])
     default_signals()
     os.umask(0o022)
     os.chdir("/")

@@ -12,7 +12,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane.namespaces import bind, mount_memory, no_new_privileges
+from localcloud import kernel_counts
+from localcloud.dataplane.namespaces import (
+    CLONE_NEWUSER,
+    bind,
+    drop_capabilities,
+    mount_memory,
+    no_new_privileges,
+    unshare,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +70,24 @@ def become(folders: Mapping[str, str]) -> None:
     os.setresuid(MACHINE_USER, MACHINE_USER, MACHINE_USER)  # and with the user go all capabilities
     no_new_privileges()
     _make_dumpable()
+
+
+def confine(counts: Mapping[str, int]) -> None:
+    """Put this process into a user namespace of its own, with the same user, that may have only so much of what the kernel counts.
+
+    In it the process is powerless over its link: that belongs to the namespace above. What it executes could raise the limits again,
+    unless it makes another namespace for those it runs, as bubblewrap does.
+    """
+    user, group = os.geteuid(), os.getegid()
+    unshare(CLONE_NEWUSER)
+    for name, content in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        Path(f"/proc/self/{name}").write_text(content, encoding="ascii")
+    kernel_counts.put_in_force(counts)
+    drop_capabilities()
 
 
 def _make_dumpable() -> None:

@@ -72,6 +72,7 @@ class MachineNamespaces:
             "env": dict(command.env),
             "folders": dict(command.folders),
             "group": command.group,
+            "counts": dict(command.counts),
             "fds": {str(number): index for index, number in enumerate(numbers)},
             "faults": [list(each) for each in faults],
             "record": str(self._record(interface.instance)),

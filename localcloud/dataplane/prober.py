@@ -9,11 +9,11 @@ and phases of its own, and results of its own.
 from __future__ import annotations
 
 import asyncio
-import resource
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
+from localcloud import open_files
 from localcloud.dataplane import wire
 from localcloud.dataplane.attempt import Attempt
 from localcloud.plans.probe import ProbeSpec
@@ -160,6 +160,5 @@ async def _main(connection: socket.socket) -> None:
 
 def serve(connection: socket.socket) -> None:
     """Probe until the daemon's connection ends."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_files.raise_limit()
     asyncio.run(_main(connection))

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localcloud import kernel_counts
 from localcloud.guest import disk, fence, layer, pretence, processes, session, system
 from localcloud.guest.machine import LIFECYCLE, LISTENERS
 from localcloud.guest.sandbox import SECCOMP, Sandbox
@@ -70,6 +71,7 @@ class Boots:
                 fds=inherited,
                 folders={} if user is None else sandbox.folders(),
                 group=group,
+                counts=kernel_counts.of_each(kernel_counts.of_user()),
             )
             return await self._host.spawn(spec.interface, spec.gateway, _PREFIX_LENGTH, command, LISTENERS)
         finally:

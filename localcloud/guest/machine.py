@@ -15,6 +15,7 @@ from localcloud.guest.init import wire
 from localcloud.guest.listener import App, Listener
 from localcloud.guest.metadata import MetadataServer
 from localcloud.guest.resolver import PORT, Resolver
+from localcloud.guest.shares import Allowance
 from localcloud.guest.system import System
 from localcloud.plans.machine import MachineView
 from localcloud.plans.network import GOOGLE_ADDRESS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from localcloud.guest.instance_group import InstanceGroup
     from localcloud.guest.metadata_source import MetadataSource
     from localcloud.guest.record import Record
+    from localcloud.guest.shares import Shares
 
 LISTENERS = ((METADATA_ADDRESS, 80), (GOOGLE_ADDRESS, 443), (GOOGLE_ADDRESS, 80), (METADATA_ADDRESS, PORT))
 LIFECYCLE = "lifecycle"
@@ -38,9 +40,15 @@ class Machine:
     """Serves the instance's addresses of Google's and knows when its init has ended."""
 
     def __init__(
-        self, record: Record, folder: Path, source: MetadataSource, group: InstanceGroup | None
+        self,
+        record: Record,
+        folder: Path,
+        source: MetadataSource,
+        shares: Shares,
+        group: InstanceGroup | None,
     ) -> None:
         self.record, self.folder, self.source, self.group = record, folder, source, group
+        self._shares = shares
         self.booted = False
         self.ended = asyncio.Event()
         self.thaw: asyncio.Task[None] | None = None
@@ -49,20 +57,22 @@ class Machine:
         self._told: Callable[[], None] | None = None
         self._silencing: asyncio.Future[None] | None = None
 
-    async def serve(self, sockets: tuple[socket.socket, ...], google_api: App, tls: ssl.SSLContext) -> None:
+    def serve(self, sockets: tuple[socket.socket, ...], google_api: App, tls: ssl.SSLContext) -> None:
         """Answer on sockets made in the instance's network namespace, in the order of `LISTENERS`."""
         system = System.chosen(self.folder)
         if system is not None and system.packages:
             from localcloud.guest.packages import Packages  # noqa: PLC0415 - few clouds have them
 
             google_api = Packages(system.packages, root_system.cache() / "packages", google_api)
-        metadata, google = Listener(MetadataServer(self.source)), Listener(google_api)
-        resolver = Resolver(self.source.names())
+        allowance = Allowance(self._shares)
+        metadata, google = Listener(MetadataServer(self.source), allowance), Listener(google_api, allowance)
+        resolver = Resolver(self.source.names(), allowance)
         self._listeners = [metadata, google, resolver]
-        await metadata.serve(sockets[0])
-        await google.serve(sockets[1], tls)
-        await google.serve(sockets[2])
-        await resolver.serve(sockets[3])
+        self._shares.machines += 1
+        metadata.serve(sockets[0])
+        google.serve(sockets[1], tls)
+        google.serve(sockets[2])
+        resolver.serve(sockets[3])
 
     def watch(self, told: Callable[[], None]) -> None:
         """Notice the end of the init from now on, and call `told` when it comes."""
@@ -87,6 +97,7 @@ class Machine:
     async def silence(self) -> None:
         """Stop serving. The listeners keep the network namespace, and with it answers (refusals) of an instance that is dead."""
         listeners, self._listeners = self._listeners, []
+        self._shares.machines -= 1 if listeners else 0
         for listener in listeners:
             await listener.close()
 

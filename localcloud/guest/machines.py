@@ -9,8 +9,10 @@ import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from localcloud import kernel_counts
+from localcloud.clock import RealClock
 from localcloud.guest import layer, library, processes, serial_port, session
-from localcloud.guest.boot import Boots
+from localcloud.guest.boot import BootError, Boots
 from localcloud.guest.disks import Disks
 from localcloud.guest.identity_token import IdentitySigner
 from localcloud.guest.limits import Limits
@@ -19,7 +21,9 @@ from localcloud.guest.overuse import Overuse
 from localcloud.guest.pauses import Pauses
 from localcloud.guest.power import Power
 from localcloud.guest.register import Register
+from localcloud.guest.room import Room
 from localcloud.guest.service_manager import without_groups
+from localcloud.guest.shares import Shares
 from localcloud.guest.system import System
 from localcloud.guest.trust import Trust
 
@@ -65,6 +69,8 @@ class Sandboxes:
         self._signer = IdentitySigner(shared / "identity.key")
         self._disks = Disks(home.disks)
         self._confinement = confinement
+        self._room = Room.here()
+        self._booting: set[str] = set()
         register = self._register = Register(home)
         self._power = Power(
             register,
@@ -75,6 +81,7 @@ class Sandboxes:
             trust=trust,
             google_api=google_api,
             source=self._source,
+            shares=Shares(RealClock(), self._room),  # in instances time is real
         )
         self._pauses = Pauses(clock, register.lock)
         self._overuse = Overuse(home.path, limits, register.present.values, self._disks)
@@ -92,8 +99,14 @@ class Sandboxes:
                     await self._resume(machine, spec)
                     return
                 await self._power.remove(machine)
+            if len(self._register.present.keys() | self._booting) >= self._room.machines:
+                raise BootError(self._room.refusal(spec.name))
             self._overuse.start()
-            await self._power.boot(spec)
+            self._booting.add(spec.id)
+            try:
+                await self._power.boot(spec)
+            finally:
+                self._booting.discard(spec.id)
 
     async def suspend(self, machine_id: str) -> None:
         """Pause all of its processes, which keep their memory, until it is started. One that is not there, or not up, stays so."""
@@ -167,6 +180,7 @@ class Sandboxes:
                 as_host_root=os.geteuid() == 0 and self._host.machine_user is None,
                 groups=self._confinement.controllers if self._confinement else (),
             ),
+            "room": f"{self._room.describe()}; {kernel_counts.describe()}",
             "control_groups": self._groups(),
         }
 

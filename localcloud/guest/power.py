@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from localcloud.guest.listener import App
     from localcloud.guest.metadata_source import MetadataSource
     from localcloud.guest.register import Register
+    from localcloud.guest.shares import Shares
     from localcloud.guest.trust import Trust
     from localcloud.plans.machine import MachineSpec
     from localcloud.plans.world import MachineHost
@@ -46,10 +47,11 @@ class Power:
         trust: Trust,
         google_api: App,
         source: Callable[[MachineSpec], MetadataSource],
+        shares: Shares,
     ) -> None:
         self._register, self._boots, self._group = register, boots, group
         self._host, self._clock, self._trust = host, clock, trust
-        self._google_api, self._source = google_api, source
+        self._google_api, self._source, self._shares = google_api, source, shares
 
     async def boot(self, spec: MachineSpec) -> None:
         """Boot a machine that is not there; returns when its init runs.
@@ -73,10 +75,10 @@ class Power:
             forwarded=spec.forwarded_addresses,
             group=str(group.path) if group else "",
         )
-        machine = Machine(record, folder, self._source(spec), group)
+        machine = Machine(record, folder, self._source(spec), self._shares, group)
         self._register.present[spec.id] = machine
         try:
-            await self._serve(machine, spawned.listeners)
+            machine.serve(spawned.listeners, self._google_api, self._trust.server)
             init = boot.init_of(await converse(folder, wire.HELLO))
         except BaseException as error:
             await self.remove(machine)
@@ -124,9 +126,10 @@ class Power:
             return None
         source = self._source(record.spec)
         source.set_forwarded(record.forwarded)
-        machine = Machine(record, folder, source, InstanceGroup(Path(record.group)) if record.group else None)
+        group = InstanceGroup(Path(record.group)) if record.group else None
+        machine = Machine(record, folder, source, self._shares, group)
         if record.init.alive() and (sockets := await self._listeners(record)) is not None:
-            await self._serve(machine, sockets)
+            machine.serve(sockets, self._google_api, self._trust.server)
         self._register.present[record.spec.id] = machine
         self._booted(machine)
         return machine
@@ -139,9 +142,6 @@ class Power:
             if record.init.alive():
                 raise
             return None
-
-    async def _serve(self, machine: Machine, sockets: tuple[socket.socket, ...]) -> None:
-        await machine.serve(sockets, self._google_api, self._trust.server)
 
     def _booted(self, machine: Machine) -> None:
         machine.booted = True

@@ -7,18 +7,19 @@ no names in ip6.arpa. Queries are answered over UDP from what the store has at t
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import struct
 from typing import TYPE_CHECKING
 
 from localcloud.guest.disk import METADATA_ADDRESS
+from localcloud.guest.gate import Gate
 from localcloud.plans.network import GOOGLE_ADDRESS
 
 if TYPE_CHECKING:
     import socket
 
+    from localcloud.guest.shares import Allowance
     from localcloud.plans.machine import MachineSpec
     from localcloud.store import Document, Store
 
@@ -29,6 +30,7 @@ _INTERNET = 1
 _RESPONSE, _AUTHORITATIVE, _RECURSES = 0x8000, 0x0400, 0x0080
 _OPCODE, _WANTS_RECURSION = 0x7800, 0x0100
 _FORMAT_ERROR, _NO_NAME, _NOT_IMPLEMENTED = 1, 3, 4
+_LONGEST = 4096  # bytes of a query
 _TTL = 30  # seconds, as Google's
 _POINTER = b"\xc0\x0c"  # to the question's name
 _GOOGLE = ("googleapis.com", "storage.cloud.google.com", "accounts.google.com")
@@ -125,31 +127,26 @@ def _name(query: bytes, at: int) -> tuple[str, int]:
     return ".".join(labels), at + 1
 
 
-class Resolver(asyncio.DatagramProtocol):
+class Resolver:
     """Answers on one socket, made in the instance's network namespace."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
-        self._transport: asyncio.DatagramTransport | None = None
+    def __init__(self, names: Names, allowance: Allowance) -> None:
+        self._names, self._allowance = names, allowance
+        self._gate: Gate | None = None
 
-    async def serve(self, sock: socket.socket) -> None:
+    def serve(self, sock: socket.socket) -> None:
         """Begin to answer on a bound socket, which is the resolver's own from now on."""
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
+        self._gate = Gate(sock, self._answer, self._allowance)
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # what it is given
-        """Keep what answers are sent by."""
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer a query."""
-        reply = answer(data, self._names)
-        if reply is not None and self._transport is not None:
+    def _answer(self, sock: socket.socket) -> None:
+        query, whose = sock.recvfrom(_LONGEST)
+        reply = answer(query, self._names)
+        if reply is not None:
             with contextlib.suppress(OSError):
-                self._transport.sendto(reply, addr)
+                sock.sendto(reply, whose)
 
     async def close(self) -> None:
         """Answer no more; the socket is closed."""
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
-            await asyncio.sleep(0)  # the socket is closed by the loop
+        if self._gate is not None:
+            self._gate.close()
+            self._gate = None

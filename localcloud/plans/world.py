@@ -21,6 +21,7 @@ class Command:
 
     With `folders` (name -> path) it is the machines' own user, who finds them at /mnt/NAME; without, it is the world's root, without
     power over its link. `group`: the folder of the control group that it is to be in; that of the world, unless said.
+    `counts`: the most that it and all it begets may have of what the kernel counts of a user (`kernel_counts`).
     """
 
     argv: tuple[str, ...]
@@ -28,6 +29,7 @@ class Command:
     fds: Mapping[int, int] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

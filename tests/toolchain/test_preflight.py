@@ -141,6 +141,15 @@ def test_namespaces_refused_by_a_container_say_so(machine: Machine) -> None:
     assert "seccomp" in found[0].remedy
 
 
+def test_too_few_open_files_are_told_with_what_gives_more(machine: Machine) -> None:
+    preflight = machine.preflight()
+    assert preflight.findings() == []
+    preflight.open_files = 512
+    (found,) = preflight.findings()
+    assert found.what == "open files (a process may have 512, and 1,024 are needed)"
+    assert "hard nofile 65536" in preflight.command([found])
+
+
 def test_a_kernel_without_nftables_is_found_by_trying(machine: Machine) -> None:
     machine.refused["nft add table"] = "Error: Could not process rule: Operation not supported"
     found = machine.preflight().findings()

@@ -51,11 +51,11 @@ def test_an_ipv6_rule_comes_with_its_place_on_this_machine() -> None:
     report = {
         "pid": 1, "endpoint": "e", "project": "p", "clock": clock, "groups": [], "forwarding_rules": [rule, other], "faults": [],
         "problems": {}, "denied": [], "border": {"astray": 0, "outside": 0}, "ailing": {},
-        "instances": {"system": "debian-12", "limits": "memory watched", "control_groups": "none"},
+        "instances": {"system": "debian-12", "limits": "memory watched", "control_groups": "none", "room": "609"},
     }  # fmt: skip
-    system, limits, groups, four, six = render.status(report).splitlines()[2:]
+    system, limits, groups, room, four, six = render.status(report).splitlines()[2:]
     assert (system, limits) == ("instances    on debian-12", "             memory watched")
-    assert groups == "             control groups: none"
+    assert (groups, room) == ("             control groups: none", "             room for 609")
     assert four == "forwarding   web  127.7.7.1  TCP 8080"
     assert six == "forwarding   web6  2001:db8:0:0:8000::/96  TCP 8080  (here at [::1]:8080)"
 
@@ -64,7 +64,7 @@ def test_packets_that_were_to_leave_and_processes_that_keep_ending_are_told_of()
     report: dict[str, Any] = {
         "pid": 1, "endpoint": "e", "project": "p", "clock": {"time": "T", "speed": 1}, "groups": [], "forwarding_rules": [],
         "faults": [], "problems": {}, "denied": [], "ailing": {"prober": "the prober ended 5 times in a row"},
-        "instances": {"system": "debian-12", "limits": "memory watched", "control_groups": "none"},
+        "instances": {"system": "debian-12", "limits": "memory watched", "control_groups": "none", "room": "609"},
     }  # fmt: skip
 
     def shown(border: dict[str, int] | None) -> list[str]:
