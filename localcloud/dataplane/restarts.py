@@ -39,7 +39,7 @@ class Restarts:
         self._due = now + pause
         if pause:
             _log.warning("%s", self.problem())
-        await self._clock.sleep(pause)
+            await self._clock.sleep(pause)
 
     def problem(self) -> str:
         """Say what is the matter, if they do not live long; empty if the one that is there has lived long enough, or only one ended."""

@@ -12,6 +12,7 @@ import pytest
 from localcloud.clock import RealClock, VirtualClock
 from localcloud.dataplane import holding, inhabitants
 from localcloud.dataplane.holding import WorldError
+from localcloud.dataplane.restarts import Restarts
 from localcloud.dataplane.vigil import LONG_PATIENCE, PATIENCE, Duty, Vigil
 from localcloud.dataplane.world import World
 from localcloud.plans.fault import LinkFault
@@ -48,6 +49,14 @@ class Stage:
     async def replaced(self, role: str, pid: int) -> None:
         """Wait until there is another."""
         await until(lambda: self.there(role) not in ([], [pid]))
+
+    async def gone(self, role: str) -> None:
+        """Wait until there is none."""
+        await until(lambda: not self.there(role))
+
+    async def says(self, role: str, words: str) -> None:
+        """Wait until the cloud says this of its helpers of this kind."""
+        await until(lambda: self.cloud.world.ailing().get(role, "") == words)
 
     async def noticed(self, duty: Duty, patience: int = PATIENCE) -> None:
         """Look for as long as it takes to notice this one, which hangs; all others are given the time to answer."""
@@ -169,6 +178,40 @@ def test_a_helper_that_hangs_when_its_daemon_dies_does_not_keep_the_next_one_wai
             cloud.world = await World.open(cloud.world.home, RealClock(CLOUD_SPEED))
             await cloud.apply_network()
             await cloud.balance("a")
+            assert (await cloud.ask())["name"] == "a"
+
+    asyncio.run(scenario())
+
+
+def test_one_that_ends_soon_after_its_start_waits_longer_every_time_and_status_says_so() -> None:
+    async def scenario() -> None:
+        async with running_cloud(vigil=Vigil(VirtualClock())) as cloud:
+            stage, clock = Stage(cloud, Vigil(VirtualClock())), VirtualClock()
+            await cloud.start("a")
+            await cloud.balance("a")
+            probe = cloud.probe("autohealing", "a")
+            await cloud.watch(probe)
+            await cloud.outcome(probe, "success")
+            world = cloud.world
+            world._probing._restarts = Restarts("prober", clock)
+            world._doorkeeper._restarts = Restarts("door", clock)
+            for role in ("prober", "door"):
+                for ends, pause in ((1, 0.0), (2, 0.5), (3, 1.0)):
+                    (pid,) = stage.there(role)
+                    os.kill(pid, signal.SIGKILL)
+                    if pause:
+                        words = f"the {role} ended {ends} times in a row within 60 s of its start"
+                        await stage.says(role, f"{words}; the next is started in {pause:g} s")
+                        await stage.gone(role)
+                        await clock.advance(pause)
+                        await stage.says(role, words)
+                    await stage.replaced(role, pid)
+                    async with (
+                        world._doorkeeper._turn,
+                        world._probing._turn,
+                    ):  # until it has been told its work
+                        pass
+            await cloud.outcome(probe, "success")
             assert (await cloud.ask())["name"] == "a"
 
     asyncio.run(scenario())
