@@ -189,6 +189,18 @@ def test_a_group_without_versions_is_refused_by_name() -> None:
         ({"metadata": 2, "machineType": "x"}, "RESTART"),
         ({"disks": 2, "metadata": 2}, "REPLACE"),
         ({"networkInterfaces": 2}, "REPLACE"),
+        *(({field: 2}, "REFRESH") for field in ("labels", "tags", "description")),
+        *(
+            ({field: 2}, "RESTART")
+            for field in (
+                "minCpuPlatform",
+                "serviceAccounts",
+                "shieldedInstanceConfig",
+                "scheduling",
+                "guestAccelerators",
+                "advancedMachineFeatures",
+            )
+        ),
     ],
 )
 def test_how_disruptive_a_change_of_template_is(changes: dict[str, object], level: str) -> None:
