@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from localcloud.control.actions import Delete, Refresh
+from localcloud.control.actions import Action, Create, Delete, Refresh, Restart
 from localcloud.control.group import Group, WantedVersion
 from localcloud.control.member import Member, Version
 from localcloud.control.rollout import decide
@@ -101,3 +101,83 @@ def test_with_two_versions_a_new_configuration_comes_to_everyone_who_has_the_old
         (Delete, "b"),
     }
     assert len(then.actions) == 2
+
+
+OLD = Version(name="old", template="projects/p/global/instanceTemplates/t9")
+
+
+def _running(names: str, version: Version = OLD, zones: str = "bcd") -> list[Member]:
+    """Return available instances, called a letter each, the first the oldest, in these zones by turns."""
+    return [
+        replace(
+            _member(name, f"europe-west1-{zones[number % len(zones)]}", version, "NONE", "RUNNING"),
+            created_at=float(number),
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def _decided(group: Group, members: list[Member]) -> tuple[Action, ...]:
+    return decide(group, members, set(), now=1000.0, needs=lambda _old, _new: "REPLACE").actions
+
+
+def _removed(actions: tuple[Action, ...]) -> list[str]:
+    return [action.name for action in actions if isinstance(action, Delete)]
+
+
+def _zones_of_new(actions: tuple[Action, ...]) -> list[str]:
+    return [action.zone for action in actions if isinstance(action, Create)]
+
+
+def test_those_that_are_on_their_way_out_count_against_the_surge() -> None:
+    leaving = replace(_running("x")[0], action="DELETING", replaced=True)
+    group = replace(GROUP, size=3, surge=1, unavailable=0)
+    assert len(_zones_of_new(_decided(group, _running("abc")))) == 1
+    assert _decided(group, [*_running("abc"), leaving]) == ()
+    short = replace(group, surge=0)
+    assert len(_zones_of_new(_decided(short, _running("ab", STABLE)))) == 1
+    assert _decided(short, [*_running("ab", STABLE), leaving]) == ()
+
+
+def test_what_is_missing_and_what_an_update_adds_are_within_the_surge_together() -> None:
+    actions = _decided(replace(GROUP, size=3, surge=1, unavailable=0), _running("ab"))
+    assert len(_zones_of_new(actions)) == 2
+    assert len(actions) == 2
+
+
+def test_no_more_are_replaced_than_may_be_unavailable_the_oldest_first() -> None:
+    group = replace(GROUP, size=4, surge=0, unavailable=2)
+    assert _removed(_decided(group, _running("abcd"))) == ["a", "b"]
+    one_down = [*_running("abc"), replace(_running("abcd")[3], action="VERIFYING", ever_healthy=False)]
+    assert _removed(_decided(group, one_down)) == ["d", "a"], "who serves nobody is replaced before others"
+    restarted = replace(group, minimal_action="RESTART")
+    restarts = decide(
+        restarted, _running("abcd"), set(), now=1000.0, needs=lambda _old, _new: "RESTART"
+    ).actions
+    assert [(type(each), each.name) for each in restarts if isinstance(each, Restart)] == [
+        (Restart, "a"),
+        (Restart, "b"),
+    ]
+
+
+def test_an_instance_whose_update_failed_is_left_alone_until_it_is_tried_again() -> None:
+    group = replace(GROUP, size=3, surge=0, unavailable=3)
+    failed = [replace(each, retry_at=1001.0) for each in _running("abc")]
+    assert _removed(_decided(group, [*failed[:1], *_running("abc")[1:]])) == ["b", "c"]
+
+
+def test_an_instance_moves_where_its_zone_has_two_more_than_another() -> None:
+    group = replace(GROUP, size=3, surge=1, unavailable=0, redistribute=True)
+    assert _decided(group, _running("abc", STABLE, "bbc"))
+    assert _zones_of_new(_decided(group, _running("abc", STABLE, "bbc"))) == ["europe-west1-d"]
+    assert _decided(replace(group, size=2), _running("ab", STABLE, "bc")) == ()
+    assert _decided(replace(group, redistribute=False), _running("abc", STABLE, "bbc")) == ()
+    with_room = [*_running("abc", STABLE, "bbc"), replace(_running("d", STABLE, "d")[0], created_at=9.0)]
+    assert _removed(_decided(group, with_room)) == ["b"], "the younger of the fullest zone"
+
+
+def test_a_group_that_is_not_updated_shrinks_to_its_size_and_one_that_is_may_have_its_surge() -> None:
+    group = replace(GROUP, size=2, surge=1, unavailable=0)
+    assert len(_removed(_decided(group, _running("abc", STABLE)))) == 1
+    updating = [*_running("ab"), *_running("c", STABLE)]
+    assert _removed(_decided(group, updating)) == ["a"], "replaced, not one too many"
