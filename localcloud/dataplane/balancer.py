@@ -5,46 +5,26 @@ the backend may keep it, it goes there; otherwise a consistent hash over the aff
 table. The choice is remembered as the connection's mark and becomes the packet's: the backend's address as a number, by which `ip rule`
 routes it. Nothing in the packet changes; the backend sees the client's address and the forwarding rule's and answers directly.
 
-Tables are larger than what one transaction takes, so a new one is filled while nothing refers to it, and put into force by the
-transaction that also changes everything else.
+A table that changes is another table: it is filled while nothing refers to it, and put into force by the transaction that also changes
+everything else.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.dataplane import family, frontends, maglev, sessions
 from localcloud.dataplane.addresses import label, mark_of
 from localcloud.dataplane.family import IPV4, Family
+from localcloud.dataplane.maglev_table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
-
-IN_PLACE = 1500  # entries to change up to which a table is changed in place, in one transaction
-
-
-@dataclass(frozen=True)
-class Table:
-    """A Maglev table in the kernel: the map's name, and the backend's address in each slot (its IPv4 address, in both families)."""
-
-    name: str
-    slots: tuple[str, ...]
-    family: Family = IPV4
-
-    def declaration(self) -> str:
-        """Return the script that makes the table's map, empty."""
-        return (
-            f"add table {self.family.name} balancer\n"
-            f"add map {self.family.name} balancer {self.name} {{ typeof symhash mod 2 : ct mark; }}\n"
-        )
-
-    def marks(self) -> list[int]:
-        """Return what the map has to say for each slot."""
-        marks = {address: mark_of(address) for address in set(self.slots)}
-        return [marks[address] for address in self.slots]
 
 
 @dataclass(frozen=True)
@@ -76,24 +56,6 @@ def _seed(service: VirtualService) -> int:
     )
 
 
-def _entries(slots: Sequence[str], numbers: Iterable[int]) -> str:
-    return ", ".join(f"{number} : {mark_of(slots[number]):#x}" for number in numbers)
-
-
-def _change_lines(table: Table, slots: Sequence[str]) -> list[str] | None:
-    """Return the lines that change a table in place, or None if that is too much for one transaction."""
-    changed = [number for number, address in enumerate(slots) if table.slots[number] != address]
-    if len(changed) > IN_PLACE:
-        return None
-    if not changed:
-        return []
-    gone = ", ".join(str(number) for number in changed)
-    return [
-        f"delete element {table.family.name} balancer {table.name} {{ {gone} }}",
-        f"add element {table.family.name} balancer {table.name} {{ {_entries(slots, changed)} }}",
-    ]
-
-
 def _marks(backends: Iterable[Backend]) -> str:
     return "{ " + ", ".join(f"{mark_of(each.address):#x}" for each in backends) + " }"
 
@@ -115,14 +77,19 @@ def _keeping(service: VirtualService, *, persisting: bool) -> list[Backend]:
 def _kept(service: VirtualService) -> list[str]:
     """Return the matches of packets that go where their connection's earlier ones went: by protocol, whose marks may be kept.
 
-    What begins a connection is chosen for anew: a SYN, unless it belongs to a session. Without an affinity nothing but TCP is tracked,
-    and pings never are.
+    What begins a connection is chosen for anew: a SYN. Without an affinity nothing but TCP is tracked, and pings never are. Where sessions
+    are tracked it is these that decide, not their connections; but backends that are drained keep what they have, and get nothing new.
     """
     own, whole = family.of(service.address), service.protocol == "L3_DEFAULT"
+    if sessions.of(service) is not None:
+        drained = [each for each in service.backends if each.keeps == "always" and not each.eligible]
+        tracked = f"{own.protocol} != {own.icmp} " if whole else ""
+        return [f"{tracked}ct mark {_marks(drained)} "] if drained else []
     kinds = []
     if service.protocol != "UDP":
-        later = "" if sessions.of(service) is not None else frontends.NO_SYN
-        kinds.append((f"{own.protocol} tcp " if whole else "", later, service.persistence != "none"))
+        kinds.append(
+            (f"{own.protocol} tcp " if whole else "", frontends.NO_SYN, service.persistence != "none")
+        )
     if service.protocol != "TCP" and service.affinity != "NONE":
         kinds.append(
             (f"{own.protocol} != {{ tcp, {own.icmp} }} " if whole else "", "", service.persistence == "all")
@@ -137,9 +104,8 @@ def _kept(service: VirtualService) -> list[str]:
 def _service_chain(service: VirtualService, table: Table | None, *, recognised: bool) -> list[str]:
     """`recognised`: what belongs to kept connections has been recognised before, and does not come here."""
     own, session = family.of(service.address), sessions.of(service)
-    remember = session.remember() if session is not None else ""
     kept = [] if recognised else _kept(service)
-    lines = [f"{match}{remember}meta mark set ct mark accept" for match in kept]
+    lines = [f"{match}meta mark set ct mark accept" for match in kept]
     whole = service.protocol == "L3_DEFAULT"
     if whole:  # an ICMP error about a connection goes where the connection goes
         lines.insert(
@@ -150,7 +116,8 @@ def _service_chain(service: VirtualService, table: Table | None, *, recognised: 
         staying = [each for each in service.backends if _persists(service, each)]
         if staying:
             lines.append(f"{tracked}meta mark set {session.key} map @{session.name}")
-            lines.append(f"{tracked}meta mark {_marks(staying)} ct mark set meta mark {remember}accept")
+            known = f"{tracked}meta mark {_marks(staying)}"
+            lines.append(f"{known} ct mark set meta mark {session.remember()}accept")
     if table is None:
         return [*lines, "counter drop"]
     fields = own.tuples[service.affinity]
@@ -159,11 +126,12 @@ def _service_chain(service: VirtualService, table: Table | None, *, recognised: 
         ported = f"{own.protocol} {{ tcp, udp }} "
         ways = [(ported, fields), (ported.replace("{", "!= {"), own.tuples["CLIENT_IP_PROTO"])]
     for match, hashed in ways:
-        choice = f"jhash {hashed} mod {len(table.slots)} seed {_seed(service):#x} map @{table.name}"
-        lines.append(f"{match}ct mark set {choice}")
+        slot = f"jhash {hashed} mod {len(table.slots)} seed {_seed(service):#x}"
+        lines.append(f"{match}meta mark set {slot}")
+    lines.append(table.look_up())
     if session is not None:
-        lines.append(f"{tracked}{session.remember()}")
-    return [*lines, "meta mark set ct mark accept"]
+        lines.append(f"{tracked}{session.replace()}")
+    return [*lines, "accept"]
 
 
 def ruleset(
@@ -183,7 +151,6 @@ def ruleset(
     because to change any entry nft reads all of them, the tables' too. Raises ValueError for a size that is no prime.
     """
     fills: list[Table] = []
-    changes: list[str] = []
     after: dict[str, Table] = {}
     chains: dict[str, list[str]] = {}
     wanted: dict[str, list[str]] = {"ports": [], "ranges": [], "whole": []}
@@ -195,13 +162,9 @@ def ruleset(
         slots = slots_of(service, size)
         table: Table | None = None
         if slots:
-            old = tables.get(service.key)
-            lines = _change_lines(old, slots) if old is not None and len(old.slots) == len(slots) else None
-            if old is not None and lines is not None:
-                changes += lines
-                table = Table(old.name, slots, of)
-            else:
-                table = Table(f"maglev_{name}_{generation}", slots, of)
+            table = tables.get(service.key)
+            if table is None or table.slots != slots:
+                table = Table(f"{name}_{generation}", slots, of)
                 fills.append(table)
             after[service.key] = table
         frontend = frontends.of_service(service)
@@ -227,7 +190,6 @@ def ruleset(
     lines += [each.declaration() for each in remembered.values()]
     lines += [f"add chain {balancer} {name}" for name in chains]
     lines += [f"flush chain {balancer} {name}" for name in chains]
-    lines += changes
     lines += frontends.hook([which for which, items in wanted.items() if items], recognised, of)
     lines += [f"add rule {balancer} {name} {line}" for name, content in chains.items() for line in content]
     lines += [
@@ -237,8 +199,14 @@ def ruleset(
     ]
     objects = frozenset(
         [f"chain {name}" for name in ("arrive", *chains)]
-        + [f"map {name}" for name in (*wanted, *remembered, *(table.name for table in after.values()))]
+        + [f"map {name}" for name in (*wanted, *remembered)]
+        + [each for table in after.values() for each in table.objects]
     )
-    # chains first: they refer to maps
+    # chains refer to each other and to maps
+    lines += [
+        f"flush {each.replace(' ', f' {balancer} ')}"
+        for each in sorted(present - objects)
+        if each.startswith("chain ")
+    ]
     lines += [f"delete {each.replace(' ', f' {balancer} ')}" for each in sorted(present - objects)]
     return Ruleset(tuple(fills), "\n".join(lines) + "\n", after, after_entries, objects)

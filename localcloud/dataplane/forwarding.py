@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from localcloud.dataplane.family import Family
     from localcloud.dataplane.helpers import Worker
+    from localcloud.dataplane.maglev_table import Table
     from localcloud.dataplane.rulesets import Rulesets
     from localcloud.plans.balancer import VirtualService
 
@@ -51,7 +52,7 @@ class Forwarding:
     def __init__(self, worker: Worker, rulesets: Rulesets, of: Family, table_size: int) -> None:
         self._worker, self._rulesets, self._family, self._size = worker, rulesets, of, table_size
         self._plan: BalancerPlan | None = None
-        self._tables: dict[str, balancer.Table] = {}
+        self._tables: dict[str, Table] = {}
         self._entries: Mapping[str, tuple[str, ...]] | None = None
         self._ways: dict[int, str] | None = None  # by mark, the address that packets with it go to
 

@@ -181,22 +181,21 @@ class Worker:
         await self.call({"do": "nft", "script": script})
 
     async def fill(
-        self, declaration: str, table: str, name: str, marks: Sequence[int], *, ipv6: bool = False
+        self, table: str, name: str, slots: Sequence[int], marks: Sequence[int], *, ipv6: bool = False
     ) -> None:
-        """Make a map by an nft script, and give it the entries 0: marks[0], 1: marks[1], ..."""
-        packed = base64.b64encode(array("I", marks).tobytes()).decode()
-        request = {"do": "fill", "script": declaration, "table": table, "map": name, "marks": packed}
+        """Fill a Maglev table: `slots` holds numbers of backends, `marks` the marks of these."""
+        packed = base64.b64encode(array("H", slots).tobytes()).decode()
+        request = {"do": "fill", "table": table, "name": name, "slots": packed, "marks": marks}
         await self.call({**request, "ipv6": ipv6})
 
     async def nft_objects(self, table: str, family: str = "ip") -> frozenset[str]:
         """Return what a table consists of: "chain NAME", "set NAME", "map NAME"."""
-        answer, _ = await self.call({"do": "nft_show", "arguments": ["list", "ruleset", family]})
-        return frozenset(
-            f"{kind} {item[kind]['name']}"
-            for item in answer["result"]
-            for kind in ("chain", "set", "map")
-            if kind in item and item[kind]["table"] == table
-        )
+        # not the ruleset: nft would have to find words for the rules too, of which some have none
+        found = []
+        for kind in ("chain", "set", "map"):
+            answer, _ = await self.call({"do": "nft_show", "arguments": ["list", f"{kind}s", family]})
+            found += [(kind, item[kind]) for item in answer["result"] if kind in item]
+        return frozenset(f"{kind} {item['name']}" for kind, item in found if item["table"] == table)
 
     async def nft_counters(self, table: str, family: str = "ip") -> dict[str, int]:
         """Return the packets that the named counters of one of the router's tables have seen."""

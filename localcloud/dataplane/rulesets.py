@@ -6,10 +6,11 @@ import itertools
 import secrets
 from typing import TYPE_CHECKING
 
-from localcloud.dataplane import balancer, firewall
+from localcloud.dataplane import firewall
 from localcloud.dataplane.family import IPV6
 
 if TYPE_CHECKING:
+    from localcloud.dataplane import balancer
     from localcloud.dataplane.family import Family
     from localcloud.dataplane.helpers import Worker
 
@@ -36,12 +37,12 @@ class Rulesets:
     async def load(self, table: str, of: Family, rules: firewall.Ruleset | balancer.Ruleset) -> None:
         """Carry a ruleset out."""
         self._objects.pop(of.table(table), None)
-        for fill in rules.fills:
-            if isinstance(fill, balancer.Table):
-                await self._worker.fill(
-                    fill.declaration(), "balancer", fill.name, fill.marks(), ipv6=of is IPV6
-                )
-            else:
-                await self._worker.nft(fill)
+        if isinstance(rules, firewall.Ruleset):
+            for script in rules.fills:
+                await self._worker.nft(script)
+        elif rules.fills:
+            await self._worker.nft("".join(each.declaration() for each in rules.fills))
+            for each in rules.fills:
+                await self._worker.fill("balancer", each.name, each.numbers(), each.marks(), ipv6=of is IPV6)
         await self._worker.nft(rules.switch)
         self._objects[of.table(table)] = rules.objects

@@ -16,7 +16,7 @@ import traceback
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from localcloud.dataplane import machine, netlink, wire
+from localcloud.dataplane import machine, packing, wire
 from localcloud.dataplane.kernel import KernelRefusedError, ip_batch, load_rules, run_tool, settings
 
 if TYPE_CHECKING:
@@ -46,9 +46,8 @@ def _nft(message: wire.Message, _: list[int]) -> Answer:
 
 
 def _fill(message: wire.Message, _: list[int]) -> Answer:
-    load_rules(message["script"])
-    marks = array("I", base64.b64decode(message["marks"]))
-    netlink.fill(message["table"], message["map"], marks, ipv6=message["ipv6"])
+    slots = array("H", base64.b64decode(message["slots"]))
+    packing.fill(message["table"], message["name"], slots, message["marks"], ipv6=message["ipv6"])
     return {}, []
 
 

@@ -41,10 +41,10 @@ class Mortal:
     ) -> tuple[dict[str, Any], list[int]]:
         """Pass it on, or die."""
         if self._left == 0:
-            if self._half and "marks" in message:
-                marks = base64.b64decode(message["marks"])
+            if self._half and "slots" in message:
+                slots = base64.b64decode(message["slots"])
                 await self._call(
-                    {**message, "marks": base64.b64encode(marks[: len(marks) // 8 * 4]).decode()}
+                    {**message, "slots": base64.b64encode(slots[: len(slots) // 4 * 2]).decode()}
                 )
             raise DiedError
         self._left -= 1
@@ -104,7 +104,7 @@ def test_a_death_anywhere_in_a_change_of_tables_leaves_one_whole_table_in_force(
             undisturbed = await _kernel(cloud)
             seen = []
             for number, step in enumerate(steps):
-                for half in (False, True)[: 1 + ("marks" in step)]:
+                for half in (False, True)[: 1 + ("slots" in step)]:
                     seen.append(await _dies(cloud, number, half=half))
                     await _only(cloud, "b")
                     assert await _answering(cloud) == {"b"}

@@ -9,7 +9,7 @@ import pytest
 
 from localcloud.dataplane import balancer
 from localcloud.dataplane.addresses import label, mark_of
-from localcloud.dataplane.family import IPV6
+from localcloud.dataplane.family import IPV4, IPV6
 from localcloud.plans.balancer import Backend, BalancerPlan, VirtualService
 
 
@@ -52,31 +52,45 @@ def test_a_new_table_is_filled_before_anything_refers_to_it() -> None:
     rules = balancer.ruleset(_plan(_service(20)), {}, "g1")
     (table,) = rules.tables.values()
     assert rules.fills == (table,)
-    assert table.marks() == [mark_of(address) for address in table.slots]
-    assert f"add map ip balancer {table.name} " in table.declaration()
-    assert "rule" not in table.declaration()
-    assert f"mod {len(table.slots)} " in rules.switch
-    assert f"map @{table.name}" in rules.switch
+    assert [table.marks()[number] for number in table.numbers()] == [mark_of(each) for each in table.slots]
+    for each in table.objects:
+        assert f"add {each.replace(' ', ' ip balancer ')}" in table.declaration()
+        assert f"add {each.replace(' ', ' ip balancer ')}" not in rules.switch
+    assert "service_" not in table.declaration()
+    hashed, looked_up, accepted = _chain(rules)
+    assert f"meta mark set jhash {IPV4.tuples['NONE']} mod {len(table.slots)} " in hashed
+    assert (looked_up, accepted) == (table.look_up(), "accept")
 
 
-def test_one_backend_of_many_is_taken_out_in_place_in_one_transaction() -> None:
+@pytest.mark.parametrize("eligible", [19, 2])
+def test_a_change_makes_another_table_and_removes_the_old_one_in_the_switch(eligible: int) -> None:
     before = balancer.ruleset(_plan(_service(20)), {}, "g1")
-    after = balancer.ruleset(_plan(_service(19)), before.tables, "g2", before.objects)
-    assert after.fills == ()
-    assert after.tables["rule"].name == before.tables["rule"].name
-    assert "10.128.0.21" not in after.tables["rule"].slots
-    (changed,) = re.findall(r"delete element ip balancer \S+ \{ (.*) \}", after.switch)
-    slots = [int(slot) for slot in changed.split(", ")]
-    old, new = before.tables["rule"].slots, after.tables["rule"].slots
-    assert slots == [number for number in range(len(old)) if old[number] != new[number]]
+    after = balancer.ruleset(_plan(_service(eligible)), before.tables, "g2", before.objects)
+    old, new = before.tables["rule"], after.tables["rule"]
+    assert after.fills == (new,)
+    assert "10.128.0.21" not in new.slots
+    assert after.objects == before.objects - {*old.objects} | {*new.objects}
+    lines = after.switch.splitlines()
+    gone = [lines.index(f"delete {each.replace(' ', ' ip balancer ')}") for each in old.objects]
+    assert max(gone[:-2]) < min(gone[-2:]), "chains refer to maps"
+    assert min(gone) > lines.index(f"add rule ip balancer service_{label('rule')} {new.look_up()}")
 
 
-def test_a_large_change_makes_another_table_and_removes_the_old_one_in_the_switch() -> None:
-    before = balancer.ruleset(_plan(_service(20)), {}, "g1")
-    after = balancer.ruleset(_plan(_service(2)), before.tables, "g2", before.objects)
-    assert after.fills
-    assert f"delete map ip balancer {before.tables['rule'].name}\n" in after.switch
-    assert f"map {after.tables['rule'].name}" in after.objects
+def test_what_is_removed_refers_to_nothing_when_it_is() -> None:
+    before = balancer.ruleset(_plan(_service(3)), {}, "g1")
+    lines = balancer.ruleset(_plan(), before.tables, "g2", before.objects).switch.splitlines()
+    for verb in ("flush", "delete"):
+        assert f"{verb} chain ip balancer service_{label('rule')}" in lines
+    emptied = [number for number, line in enumerate(lines) if line.startswith("flush chain ")]
+    assert max(emptied) < min(number for number, line in enumerate(lines) if line.startswith("delete "))
+
+
+def test_another_services_change_leaves_a_table_alone() -> None:
+    other = _service(3, key="other", address="127.45.67.2")
+    before = balancer.ruleset(_plan(_service(20), other), {}, "g1")
+    after = balancer.ruleset(_plan(_service(19), other), before.tables, "g2", before.objects)
+    assert after.fills == (after.tables["rule"],)
+    assert after.tables["other"] == before.tables["other"]
 
 
 def test_tracked_connections_stay_on_ineligible_backends_only_if_they_persist() -> None:
@@ -94,7 +108,7 @@ def test_tracked_connections_stay_on_ineligible_backends_only_if_they_persist() 
         ({}, [("", "all", "tcp flags & (syn | ack) != syn ")]),
         ({"persistence": "none"}, [("", "well", "tcp flags & (syn | ack) != syn ")]),
         ({"affinity": "CLIENT_IP"}, [("", "all", "tcp flags & (syn | ack) != syn ")]),
-        ({"affinity": "CLIENT_IP", "tracking": "PER_SESSION"}, [("", "all", "")]),
+        ({"affinity": "CLIENT_IP", "tracking": "PER_SESSION"}, []),
         ({"tracking": "PER_SESSION"}, [("", "all", "tcp flags & (syn | ack) != syn ")]),
         ({"protocol": "UDP"}, []),
         ({"protocol": "UDP", "persistence": "all"}, []),
@@ -179,6 +193,21 @@ def test_what_a_rule_that_is_gone_had_is_recognised_no_more_though_another_has_t
     assert "flush chain ip balancer arrive\n" in after.switch
 
 
+def test_sessions_decide_where_their_connections_go_unless_these_are_drained_and_move_with_their_clients() -> None:
+    service = _service(1, total=3, affinity="CLIENT_IP", tracking="PER_SESSION", persistence="none")
+    well, drained, ill = service.backends
+    service = replace(service, backends=(well, replace(drained, keeps="always"), ill))
+    chain = _chain(balancer.ruleset(_plan(service), {}, "g1"))
+    session = f"@session_{label('rule')}_client_ip"
+    marks = [f"{mark_of(each.address):#x}" for each in service.backends]
+    assert chain[0].startswith(f"ct mark {{ {marks[1]} }} meta mark set ct mark")
+    assert session not in chain[0], "nothing new of the session goes there"
+    assert chain[1].endswith(f"map {session}")
+    assert chain[2].startswith(f"meta mark {{ {marks[0]} }} ct mark set meta mark update {session} ")
+    (chosen,) = [line for line in chain if line.startswith(f"delete {session} ")]
+    assert f"update {session} " in chosen, "an update of what is there would keep it as it is"
+
+
 def test_pings_are_never_tracked_and_errors_go_with_their_connection() -> None:
     service = _service(1, protocol="L3_DEFAULT", ports=(), affinity="CLIENT_IP", tracking="PER_SESSION")
     chain = _chain(balancer.ruleset(_plan(service), {}, "g1"))
@@ -208,7 +237,7 @@ def test_nobody_eligible_means_drop_for_new_connections() -> None:
 )
 def test_affinity_chooses_what_is_hashed(affinity: str, fields: str) -> None:
     rules = balancer.ruleset(_plan(_service(2, affinity=affinity)), {}, "g1")
-    assert any(line.startswith(f"ct mark set jhash {fields} mod ") for line in _chain(rules))
+    assert any(line.startswith(f"meta mark set jhash {fields} mod ") for line in _chain(rules))
 
 
 @pytest.mark.parametrize("affinity", ["NONE", "CLIENT_IP_PORT_PROTO"])
@@ -216,8 +245,8 @@ def test_of_all_protocols_only_those_that_have_ports_are_spread_by_them(affinity
     rules = balancer.ruleset(_plan(_service(2, protocol="L3_DEFAULT", ports=(), affinity=affinity)), {}, "g1")
     addresses = "ip saddr . ip daddr . ip protocol"
     assert [line.partition(" mod ")[0] for line in _chain(rules) if "jhash" in line] == [
-        f"ip protocol {{ tcp, udp }} ct mark set jhash {addresses} . th sport . th dport",
-        f"ip protocol != {{ tcp, udp }} ct mark set jhash {addresses}",
+        f"ip protocol {{ tcp, udp }} meta mark set jhash {addresses} . th sport . th dport",
+        f"ip protocol != {{ tcp, udp }} meta mark set jhash {addresses}",
     ]
 
 
