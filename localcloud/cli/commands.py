@@ -47,7 +47,7 @@ def start(home: Home, given: argparse.Namespace) -> int:
     if given.speed is not None and given.speed != speed:
         msg = f"--speed {given.speed:g}: this cloud runs already, at speed {speed:g}; stop it first (localcloud stop), its state is kept"
         raise CloudError(msg)
-    _show(given, report, render.status(report))
+    _show(given, report, render.started(report))
     return 0
 
 

@@ -26,16 +26,32 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def started(report: Mapping[str, Any]) -> str:
+    """Render `localcloud start`: what runs, and what is wrong; what holds instances is for who asks for the status."""
+    return "\n".join([*_cloud(report), *_content(report)])
+
+
 def status(report: Mapping[str, Any]) -> str:
     """Render `localcloud status`."""
-    lines = [
-        f"local cloud  pid {report['pid']}  {report['endpoint']}  project {report['project']}",
-        f"             {clock_line(report['clock'])}",
+    instances = [
         f"instances    on {report['instances']['system']}",
         f"             {report['instances']['limits']}",
         f"             control groups: {report['instances']['control_groups']}",
         f"             room for {report['instances']['room']}",
     ]
+    return "\n".join([*_cloud(report), *instances, *_content(report)])
+
+
+def _cloud(report: Mapping[str, Any]) -> list[str]:
+    return [
+        f"local cloud  pid {report['pid']}  {report['endpoint']}  project {report['project']}",
+        f"             {clock_line(report['clock'])}",
+    ]
+
+
+def _content(report: Mapping[str, Any]) -> list[str]:
+    """Say what is in the cloud, and what hinders it."""
+    lines = []
     for group in report["groups"]:
         actions = (
             ", ".join(f"{count} {action}" for action, count in group["actions"].items() if action != "none")
@@ -58,7 +74,7 @@ def status(report: Mapping[str, Any]) -> str:
         f"{denial['count']} times); grant it a role that has it, for instance {denial['role']}"
         for denial in report["denied"]
     ]
-    return "\n".join(lines)
+    return lines
 
 
 def _elsewhere(rule: Mapping[str, Any]) -> str:

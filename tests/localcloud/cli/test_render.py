@@ -58,6 +58,7 @@ def test_an_ipv6_rule_comes_with_its_place_on_this_machine() -> None:
     assert (groups, room) == ("             control groups: none", "             room for 609")
     assert four == "forwarding   web  127.7.7.1  TCP 8080"
     assert six == "forwarding   web6  2001:db8:0:0:8000::/96  TCP 8080  (here at [::1]:8080)"
+    assert render.started(report).splitlines()[2:] == [four, six]
 
 
 def test_packets_that_were_to_leave_and_processes_that_keep_ending_are_told_of() -> None:
