@@ -43,6 +43,10 @@ class Session:
         """Return the statement by which a packet's client is remembered, or remembered for longer."""
         return f"update @{self.name} {{ {self.key} : ct mark }} "
 
+    def replace(self) -> str:
+        """Return the statements by which it is remembered that a packet's client goes to another place now: an update keeps the old one."""
+        return f"delete @{self.name} {{ {self.key} : ct mark }} {self.remember()}"
+
 
 def of(service: VirtualService) -> Session | None:
     """Return the sessions of a service that tracks them; with the 5-tuple, a session is a connection."""

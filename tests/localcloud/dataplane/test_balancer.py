@@ -164,7 +164,8 @@ def test_kept_connections_are_recognised_at_once_by_address_port_and_instance() 
 def test_other_connections_are_kept_by_their_services_chains(fields: dict[str, object]) -> None:
     service = _service(1, total=2, **fields)
     assert _recognised(service) == []
-    assert [line for line in _chain(balancer.ruleset(_plan(service), {}, "g1")) if "ct mark {" in line]
+    chain = _chain(balancer.ruleset(_plan(service), {}, "g1"))
+    assert [line for line in chain if "ct mark {" in line or "ct mark set meta mark" in line]
 
 
 def test_where_clients_are_steered_each_rules_chain_keeps_its_own() -> None:
@@ -193,7 +194,7 @@ def test_what_a_rule_that_is_gone_had_is_recognised_no_more_though_another_has_t
     assert "flush chain ip balancer arrive\n" in after.switch
 
 
-def test_sessions_decide_where_their_connections_go_unless_these_are_drained_and_move_with_their_clients() -> None:
+def test_sessions_decide_where_their_connections_go_unless_these_are_drained_and_they_move() -> None:
     service = _service(1, total=3, affinity="CLIENT_IP", tracking="PER_SESSION", persistence="none")
     well, drained, ill = service.backends
     service = replace(service, backends=(well, replace(drained, keeps="always"), ill))
