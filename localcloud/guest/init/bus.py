@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 
-from . import enabling, unitfile
+from . import enabling, facts, unitfile
 from .channel import Channel, accept_on
 
 TYPE_CHECKING = False
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .manager import Manager
-    from .service import Service
 
 SOCKET = "/run/systemd/init"
 _REQUEST_LIMIT = 1 << 20
@@ -97,11 +95,36 @@ class Request:
         """Stop units."""
         self._manager.stop(names, lambda: self._answer({}))
 
+    def do_try_restart(self, names: list[str], request: dict[str, object]) -> None:
+        """Restart those that run."""
+        self.do_restart([name for name in names if self._manager.unit(name).active == "active"], request)
+
     def do_reload(self, names: list[str], _: dict[str, object]) -> None:
-        """Have a service read its configuration again."""
-        self._manager.unit(names[0]).reload(
-            lambda failure: self._answer({"error": failure} if failure else {})
-        )
+        """Have services read their configuration again."""
+        left, failures = [self._manager.unit(name) for name in names], list[str]()
+
+        def reloaded(failure: str) -> None:
+            if failure:
+                failures.append(failure)
+            if left:
+                left.pop(0).reload(reloaded)
+            else:
+                self._answer({"error": "\n".join(failures)} if failures else {})
+
+        reloaded("")
+
+    def do_reload_or_restart(self, names: list[str], request: dict[str, object]) -> None:
+        """Have services read their configuration again, and start those again that cannot, or do not run."""
+        units = [self._manager.unit(name) for name in names]
+        if all(unit.reloads and unit.active == "active" for unit in units):
+            self.do_reload(names, request)
+        else:
+            self.do_restart(names, request)
+
+    def do_try_reload_or_restart(self, names: list[str], request: dict[str, object]) -> None:
+        """Do so with those that run."""
+        running = [name for name in names if self._manager.unit(name).active == "active"]
+        self.do_reload_or_restart(running, request) if running else self._answer({})
 
     def do_enable(self, names: list[str], _: dict[str, object]) -> None:
         """Enable units."""
@@ -131,8 +154,24 @@ class Request:
         from .process import send
 
         for name in names:
-            send(self._manager.unit(name).pids(), int(str(request.get("signal", 15))))
+            unit = self._manager.unit(name)
+            whom = {"main": {unit.main_pid}, "control": {unit.control_pid}}.get(str(request.get("whom")))
+            send((unit.pids() if whom is None else whom) - {0}, int(str(request.get("signal", 15))))
         self._answer({})
+
+    def do_wait(self, names: list[str], _: dict[str, object]) -> None:
+        """Tell the properties of a unit when its run is over."""
+        self._manager.unit(names[0]).when_over(lambda: self._answer({"units": [self._facts(names[0])]}))
+
+    def do_environment(self, _names: list[str], request: dict[str, object]) -> None:
+        """Set and remove variables that all units are given; tell those that there are."""
+        given = self._manager.given
+        for name in _list(request.get("unset", [])):
+            given.pop(str(name).partition("=")[0], None)
+        for assignment in _list(request.get("set", [])):
+            name, _, value = str(assignment).partition("=")
+            given[name] = value
+        self._answer({"environment": given})
 
     def do_show(self, names: list[str], _: dict[str, object]) -> None:
         """Tell the properties of units."""
@@ -149,7 +188,7 @@ class Request:
         """Tell the properties of all loaded units."""
         self._answer(
             {
-                "units": [_facts(service) for service in self._manager.units.values()],
+                "units": [facts.of(service) for service in self._manager.units.values()],
                 "boot": self._manager.boot,
             }
         )
@@ -185,42 +224,21 @@ class Request:
             return
         folder = "/run/systemd/transient"
         os.makedirs(folder, exist_ok=True)
-        with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
-            file.write(str(request["text"]))
-        self._manager.units.pop(name, None)
-        self._start([name], request)
+        files = {name: str(request["text"])}
+        timer = request.get("timer")
+        if timer:
+            files[f"{name.removesuffix('.service')}.timer"] = str(timer)
+        for unit, text in files.items():
+            with open(f"{folder}/{unit}", "w", encoding="utf-8") as file:
+                file.write(text)
+            self._manager.units.pop(unit, None)
+        self._start([list(files)[-1]], request)
 
     def _facts(self, name: str) -> dict[str, object]:
         try:
-            return _facts(self._manager.unit(name), enabled=enabling.enabled(name))
+            return facts.of(self._manager.unit(name), enabled=enabling.enabled(name))
         except unitfile.UnitError as error:
-            masked = str(error).endswith("is masked.")
-            return {"Id": name, "LoadState": "masked" if masked else "not-found", "ActiveState": "inactive", "SubState": "dead",
-                    "Description": name, "UnitFileState": "masked" if masked else ""}  # fmt: skip
-
-
-def _facts(service: Service, *, enabled: str = "") -> dict[str, object]:
-    """Return a unit's properties under systemd's names."""
-    status = service.main_status
-    return {
-        "Id": service.name,
-        "Description": service.file.description,
-        "LoadState": "loaded",
-        "ActiveState": service.active,
-        "SubState": service.sub,
-        "Result": service.result,
-        "MainPID": service.main_pid,
-        "ExecMainStatus": os.waitstatus_to_exitcode(status) if status is not None else 0,
-        "NRestarts": service.restarts,
-        "FragmentPath": service.file.path,
-        "UnitFileState": enabled,
-        "InvocationID": service.invocation,
-        "Type": service.kind,
-        "Restart": service.file.get("Service", "Restart", "no"),
-        "StateChangeTimestamp": time.strftime("%a %Y-%m-%d %H:%M:%S %Z", time.localtime(service.since)),
-        "Since": service.since,
-        "Tasks": sorted(service.pids()) if service.active in {"active", "activating", "deactivating"} else [],
-    }
+            return facts.unknown(name, masked=str(error).endswith("is masked."))
 
 
 def _list(value: object) -> list[object]:

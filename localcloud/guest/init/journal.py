@@ -131,17 +131,26 @@ class Journal:
         self, unit: str, identifier: str, pid_of: Callable[[], int], *, console: bool = True
     ) -> tuple[int, Callable[[], None]]:
         """Make a pipe whose lines become entries. Returns its writing end and a function that takes in what it holds now."""
+        reading, writing = os.pipe()
+        emit = self._emitter(unit, identifier, pid_of, INFO, console=console)
+        return writing, _Lines(self._loop, reading, emit).drain
 
+    def take_stream(self, fd: int, unit: str, identifier: str, pid: int, priority: int) -> None:
+        """Have the lines that come from a descriptor become entries, until its other end is closed."""
+        _Lines(self._loop, fd, self._emitter(unit, identifier, lambda: pid, priority, console=False))
+
+    def _emitter(
+        self, unit: str, identifier: str, pid_of: Callable[[], int], usual: int, *, console: bool
+    ) -> Callable[[bytes], None]:
         def emit(line: bytes) -> None:
-            priority = INFO
+            priority = usual
             if len(line) >= 3 and line[:1] == b"<" and line[2:3] == b">" and line[1:2].isdigit():
                 priority, line = int(line[1:2]), line[3:]
             text = line.rstrip(b"\r").decode("utf-8", "replace")
             if text:
                 self.log(unit, identifier, pid_of(), text, priority=priority, console=console)
 
-        reading, writing = os.pipe()
-        return writing, _Lines(self._loop, reading, emit).drain
+        return emit
 
     def _rotate(self) -> None:
         os.replace(FILE, ROTATED)
@@ -172,6 +181,8 @@ class _Lines:
             data = os.read(self._fd, 65536)
         except BlockingIOError:
             return False
+        except OSError:  # a connection that was broken off
+            data = b""
         self._pending += data
         while (end := self._pending.find(b"\n")) >= 0 or len(self._pending) > LINE_LIMIT:
             end = end if 0 <= end <= LINE_LIMIT else LINE_LIMIT

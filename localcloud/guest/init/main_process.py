@@ -22,7 +22,7 @@ class MainProcess:
 
     def take(self, pid: int) -> None:
         """Have this one be it: the end of another means nothing from now on."""
-        self._service.main_pid = pid
+        self._service.main_pid = self._service.exec_pid = pid
 
     def watch(self, pid: int) -> None:
         """Have this one be it that nobody of us started: what has been left behind is adopted, and its end is told to the init."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from . import policy, unitfile
 from .enabling import FOLDER
@@ -27,6 +28,7 @@ class Manager:
         self.host, self.boot, self.machine_id = host, boot, machine_id
         self.units: dict[str, Service] = {}
         self.given: dict[str, str] = {}  # by `systemctl set-environment`
+        self.booted = time.monotonic()
         self._booting = True
         self._awaiting_boot: list[Callable[[], None]] = []
         loop.on_orphan = self.orphan_gone
@@ -56,8 +58,14 @@ class Manager:
         name = unitfile.unit_name(name)
         service = self.units.get(name)
         if service is None:
-            service = self.units[name] = Service(self, unitfile.load(name))
+            file = unitfile.load(name)
+            service = self.units[name] = self._timer(file) if name.endswith(".timer") else Service(self, file)
         return service
+
+    def _timer(self, file: unitfile.UnitFile) -> Service:
+        from .timer import TimerUnit  # here: few machines have timers, and every boot would wait for it
+
+        return TimerUnit(self, file)
 
     def reload(self) -> None:
         """Read all unit files again; what runs goes on with its new settings, as in systemd."""
@@ -113,6 +121,9 @@ class Manager:
         Raises:
             UnitError: one of them does not exist.
         """
+        if not names:
+            done({})
+            return
         jobs: dict[str, Service] = {}
         wanted = [self.unit(name).name for name in names]
         queue = list(wanted)

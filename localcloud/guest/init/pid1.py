@@ -12,6 +12,7 @@ import time
 from .bus import Bus
 from .control import Control
 from .journal import Journal
+from .journal_sockets import JournalSockets
 from .loop import READ, Loop
 from .manager import Manager
 
@@ -38,6 +39,7 @@ class Machine:
         self._datagrams("/run/systemd/journal/dev-log", self._syslog)
         os.symlink("/run/systemd/journal/dev-log", "/dev/log")
         self._datagrams("/run/systemd/notify", self._notified)
+        JournalSockets(self._loop, self._journal, self._unit_of)
         Bus(self._manager, self.shut_down)
         Control(self._loop, socket.socket(fileno=CONTROL_FD), boot, lambda: self.shut_down(reboot=False))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPWR):

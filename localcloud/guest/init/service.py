@@ -31,7 +31,8 @@ class Service:
         self.manager, self.file, self.name = manager, file, file.name
         self.active, self.sub, self.result = "inactive", "dead", "success"
         self.main_pid = 0
-        self.main_status: int | None = None  # wait status of the last main process
+        self.exec_pid = 0  # of the last main process, whether it runs or not
+        self.main_status: int | None = None  # its wait status
         self.since = time.time()
         self.invocation = ""
         self.status_text = ""  # what it said of itself last, with sd_notify
@@ -46,6 +47,7 @@ class Service:
         self._timer: Timer | None = None
         self._waiting: list[Callable[[str], None]] = []
         self._stopped: list[Callable[[], None]] = []
+        self._over: list[Callable[[], None]] = []
 
     # What others ask of it.
 
@@ -131,6 +133,17 @@ class Service:
             self._known = process.members(self.invocation, self.sessions, self._known, unreaped=unreaped)
         return set(self._known)
 
+    def timing(self) -> dict[str, object]:
+        """Return a timer's times; a service has none."""
+        return {}
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Make a call when this run is over and no other begins by itself; at once if it does not run."""
+        if self.active in {"inactive", "failed"}:
+            call()
+        else:
+            self._over.append(call)
+
     # For its parts.
 
     def begin_run(self) -> None:
@@ -152,6 +165,15 @@ class Service:
         if active != self.active:
             self.since = time.time()
         self.active, self.sub = active, sub
+        if active in {"inactive", "failed"} and self._over:
+            self.manager.loop.later(0, self._say_over)
+
+    def _say_over(self) -> None:
+        """Tell all who wait for its run to be over, unless it has been started again at once."""
+        if self.active in {"inactive", "failed"}:
+            over, self._over = self._over, []
+            for call in over:
+                call()
 
     def say(self, line: str, *, priority: int = INFO, console: bool = True) -> None:
         """Write a line about it as systemd itself."""

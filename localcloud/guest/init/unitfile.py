@@ -34,8 +34,11 @@ KNOWN = {
                 "Environment", "EnvironmentFile", "WorkingDirectory", "User", "Group", "Restart", "RestartSec", "TimeoutStartSec",
                 "TimeoutStopSec", "TimeoutSec", "KillMode", "KillSignal", "RemainAfterExit", "SuccessExitStatus", "PIDFile",
                 "StandardOutput", "StandardError", "StandardInput", "SyslogIdentifier", "UMask", "Nice", "LimitNOFILE", "RuntimeDirectory",
-                "StateDirectory", "LogsDirectory", "CacheDirectory", "NotifyAccess", "RestartPreventExitStatus", "SendSIGKILL",
+                "StateDirectory", "LogsDirectory", "CacheDirectory", "NotifyAccess", "RestartPreventExitStatus", "RestartForceExitStatus",
+                "SendSIGKILL", "GuessMainPID",
                 "StartLimitInterval", "StartLimitBurst"},
+    "Timer": {"OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec", "OnCalendar", "Persistent",
+              "RandomizedDelaySec", "Unit"},
     "Install": {"WantedBy", "RequiredBy", "Alias", "Also"},
 }  # fmt: skip
 
@@ -51,6 +54,7 @@ class UnitFile:
         self.name = name
         self.path = path
         self.notes: list[str] = []
+        self.drop_ins: list[str] = []
         self._values: dict[tuple[str, str], list[str]] = {}
 
     def add(self, section: str, key: str, value: str) -> None:
@@ -69,6 +73,10 @@ class UnitFile:
         """Return the last value given for a directive."""
         values = self._values.get((section, key))
         return values[-1] if values else default
+
+    def section(self, name: str) -> dict[str, list[str]]:
+        """Return all directives of a section."""
+        return {key: values for (section, key), values in self._values.items() if section == name}
 
     def words(self, section: str, key: str) -> list[str]:
         """Return the values of a directive that is a list of names."""
@@ -161,6 +169,7 @@ def load(name: str) -> UnitFile:
         drop_ins = f"{folder}/{name}.d"
         if os.path.isdir(drop_ins):
             paths += [f"{drop_ins}/{file}" for file in sorted(os.listdir(drop_ins)) if file.endswith(".conf")]
+    unit.drop_ins = paths[1:]
     for part in paths:
         with open(part, encoding="utf-8", errors="replace") as file:
             unit.parse(file.read(), part)

@@ -171,7 +171,10 @@ async def test_systemd_run_logger_and_console_reach_the_journal_and_serial_port(
         "systemd-run --unit job -p Restart=no --setenv A='b c' --wait /bin/sh -c 'echo $A \"$0\"' 'x y'\n"
         "logger -t tagged from logger\nlogger -p daemon.err -t grave seen on the console\necho plain > /dev/ttyS0\n",
     )
-    assert said == "Running as unit: job.service\n"
+    assert said == (
+        "Running as unit: job.service\nFinished with result: success\n"
+        "Main processes terminated with: code=exited/status=0\n"
+    )
     await eventually(cloud, spec.name, "journalctl -q -u job -o cat | grep -q 'b c x y'")
     await eventually(cloud, spec.name, "journalctl -q -t grave | grep -q seen")
     assert re.search(r"tagged\[\d+\]: from logger\n", await cloud.said(spec, "journalctl -t tagged"))

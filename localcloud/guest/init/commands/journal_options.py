@@ -10,7 +10,18 @@ _OPTIONAL = {"-b": ("boot", "0"), "--boot": ("boot", "0"), "-n": ("lines", "10")
 _PLAIN = {"-f": "follow", "--follow": "follow", "-r": "reverse", "--reverse": "reverse", "--no-pager": "", "-x": "", "-e": "end",
           "--pager-end": "end", "-a": "", "--all": "", "-q": "quiet", "--quiet": "quiet", "--no-hostname": "no-hostname", "-l": "",
           "--full": "", "-k": "kernel", "--dmesg": "kernel", "--utc": "", "--system": "", "-m": "", "--catalog": "",
-          "--no-tail": "no-tail", "--list-boots": "list-boots", "--no-full": ""}  # fmt: skip
+          "--no-tail": "no-tail", "--flush": "flush", "--sync": "flush", "--disk-usage": "disk-usage",
+          "--list-boots": "list-boots", "--no-full": ""}  # fmt: skip
+_ONE_FILE = "this machine has one journal, which keeps its last 16 to 32 MiB by itself"
+_ONE_MACHINE = "this machine has its own journal only"
+REFUSED = {"--vacuum-size": _ONE_FILE, "--vacuum-time": _ONE_FILE, "--vacuum-files": _ONE_FILE, "--rotate": _ONE_FILE,
+           "--verify": _ONE_FILE, "--header": _ONE_FILE, "--setup-keys": _ONE_FILE, "--file": _ONE_FILE, "--directory": _ONE_FILE,
+           "-D": _ONE_FILE, "--user": _ONE_MACHINE, "--user-unit": _ONE_MACHINE, "-M": _ONE_MACHINE, "--machine": _ONE_MACHINE,
+           "--root": _ONE_MACHINE, "--cursor": "entries have no cursors here; use --since",
+           "--after-cursor": "entries have no cursors here; use --since", "--show-cursor": "entries have no cursors here; use --since",
+           "--cursor-file": "entries have no cursors here; use --since", "-F": "fields are not indexed here; use -o json and jq",
+           "--field": "fields are not indexed here; use -o json and jq", "-N": "fields are not indexed here; use -o json and jq",
+           "--fields": "fields are not indexed here; use -o json and jq"}  # fmt: skip
 _FIELDS = frozenset({"_SYSTEMD_UNIT", "UNIT", "SYSLOG_IDENTIFIER", "_PID"})
 _BOOT_ID_LENGTH = 32
 
@@ -43,6 +54,9 @@ def parse(words: list[str]) -> dict[str, list[str]]:
             given[_PLAIN[word]] = []
         elif name in _FIELDS and equals:
             given.setdefault(name, []).append(value)
+        elif name in REFUSED:
+            msg = f"journalctl: {name}: {REFUSED[name]}"
+            raise ValueError(msg)
         else:
             msg = f"journalctl: unrecognized option '{word}'"
             raise ValueError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import sys
 import time
 
@@ -20,6 +21,14 @@ def main(words: list[str]) -> int:
     """Run the command; its exit status."""
     try:
         given = journal_options.parse(words)
+        if "flush" in given:  # what is said is written at once
+            return 0
+        if "disk-usage" in given:
+            taken = sum(
+                os.path.getsize(path) for path in (journal.FILE, journal.ROTATED) if os.path.exists(path)
+            )
+            print(f"Archived and active journals take up {taken / (1 << 20):.1f}M in the file system.")
+            return 0
         # First the stream, then what is there already: else what comes in between would be in neither.
         began = time.time_ns() // 1000
         stream = client.stream("follow") if "follow" in given else None

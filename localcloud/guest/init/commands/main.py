@@ -16,8 +16,15 @@ NAMES = (
     "poweroff",
     "reboot",
     "halt",
+    "runlevel",
+    "telinit",
     "gsutil",
     "gcloud",
+    "hostnamectl",
+    "timedatectl",
+    "loginctl",
+    "localectl",
+    "systemd-detect-virt",
 )
 
 
@@ -56,10 +63,10 @@ def _run(name: str, words: list[str]) -> int:
         from . import storage
 
         return storage.main(name, words)
-    from . import client
+    if name in {"hostnamectl", "timedatectl", "loginctl", "localectl", "systemd-detect-virt"}:
+        from . import machine_facts
 
-    reboot = name == "reboot" or (name == "shutdown" and any(word in {"-r", "--reboot"} for word in words))
-    if "-c" in words:
-        return 0
-    client.ask("reboot" if reboot else "poweroff")
-    return 0
+        return machine_facts.COMMANDS[name](words)
+    from . import power
+
+    return power.main(name, words)

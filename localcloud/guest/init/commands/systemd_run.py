@@ -10,9 +10,17 @@ from . import client
 
 _VALUED = {"-u": "unit", "--unit": "unit", "-p": "property", "--property": "property", "--description": "description", "-E": "setenv",
            "--setenv": "setenv", "--working-directory": "directory", "--uid": "uid", "--gid": "gid", "--service-type": "type",
-           "--nice": "nice", "--slice": "slice", "--on-active": "timer", "--on-boot": "timer", "--on-calendar": "timer"}  # fmt: skip
+           "--nice": "nice", "--slice": "slice", "--timer-property": "timer-property"}  # fmt: skip
+_TIMES = {"--on-active": "OnActiveSec", "--on-boot": "OnBootSec", "--on-startup": "OnStartupSec", "--on-unit-active": "OnUnitActiveSec",
+          "--on-unit-inactive": "OnUnitInactiveSec", "--on-calendar": "OnCalendar"}  # fmt: skip
+_VALUED.update((name, name) for name in _TIMES)
 _PLAIN = {"--no-block", "--quiet", "-q", "--collect", "-G", "--system", "--same-dir", "-d", "--remain-after-exit", "-r",
           "--no-ask-password", "--wait", "--scope"}  # fmt: skip
+_NO_TERMINAL = "a unit has no way to this terminal; its output is in the journal (journalctl -u UNIT)"
+_NO_USERS = "this machine has the system's own units only: no users' and no other machines'"
+REFUSED = {"--pty": _NO_TERMINAL, "-t": _NO_TERMINAL, "--pipe": _NO_TERMINAL, "-P": _NO_TERMINAL, "--shell": _NO_TERMINAL,
+           "-S": _NO_TERMINAL, "--user": _NO_USERS, "-H": _NO_USERS, "--host": _NO_USERS, "-M": _NO_USERS, "--machine": _NO_USERS,
+           "--path-property": "paths are not watched here", "--socket-property": "sockets are not served by units here"}  # fmt: skip
 
 
 def main(words: list[str]) -> int:
@@ -22,14 +30,9 @@ def main(words: list[str]) -> int:
     if wrong:
         print(f"systemd-run: {wrong}", file=sys.stderr)
         return 1
+    timer = _timer(values)
     if not words:
         print("Command line to execute required.", file=sys.stderr)
-        return 1
-    if "timer" in values:
-        print(
-            "systemd-run: timers are not served by this machine; run the command from a service that sleeps instead",
-            file=sys.stderr,
-        )
         return 1
     program = process.which(words[0])
     if program is None:
@@ -39,18 +42,47 @@ def main(words: list[str]) -> int:
         os.execv(program, words)
     unit = values.get("unit", [f"run-r{os.urandom(16).hex()}.service"])[-1]
     unit = unit if unit.endswith(".service") else f"{unit}.service"
-    answer = client.ask(
-        "run", unit=unit, text=_text(program, words, values, flags), no_block="--no-block" in flags
-    )
+    unit = unit if not unit.endswith(".timer") else f"{unit.removesuffix('.timer')}.service"
+    no_block = "--no-block" in flags
+    text = _text(program, words, values, flags)
+    answer = client.ask("run", unit=unit, text=text, timer=timer, no_block=no_block)
     if answer.get("error"):
         print(f"Failed to start transient service unit: {answer['error']}", file=sys.stderr)
         return 1
-    if not flags & {"--quiet", "-q"}:
+    quiet = bool(flags & {"--quiet", "-q"})
+    if not quiet and timer:
+        print(f"Running timer as unit: {unit.removesuffix('.service')}.timer", file=sys.stderr)
+        print(f"Will run service as unit: {unit}", file=sys.stderr)
+    elif not quiet:
         print(f"Running as unit: {unit}", file=sys.stderr)
     for failure in answer.get("failures", {}).values():
         print(f"Job for {unit} failed: {failure}.", file=sys.stderr)
         return 1
-    return 0
+    return _waited(unit, quiet=quiet) if "--wait" in flags and not timer else 0
+
+
+def _waited(unit: str, *, quiet: bool) -> int:
+    """Wait until the unit's run is over; the exit status of its main process, or 1 where a signal ended it."""
+    facts = client.ask("wait", units=[unit])["units"][0]
+    status = int(facts["ExecMainStatus"])
+    killed = facts["ExecMainCode"] == 2
+    if not quiet:
+        print(f"Finished with result: {facts['Result']}", file=sys.stderr)
+        how = "killed" if killed else "exited"
+        print(f"Main processes terminated with: code={how}/status={status}", file=sys.stderr)
+    if killed:
+        return 1
+    return status
+
+
+def _timer(values: dict[str, list[str]]) -> str:
+    """Return the text of the timer that is asked for, "" if there is none."""
+    times = [f"{key}={value}" for name, key in _TIMES.items() for value in values.get(name, [])]
+    if not times:
+        return ""
+    description = values.get("description", ["Timer of systemd-run"])[-1]
+    lines = ["[Unit]", f"Description={description}", "[Timer]", *times, *values.get("timer-property", [])]
+    return "\n".join(lines) + "\n"
 
 
 def _options(words: list[str]) -> tuple[dict[str, list[str]], set[str], str]:
@@ -68,6 +100,8 @@ def _options(words: list[str]) -> tuple[dict[str, list[str]], set[str], str]:
             values.setdefault(_VALUED[word], []).append(words.pop(0))
         elif word in _PLAIN:
             flags.add(word)
+        elif name in REFUSED:
+            return values, flags, f"{name}: {REFUSED[name]}"
         else:
             return values, flags, f"unrecognized option '{word}'"
     return values, flags, ""

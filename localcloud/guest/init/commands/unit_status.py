@@ -45,8 +45,12 @@ def _print_status(facts: Mapping[str, Any], lines: int) -> None:
         state = f"failed (Result: {facts['Result']})"
     since = facts.get("Since")
     if since and facts["ActiveState"] != "inactive":
-        state += f" since {facts['StateChangeTimestamp']}; {_ago(time.time() - since)} ago"
+        state += f" since {facts['StateChangeTimestamp']}; {ago(time.time() - since)} ago"
     print(f"     Active: {state}")
+    if facts.get("StatusText"):
+        print(f'     Status: "{facts["StatusText"]}"')
+    if facts.get("Triggers"):
+        print(f"   Triggers: ● {facts['Triggers']}")
     if facts.get("MainPID"):
         print(f"   Main PID: {facts['MainPID']} ({_name(facts['MainPID'])})")
     tasks = facts.get("Tasks") or []
@@ -63,7 +67,8 @@ def _print_status(facts: Mapping[str, Any], lines: int) -> None:
         print(entry.short(host))
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
+    """Say a span of time as systemctl does."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole}s"
@@ -88,8 +93,10 @@ def _command_line(pid: int) -> str:
         return ""
 
 
-def list_units(options: Options) -> int:
+def list_units(options: Options, patterns: list[str]) -> int:
     """Print the units that are loaded, those that are asked for."""
+    import fnmatch
+
     units = client.ask("list").get("units", [])
     wanted = options.values.get("t", [])
     if options.has("--failed"):
@@ -97,6 +104,11 @@ def list_units(options: Options) -> int:
     rows = []
     for facts in sorted(units, key=lambda facts: str(facts["Id"])):
         kind = str(facts["Id"]).rpartition(".")[2]
+        if patterns and not any(
+            fnmatch.fnmatchcase(str(facts["Id"]), each if "." in each or "*" in each else f"{each}.service")
+            for each in patterns
+        ):
+            continue
         if (wanted and kind not in wanted) or (
             "s" in options.values and facts["ActiveState"] not in options.values["s"]
         ):
