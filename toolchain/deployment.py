@@ -114,7 +114,11 @@ class Deployment:
 
     def url(self) -> int:
         """Print where the service answers."""
-        return self._pulumi("stack", "output", "url", "--stack", self.shell.stack)
+        status = self._pulumi("stack", "output", "url", "--stack", self.shell.stack)
+        if status != 0:
+            where = "" if self.local else f" STACK={self.shell.stack}"
+            self.progress.say(f"If the stack {self.shell.stack} is not deployed, deploy it: make up{where}")
+        return status
 
     @property
     def _gate(self) -> Gate:

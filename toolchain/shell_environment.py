@@ -91,9 +91,9 @@ class ShellEnvironment:
         }
 
     def cloud(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return what the running local cloud says its clients need; nothing if it does not run."""
+        """Return what the local cloud says its clients need; nothing if there never was one. It tells the user where it does not run."""
         answer = subprocess.run(
-            [self.checkout.localcloud, "env"], env=environ, capture_output=True, text=True, check=False
+            [self.checkout.localcloud, "env"], env=environ, stdout=subprocess.PIPE, text=True, check=False
         )
         return parse_exports(answer.stdout) if answer.returncode == 0 else {}
 

@@ -181,6 +181,11 @@ def env(home: Home, given: argparse.Namespace) -> int:
         if given.gcloud
         else _client_variables(config)
     )
+    if launch.running(home) is None and launch.keeper(home) is None:
+        print(
+            "localcloud: this cloud does not run, so nobody answers there; start it with: make up, or localcloud start",
+            file=sys.stderr,
+        )
     if given.account:
         token = Client.connect(home).call("POST", "/tokens", {"email": given.account})
         variables["GOOGLE_OAUTH_ACCESS_TOKEN"] = token["access_token"]

@@ -144,6 +144,9 @@ def test_up_twice_then_down(stack: Stack, url: str, capfd: pytest.CaptureFixture
     assert stack.told() == ["start", "stop"]
     assert "deleted" in capfd.readouterr().out
 
+    assert stack.deployment.url() != 0
+    assert stack.said.getvalue().endswith("If the stack local is not deployed, deploy it: make up\n")
+
 
 def test_the_pack_stops_up_before_anything_changes(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
     assert stack.deployment.up() == 0

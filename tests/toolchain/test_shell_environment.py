@@ -123,9 +123,12 @@ def test_the_printed_lines_do_in_a_shell_what_apply_does(checkout: Checkout, env
         assert seen == one.apply(base)
 
 
-def test_a_cloud_that_does_not_run_adds_nothing(checkout: Checkout, environ: dict[str, str]) -> None:
+def test_a_cloud_that_never_ran_adds_nothing_and_its_words_are_the_users(
+    checkout: Checkout, environ: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
     checkout.localcloud.write_text("#!/bin/sh\necho 'it does not run' >&2\nexit 1\n")
     got = shell(checkout, "local").apply(environ)
+    assert capfd.readouterr().err == "it does not run\n"
     assert "PULUMI_DEBUG_PROVIDERS" not in got
     assert "PULUMI_BACKEND_URL" in got
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.cli import commands, main
+from localcloud.daemon.config import CloudConfig
 from localcloud.guest.session import GuestSession, SessionError
+from localcloud.home import Home
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
-
-    from localcloud.home import Home
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +60,17 @@ def test_somebody_elses_token_is_not_for_gcloud(
 def test_env_without_a_cloud_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["env"]) == 1
     assert "no local cloud was ever started" in capsys.readouterr().err
+
+
+def test_env_of_a_cloud_that_does_not_run_holds_and_says_so_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CloudConfig.load_or_create(Home(tmp_path))
+    assert main.main(["env"]) == 0
+    said = capsys.readouterr()
+    assert all(line.startswith("export ") for line in said.out.splitlines())
+    assert said.err.startswith("localcloud: this cloud does not run")
+    assert "start it with: make up" in said.err
 
 
 @pytest.mark.parametrize(
