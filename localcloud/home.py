@@ -51,6 +51,11 @@ class Home:
         """Contents of disks that are not, or not only, an instance's own, by numeric id."""
         return self.path / "disks"
 
+    @property
+    def creations(self) -> Path:
+        """What the `gcp` plugin is creating, for the next one if it is killed; empty otherwise."""
+        return self.path / "creations"
+
     def instance(self, instance_id: str) -> Path:
         """One instance's own folder: disk, serial output, control socket."""
         return self.path / "instances" / instance_id

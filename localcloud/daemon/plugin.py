@@ -113,5 +113,6 @@ def _record(home: Home) -> Path:
 def _start(home: Home, config: CloudConfig) -> subprocess.Popen[bytes]:
     """Start a plugin. The owner's token goes to it in a file, so that it shows in no process list."""
     command = [sys.executable, "-m", "localcloud.provider", "--port", str(config.provider_port)]
-    command += ["--endpoint", config.endpoint, "--token-file", str(config.write_token(home)), "--once-told"]
+    command += ["--endpoint", config.endpoint, "--token-file", str(config.write_token(home))]
+    command += ["--creations", str(home.creations), "--once-told"]
     return start_recorded(command, _record(home), home.logs / "plugin.log", os.environ)

@@ -15,6 +15,7 @@ import grpc
 import httpx
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from localcloud.provider.creations import Creations
 from localcloud.provider.endpoints import require_loopback
 from localcloud.provider.errors import ProviderError
 from localcloud.provider.plugin import Plugin
@@ -39,6 +40,11 @@ def _arguments() -> argparse.Namespace:
         "--token-file", type=Path, help="file with the access token, for stacks that set no gcp:accessToken"
     )
     parser.add_argument(
+        "--creations",
+        type=Path,
+        help="folder to note in what is being created, for whoever follows this process if it is killed",
+    )
+    parser.add_argument(
         "--once-told",
         action="store_true",
         help="serve once a line came on standard input, and not at all if that ends without one",
@@ -51,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def serve(plugin_defaults: Defaults, port: int) -> None:
+async def serve(plugin_defaults: Defaults, port: int, creations: Creations) -> None:
     """Serve on a port of 127.0.0.1 until told to stop."""
     limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS)
     async with httpx.AsyncClient(
@@ -63,7 +69,8 @@ async def serve(plugin_defaults: Defaults, port: int) -> None:
             ("grpc.so_reuseport", 0),  # a port is one plugin's
         ]
         server = grpc.aio.server(options=options)
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(plugin_defaults, http), server)
+        plugin = Plugin(plugin_defaults, http, creations)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(plugin, server)
         bound = server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()
         stopped = asyncio.Event()
@@ -86,7 +93,8 @@ def main() -> int:
         return 2
     if arguments.once_told and not sys.stdin.buffer.read():
         return 0  # whoever started this process was killed before it could write it down
-    asyncio.run(serve(Defaults(arguments.endpoint, arguments.token_file), arguments.port))
+    defaults = Defaults(arguments.endpoint, arguments.token_file)
+    asyncio.run(serve(defaults, arguments.port, Creations(arguments.creations)))
     return 0
 
 

@@ -12,10 +12,11 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.provider.check import DEFAULTS, Proposal, check
+from localcloud.provider.creations import Creations
 from localcloud.provider.diff import unchanged
 from localcloud.provider.endpoints import require_loopback
 from localcloud.provider.engine_folder import engine_folder
-from localcloud.provider.errors import PartialError, ProviderError
+from localcloud.provider.errors import ApiError, OperationError, PartialError, ProviderError
 from localcloud.provider.refresh import imported_inputs, refreshed_inputs
 from localcloud.provider.registry import FUNCTIONS, RESOURCES, resource_of
 from localcloud.provider.resource import Request
@@ -35,7 +36,6 @@ from localcloud.provider.wire import (
 if TYPE_CHECKING:
     import httpx
 
-
 VERSION = "10.2.0"
 _SECRET_SETTINGS = ("accessToken", "credentials")
 _MOST_SESSIONS = 64
@@ -46,9 +46,13 @@ Context: TypeAlias = grpc.aio.ServicerContext
 class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     """One long-lived plugin, which may serve several engines at a time; each connection is a session of its own."""
 
-    def __init__(self, defaults: Defaults, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self, defaults: Defaults, http: httpx.AsyncClient, creations: Creations | None = None
+    ) -> None:
+        """`creations`: where what is being created is noted; nowhere, unless given."""
         self._defaults = defaults
         self._http = http
+        self._creations = creations or Creations()
         self._sessions: dict[str, Session] = {}
 
     # -- the provider itself ---------------------------------------------------------------------------------------
@@ -193,7 +197,14 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
                 return provider_pb2.CreateResponse(properties=to_struct(properties))
             refuse_unknown(resource, reveal(given))
             try:
-                resource_id, state = await resource.create(Request(session, planned, request.timeout))
+                with self._creations.begun(request.urn, reveal(given)) as creation:
+                    wanted = Request(session.again() if creation.again else session, planned, request.timeout)
+                    try:
+                        resource_id, state = await resource.create(wanted)
+                    except (PartialError, ApiError, OperationError):
+                        context.add_done_callback(lambda _: creation.told())
+                        raise
+                    context.add_done_callback(lambda _: creation.told())
             except PartialError as error:
                 partial = outputs_of(
                     resource, error.state, given, error.id, timeout=request.timeout, step="create"

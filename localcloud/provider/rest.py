@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,13 @@ class RestClient:
         self.endpoints = endpoints
         self._token = token
         self._cancelled = asyncio.Event()
+        self._again = False
+
+    def again(self) -> RestClient:
+        """Return a client whose first requests may have been sent before: that what they ask for is there is no refusal."""
+        made = copy.copy(self)
+        made._again = True  # noqa: SLF001 - of the same class
+        return made
 
     def cancel(self) -> None:
         """Make every wait under way, and every later request, end with CancelledByEngineError."""
@@ -58,7 +66,9 @@ class RestClient:
         if content is not None:
             headers["content-type"] = content_type
         pause = _FIRST_PAUSE
-        lost = False  # an answer, with the daemon that was to give it; the next one takes the same request
+        lost = (
+            self._again
+        )  # an answer, with the daemon that was to give it; the next one takes the same request
         for attempt in range(_TRIES):
             if not last_look:
                 self._stop_if_cancelled()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,10 @@ class Session:
     attribution: Mapping[str, str]
     folder: Path | None = None
     zone: str = ""
+
+    def again(self) -> Session:
+        """Return a session for what may have been asked for before: see `RestClient.again`."""
+        return replace(self, rest=self.rest.again())
 
     def project_of(self, properties: Properties) -> str:
         """Return the resource's own project, else the stack's."""
