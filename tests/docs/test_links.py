@@ -20,7 +20,8 @@ _SHOWN = frozenset({".github", ".devcontainer", ".lima"})  # of the folders whos
 # Names of what only exists while a cloud runs, or on an instance, or once it has been made.
 _MADE = frozenset({
     "config.json", "state.db", "pulumi-plugin.json", "holder.json", "daemon.json", "daemon.log", "door.sock", "owner.token", "import.json",
-    "policies.md", "canary/", "run/", "logs/", "objects/", "creations/", "disks/", "instances/", "pulumi/", "guest/", ".venv", "policies/.venv",
+    "policies.md", "canary/", "run/", "logs/", "objects/", "creations/", "disks/", "instances/", "pulumi/", "guest/",
+    ".venv", "policies/.venv",
 })  # fmt: skip
 # STACK, NAME and the like stand for what a reader puts there.
 _PLACEHOLDER = re.compile(r"\b[A-Z]{4,}\b(?!\.md)")
