@@ -47,12 +47,13 @@ async def test_all_of_an_instance_is_in_its_group_which_it_does_not_see(cloud: C
         spec, other = await cloud.boot("", "one"), await cloud.boot("", "other")
         await cloud.settled(spec)
         await cloud.settled(other)
-        await cloud.run(spec, "setsid sleep 1000 >/dev/null 2>&1 </dev/null & true")
-        assert "sleep" in await cloud.said(spec, "ps -e")
-        assert len(members(base / spec.id)) >= 3
+        # Somebody who has left the session, and whose parent is gone, is there when the command has ended.
+        leave = "(setsid sleep 1000 &) >/dev/null 2>&1 </dev/null; until pgrep -x sleep; do sleep 0.1; done"
+        assert await cloud.said(spec, leave) != ""
         # what has just ended is no member any more, and may still be seen
         await until(lambda: members(base / spec.id) == whole(cloud, spec))
         await until(lambda: members(base / other.id) == whole(cloud, other))
+        await until(lambda: len(members(base / spec.id)) == len(members(base / other.id)) + 1)
         said = await cloud.said(spec, "cat /proc/self/cgroup /proc/1/cgroup")
         assert {line.split(":", 2)[2] for line in said.splitlines()} == {"/"}, (
             "it is at the top of every tree"
