@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.control.autoscaler import Load, Policy, Recommendation, parse, recommend
+from localcloud.control.signals import Need
 from localcloud.plans import quotas
 from tests.localcloud.control.cloud import Cloud, standard
 from tests.localcloud.control.documents import AUTOSCALER, GROUP, autoscaler
@@ -122,6 +123,15 @@ def test_what_is_recommended_is_the_peak_less_what_may_go_whatever_the_mode_make
     limited = policy(mode="OFF", scale_in_fixed=2, stabilisation=60.0, scale_in_window=900.0)
     assert decide(limited, loads(0.3, 0.3), peak).stabilised == 7
     assert decide(policy(maximum=5), loads(0.3, 0.3), peak).size == 5
+
+
+def test_what_is_recommended_while_a_signal_is_missing_is_not_remembered() -> None:
+    missing = Need(size=None, reason="nobody wrote it", detail="MISSING_CUSTOM_METRIC_DATA_POINTS")
+    past = [(9000.0, 3)]
+    found = recommend(policy(), loads(1.2, 1.2, 1.2), 3, past, now=10_000.0, needs=[missing])
+    assert (found.size, found.history) == (6, tuple(past))
+    seen = recommend(policy(), loads(1.2, 1.2, 1.2), 3, past, now=10_000.0)
+    assert (seen.size, seen.history) == (6, (*past, (10_000.0, 6)))
 
 
 def test_defaults_are_googles() -> None:

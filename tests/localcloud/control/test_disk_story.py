@@ -116,7 +116,9 @@ def test_what_is_kept_is_the_same_through_repair_recreation_and_update() -> None
 
 
 @pytest.mark.parametrize("rule", ["NEVER", GOES])
-@pytest.mark.parametrize("how", ["resize", "deleteInstances", "delete the group"])
+@pytest.mark.parametrize(
+    "how", ["resize", "deleteInstances", "delete the group", "delete the group that cannot make them again"]
+)
 def test_once_an_instance_has_left_for_good_its_rule_decides(rule: str, how: str) -> None:
     async def story() -> None:
         cloud = keeping(rule)
@@ -129,6 +131,13 @@ def test_once_an_instance_has_left_for_good_its_rule_decides(rule: str, how: str
                 case "deleteInstances":
                     cloud.request("deleteInstances", GROUP, instances=sorted(before))
                 case _:
+                    if how != "delete the group":
+                        with cloud.store.transaction() as change:
+                            change.delete(f"compute/projects/{PROJECT}/global/instanceTemplates/one")
+                        cloud.request("recreateInstances", GROUP, instances=sorted(before))
+                        await cloud.advance(120)
+                        assert not cloud.instances()
+                        assert len(cloud.members()) == 3
                     with cloud.store.transaction() as change:
                         change.put("control/deleting/" + GROUP, {})
             await cloud.advance(300)

@@ -78,6 +78,26 @@ def test_a_verdict_stands_until_a_majority_has_another() -> None:
     assert after(jury, "success", "success", "success") == "HEALTHY"
 
 
+def test_half_of_an_even_number_is_no_majority() -> None:
+    jury = Jury(Endpoint(state="HEALTHY", ever_healthy=True))
+    found: list[tuple[Outcome, HealthState]] = [
+        ("timeout", "HEALTHY"),
+        ("timeout", "HEALTHY"),
+        ("timeout", "TIMEOUT"),
+    ]
+    for prober, (outcome, state) in enumerate(found):
+        jury.take(result(outcome, prober=prober, probers=4), ONCE)
+        assert jury.state == state
+    jury.take(result("success", prober=0, probers=4), ONCE)
+    assert jury.state == "TIMEOUT", "two of four answer"
+
+
+def test_a_success_does_not_change_what_is_wrong() -> None:
+    jury = Jury(Endpoint(state="HEALTHY", ever_healthy=True))
+    assert after(jury, "timeout", "timeout", "timeout", "failure", "failure") == "TIMEOUT"
+    assert after(jury, "success", "success") == "TIMEOUT", "though more answer wrongly now than not at all"
+
+
 def test_what_is_remembered_stands_until_most_probers_have_counted_anew() -> None:
     jury = Jury(Endpoint(state="HEALTHY", ever_healthy=True))
     assert after(jury, "timeout", "timeout") == "HEALTHY"
