@@ -112,6 +112,9 @@ class Sandbox:
             words += ["--bind", f"{self._at('disk')}/{name}", target]
         words += ["--ro-bind", library, "/usr/local/lib/guest", "--ro-bind", str(self._at("ssl")), "/etc/ssl"]
         words += ["--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
+        if Path("/usr/sbin/policy-rc.d").is_file():
+            # By it container images keep packages from starting services.
+            words += ["--ro-bind", "/dev/null", "/usr/sbin/policy-rc.d"]
         for command in sorted(
             (self.library / "bin").iterdir()
         ):  # scripts that name them by their whole path get ours too
