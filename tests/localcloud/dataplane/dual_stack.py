@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import RealClock
+from localcloud.dataplane import maglev
 from localcloud.dataplane.world import World
 from localcloud.home import Home
 from localcloud.plans.network import FirewallRule
@@ -90,11 +91,11 @@ class DualStackCloud(Cloud):
 
 @asynccontextmanager
 async def running_dual_stack(
-    speed: float = CLOUD_SPEED, *, ipv6: bool = True
+    speed: float = CLOUD_SPEED, *, ipv6: bool = True, table_size: int = maglev.DEFAULT_SIZE
 ) -> AsyncIterator[DualStackCloud]:
     """Open a world in a folder of its own; stop it and remove the folder at the end."""
     folder = Path(tempfile.mkdtemp(prefix="localcloud-dataplane-"))
-    world = await World.open(Home(folder), RealClock(speed), probers=1, ipv6=ipv6)
+    world = await World.open(Home(folder), RealClock(speed), table_size=table_size, probers=1, ipv6=ipv6)
     cloud = DualStackCloud(world)
     try:
         yield cloud
