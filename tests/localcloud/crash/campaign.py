@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from localcloud.dataplane.namespaces import start_time
 from tests.localcloud.crash import leftovers, victims
 from tests.localcloud.crash.cloud import CrashCloud, crash_cloud
 from tests.localcloud.crash.operations import BUCKET, Operations
@@ -32,7 +36,10 @@ LOTS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("daemon", "agent")),
     (1, ("daemon", "plugin")),
     (1, ("daemon", "keeper")),
+    (1, ("hanging prober",)),
+    (1, ("hanging door",)),
 )
+_HANGING = "hanging "  # one that is stopped: its daemon has to notice, and to end it
 _COMMAND = (sys.executable, "-m", "localcloud")
 _MOST_WAIT = 0.6  # real seconds of work before a death
 _SIZE = 3
@@ -114,9 +121,12 @@ class Stage:
             )  # the moment that is drawn, not a way to wait for something
             there = victims.census(self.cloud.home)
             before = there["daemon"]
-            pids = [self._rng.choice(there[role]) for role in who if there[role]]
+            chosen = {role: there[role.removeprefix(_HANGING)] for role in who}
+            pids = {role: self._rng.choice(those) for role, those in chosen.items() if those}
+            hanging = [pid for role, pid in pids.items() if role.startswith(_HANGING)]
             at = time.monotonic()
-            await victims.kill(pids)
+            await victims.kill(set(pids.values()) - set(hanging))
+            await self._end_of(hanging)
             if {"daemon", "keeper"} <= set(who):
                 await self.cloud.command("start")  # both at once: nobody is there to start anything
             pid = await self.cloud.adopted()
@@ -128,8 +138,15 @@ class Stage:
         finally:
             over.set()
             await stream
-        await self._hold(told, cut="door" in who)
+        await self._hold(told, cut=any(role.endswith("door") for role in who))
         return told
+
+    async def _end_of(self, hanging: Sequence[int]) -> None:
+        """Have these hang, and wait until they are noticed and ended."""
+        for pid in hanging:
+            os.kill(pid, signal.SIGSTOP)
+        for pid in hanging:
+            await self.cloud.until("the end of one that hangs", partial(_has_ended, pid))
 
     async def _hold(self, told: Death, *, cut: bool) -> None:
         await self.operations.check()
@@ -204,6 +221,10 @@ class Stage:
 
 
 _OTHER = "/compute/v1/projects/local/regions/europe-west1/instanceGroupManagers/other"
+
+
+def _has_ended(pid: int) -> bool:
+    return start_time(pid) is None
 
 
 def by_lot(seed: int, count: int) -> Sequence[tuple[str, ...]]:
