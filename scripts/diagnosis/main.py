@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         api = GoogleApi.connect(os.environ)
-        group = given.group or group_of(given.stack)
+        group = given.group or group_of(given.stack, api)
         if given.verb == "shell":
             return open_shell(api, group, given.instance, rerun=given.rerun, tunnel=given.tunnel_through_iap)
         facts = Gatherer(api).facts(group)
