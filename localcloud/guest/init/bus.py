@@ -39,6 +39,7 @@ class Request:
     def __init__(self, bus: Bus, connection: socket.socket) -> None:
         self._bus, self._manager = bus, bus.manager
         self._line = bytearray()
+        self._answered = False
         self._unfollow: Callable[[], None] | None = None
         self._channel = Channel(bus.manager.loop, connection, self._received, self._closed)
 
@@ -66,6 +67,9 @@ class Request:
             self._answer({"error": f"bad request: {error!r}"})
 
     def _answer(self, answer: object) -> None:
+        if self._answered:
+            return
+        self._answered = True
         import json
 
         self._channel.send(json.dumps(answer).encode() + b"\n")
@@ -89,10 +93,14 @@ class Request:
         """Stop units, then start them."""
         for name in names:
             self._manager.unit(name)
+        if request.get("no_block"):
+            self._answer({})
         self._manager.stop(names, lambda: self._start(names, request))
 
-    def do_stop(self, names: list[str], _: dict[str, object]) -> None:
+    def do_stop(self, names: list[str], request: dict[str, object]) -> None:
         """Stop units."""
+        if request.get("no_block"):
+            self._answer({})
         self._manager.stop(names, lambda: self._answer({}))
 
     def do_try_restart(self, names: list[str], request: dict[str, object]) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 
+from . import datagrams
 from .journal import INFO
 from .loop import READ
 
@@ -52,17 +53,9 @@ class JournalSockets:
     def _entry(self, _: int) -> None:
         """Take in one entry of fields: NAME=value, or NAME, a length and as many bytes."""
         try:
-            data, ancillary, _flags, _address = self._entries.recvmsg(1 << 18, 256, socket.MSG_CMSG_CLOEXEC)
+            data, pid = datagrams.receive(self._entries)
         except OSError:
             return
-        pid = 0
-        for level, kind, payload in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-                pid = struct.unpack("3i", payload[:_CREDENTIALS])[0]
-            elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                # An entry that was too long for a datagram, which comes as a file. None is taken from who could hold it back.
-                for fd in struct.unpack(f"{len(payload) // 4}i", payload[: len(payload) // 4 * 4]):
-                    os.close(fd)
         fields = _fields(data)
         if "MESSAGE" not in fields:
             return

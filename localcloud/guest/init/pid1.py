@@ -6,9 +6,9 @@ import os
 import resource
 import signal
 import socket
-import sys
 import time
 
+from . import datagrams
 from .bus import Bus
 from .control import Control
 from .journal import Journal
@@ -92,10 +92,9 @@ class Machine:
 
         def ready(_: int) -> None:
             try:
-                data, ancillary, _flags, _address = listener.recvmsg(65536, 64)
+                data, pid = datagrams.receive(listener)
             except OSError:
                 return
-            pid = int.from_bytes(ancillary[0][2][:4], sys.byteorder) if ancillary else 0
             taken(data, pid)  # type: ignore[operator]
 
         self._loop.watch(listener.fileno(), READ, ready)

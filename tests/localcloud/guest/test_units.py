@@ -103,7 +103,7 @@ async def test_killed_service_is_restarted_but_a_stopped_one_is_not(cloud: Cloud
 async def test_service_that_keeps_failing_is_given_up_in_words(cloud: Cloud) -> None:
     spec = await cloud.boot()
     await cloud.settled(spec)
-    unit = "[Service]\\nExecStart=/bin/false\\nRestart=always\\nRestartSec=1ms\\n"
+    unit = "[Unit]\\nStartLimitIntervalSec=1h\\n[Service]\\nExecStart=/bin/false\\nRestart=always\\nRestartSec=1ms\\n"
     await cloud.said(spec, f"printf '{unit}' > /etc/systemd/system/bad.service; systemctl start bad")
     await eventually(
         cloud, spec.name, "systemctl -q is-failed bad && journalctl -u bad -o cat | grep -q repeated"

@@ -23,6 +23,7 @@ PREPARED = """
 cat > /etc/systemd/system/web.service <<'END'
 [Unit]
 Description=Web
+StartLimitIntervalSec=0
 [Service]
 ExecStart=/bin/sleep 1000
 ExecReload=/bin/sh -c 'echo reloads $MAINPID'
