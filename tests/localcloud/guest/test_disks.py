@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from localcloud.control import disks
 from localcloud.plans.machine import AttachedDisk
-from tests.localcloud.guest.cloud import Cloud, in_cloud
+from tests.localcloud.guest.cloud import ZONE, Cloud, in_cloud
 
 if TYPE_CHECKING:
     from localcloud.plans.machine import MachineSpec
@@ -53,3 +54,25 @@ async def test_a_boot_disk_that_is_kept_is_the_next_machines(cloud: Cloud) -> No
     fresh = await replaced(cloud, again, boot_disk="9003")
     assert await cloud.said(fresh, "ls /root") == ""
     assert cloud.machines.disks() == {"9002"}
+
+
+@in_cloud
+async def test_a_disk_that_is_attached_by_hand_is_found_mounted_after_the_next_start(cloud: Cloud) -> None:
+    spec = await cloud.boot()
+    await cloud.machines.stop(spec.id, grace=30)
+    with cloud.store.transaction() as change:
+        change.put(spec.key, {**(cloud.store.get(spec.key) or {}), "status": "TERMINATED", "disks": []})
+    await cloud.call("POST", f"/compute/v1/{ZONE}/disks", json={"name": "data", "sizeGb": "10"})
+    body = {"source": f"{ZONE}/disks/data", "deviceName": "data"}
+    await cloud.call("POST", f"/compute/v1/{ZONE}/instances/{spec.name}/attachDisk", json=body)
+    again = replace(spec, **disks.fields(cloud.store, cloud.store.get(spec.key) or {}))
+    await cloud.machines.start(again)
+    said = await cloud.said(
+        again,
+        "DISK=/dev/disk/by-id/google-data; readlink -f $DISK; echo kept > $DISK/file\n"
+        "mkfs.ext4 -F -m 0 $DISK > /dev/null 2>&1 && echo formatted\n"
+        "mkdir -p /mnt/disks/data; mountpoint -q /mnt/disks/data || echo no mount\n"
+        "mount -o discard,defaults $DISK /mnt/disks/data > /dev/null 2>&1; echo mount $?; blkid $DISK; echo blkid $?\n"
+        "cat /mnt/disks/data/file; df --output=target /mnt/disks/data | tail -1",
+    )
+    assert said == "/mnt/disks/data\nmount 32\nblkid 2\nkept\n/mnt/disks/data\n"
