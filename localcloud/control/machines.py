@@ -103,7 +103,7 @@ class MachineKeeper:
 
     def machine_changed(self, numeric_id: str) -> None:
         """Learn that this machine's state changed: an exit or a loss is acted on."""
-        self._notice(numeric_id, self._machines.observe().get(numeric_id))
+        self._notice(numeric_id, self._machines.look_at(numeric_id))
 
     def sweep(self) -> None:
         """Look at all machines: notice those that exited or are gone, remove those that nobody owns."""

@@ -96,7 +96,7 @@ class FaultKeeper:
 
     def _lose(self, key: str, document: Document, record: Document, now: float) -> None:
         numeric_id = str(document["id"])
-        if numeric_id not in self._machines.observe():
+        if self._machines.look_at(numeric_id) is None:
             return  # not there yet; looked at again when its document changes
         with self._store.transaction() as change:
             change.put(

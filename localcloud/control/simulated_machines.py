@@ -158,6 +158,10 @@ class SimulatedMachines:
                 self._unseen.discard(machine_id)
         return self._views
 
+    def look_at(self, machine_id: str) -> MachineView | None:
+        """Return one machine if it exists."""
+        return self.observe().get(machine_id)
+
     async def forwarded(self, machine_id: str, addresses: tuple[str, ...]) -> None:
         """Answer to these addresses."""
         if (guest := self.guests.get(machine_id)) is not None:

@@ -132,7 +132,7 @@ class Operator:
         known = self._report.instances()
         for instance in known:
             if instance["name"] == name:
-                if instance["id"] in self._machines.observe():
+                if self._machines.look_at(instance["id"]) is not None:
                     return instance
                 return _error(
                     409,

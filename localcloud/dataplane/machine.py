@@ -42,21 +42,30 @@ class MachineError(RuntimeError):
     """A machine could not be made; the message says at which step and why."""
 
 
-def _listeners(asked: Sequence[Sequence[Any]], own: str, withheld: Sequence[str] = ()) -> list[socket.socket]:
-    """Listen; addresses that are not the machine's own become so, but for those that are `withheld`: nobody finds them for the time."""
-    foreign = sorted({address for address, _ in asked} - {own, "", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - "all" inside a machine
+def _foreign(asked: Sequence[Sequence[Any]], own: str) -> list[str]:
+    """Return the addresses that are not the machine's own."""
+    return sorted({address for address, _ in asked} - {own, "", "0.0.0.0", "127.0.0.1"})  # noqa: S104 - "all" inside a machine
+
+
+def _take_addresses(asked: Sequence[Sequence[Any]], own: str, withheld: Sequence[str]) -> None:
+    """Make addresses that are not the machine's own so, but for those that are `withheld`: nobody finds them for the time."""
+    foreign = _foreign(asked, own)
     ip_batch(f"address replace {address}/32 dev lo" for address in foreign if address not in withheld)
     moved = [(address, port) for address, port in asked if address in foreign]
     if moved:
         load_rules(_aside(moved))
-    made = []
+
+
+def _listeners(asked: Sequence[Sequence[Any]], own: str) -> list[socket.socket]:
+    """Listen, whether the addresses are the machine's yet or not."""
+    foreign, made = _foreign(asked, own), []
     for address, port in asked:
         datagrams = port == _NAMES
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         try:
-            listener.bind((address, port + _ASIDE if (address, port) in moved else port))
+            listener.bind((address, port + _ASIDE if address in foreign else port))
             if not datagrams:
                 listener.listen(_BACKLOG)
         except OSError as error:
@@ -121,7 +130,8 @@ def _become(message: dict[str, Any], descriptors: list[int], sock: socket.socket
     for _, inside in message["faults"]:
         load_rules(inside)
     withheld = () if message["google_apis"] else (GOOGLE_ADDRESS,)
-    listeners = _listeners(message["listeners"], message["address"], withheld)
+    _take_addresses(message["listeners"], message["address"], withheld)
+    listeners = _listeners(message["listeners"], message["address"])
     wire.send(sock, identity, [each.fileno() for each in listeners])
     mount_own_proc()
     if message.get("folders"):
@@ -269,10 +279,10 @@ def _back(here: int) -> None:
 
 
 def listen(message: dict[str, Any], _: list[int]) -> tuple[wire.Message, list[int]]:
-    """Make listeners in a living machine's namespace; whether Google's APIs are reached stays as it is."""
+    """Make the listeners again that a living machine had; its addresses and rules are there, so no command is run for it."""
     here = _in_namespace(message["pid"])
     try:
-        made = _listeners(message["listeners"], message["address"], (GOOGLE_ADDRESS,))
+        made = _listeners(message["listeners"], message["address"])
     finally:
         _back(here)
     return {}, [each.detach() for each in made]

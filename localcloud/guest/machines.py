@@ -169,6 +169,11 @@ class Sandboxes:
         snapshot = functools.cache(processes.Snapshot)  # one for all machines that are not counted by a group
         return {machine_id: machine.view(snapshot) for machine_id, machine in present.items()}
 
+    def look_at(self, machine_id: str) -> MachineView | None:
+        """Return one machine if it exists, at a cost that does not depend on how many there are; CPU time as it was observed last."""
+        machine = self._register.present.get(machine_id)
+        return None if machine is None else machine.glance()
+
     def surroundings(self) -> Mapping[str, str]:
         """Return what instances made from now on run on, and what holds them to their limits, for people."""
         system = System.chosen(self._shared)
@@ -202,7 +207,8 @@ class Sandboxes:
     async def forwarded(self, machine_id: str, addresses: tuple[str, ...]) -> None:
         """Set the forwarding rules' addresses that this machine answers to."""
         machine = self._register.machine(machine_id)
-        if machine.record.init.alive():
+        # a daemon that took machines over asks for what most of them do
+        if machine.record.forwarded != addresses and machine.record.init.alive():
             await self._answer_to(machine, addresses)
 
     async def _answer_to(self, machine: Machine, addresses: tuple[str, ...]) -> None:

@@ -72,7 +72,6 @@ class Power:
             outer=outer,
             init=outer,
             booted_at=self._clock.now(),
-            forwarded=spec.forwarded_addresses,
             group=str(group.path) if group else "",
         )
         machine = Machine(record, folder, self._source(spec), self._shares, group)
@@ -92,6 +91,9 @@ class Power:
         self._register.tell(spec.id)
         if spec.forwarded_addresses:
             await self._host.set_local_addresses(spawned.pid, spec.forwarded_addresses)
+            # only what is so is written down: the next daemon does not do it again
+            machine.record = replace(machine.record, forwarded=spec.forwarded_addresses)
+            machine.record.write(folder)
 
     async def shut_down(self, machine: Machine, grace: float) -> None:
         """Have its init end in an orderly way, and wait for that, at most `grace` cloud seconds."""

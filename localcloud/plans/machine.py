@@ -91,6 +91,10 @@ class Machines(Protocol):
         """Return every machine that exists, by id."""
         ...
 
+    def look_at(self, machine_id: str) -> MachineView | None:
+        """Return one machine if it exists, as `observe` would, but for its CPU time, which may be what was observed last."""
+        ...
+
     async def forwarded(self, machine_id: str, addresses: tuple[str, ...]) -> None:
         """Set the forwarding rules' addresses that this machine answers to."""
         ...

@@ -242,3 +242,42 @@ async def test_machine_that_still_exists_is_not_forgotten(cloud: Cloud) -> None:
         await cloud.machines.forget(spec.id)
     with pytest.raises(ValueError, match="must be a number"):
         await cloud.machines.forget("../../etc")
+
+
+@in_cloud
+async def test_machine_is_told_its_addresses_anew_only_where_they_differ_by_the_next_daemon_too(
+    cloud: Cloud,
+) -> None:
+    spec = await cloud.boot()
+    told: list[tuple[str, ...]] = []
+    really = cloud.world.set_local_addresses
+
+    async def telling(pid: int, addresses: tuple[str, ...]) -> None:
+        told.append(addresses)
+        await really(pid, addresses)
+
+    cloud.world.set_local_addresses = telling  # type: ignore[method-assign]
+    for _ in range(2):
+        await cloud.machines.forwarded(spec.id, ("127.77.7.1",))
+    await cloud.machines.release()
+    cloud.machines = cloud.sandboxes()
+    await cloud.machines.adopt()
+    await cloud.machines.forwarded(spec.id, ("127.77.7.1",))
+    assert told == [("127.77.7.1",)]
+    assert "127.77.7.1" in await cloud.said(spec, "ip address show lo")
+    await cloud.machines.forwarded(spec.id, ())
+    assert "127.77.7.1" not in await cloud.said(spec, "ip address show lo")
+
+
+@in_cloud
+async def test_one_machine_that_is_looked_at_is_as_it_is_among_all(cloud: Cloud) -> None:
+    spec, other = await cloud.boot("", "one"), await cloud.boot("", "other")
+    observed = cloud.machines.observe()[spec.id]
+    assert cloud.machines.look_at(spec.id) == observed, "CPU time is as it was observed last"
+    await cloud.machines.crash(spec.id)
+    seen, there = cloud.machines.look_at(spec.id), cloud.machines.look_at(other.id)
+    assert seen is not None
+    assert there is not None
+    assert (seen.state, there.state) == ("crashed", "running")
+    await cloud.machines.stop(spec.id, grace=0)
+    assert cloud.machines.look_at(spec.id) is None
