@@ -11,23 +11,15 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from localcloud.provider.errors import ApiError, OperationError, PartialError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
+    import grpc
+
     from localcloud.provider.values import Properties
-
-
-class Creation:
-    """One creation. `again`: it was asked for before, and nobody was told what became of it."""
-
-    def __init__(self, note: Path | None, *, again: bool) -> None:
-        self._note, self.again = note, again
-
-    def told(self) -> None:
-        """Forget it: the engine knows what became of it."""
-        if self._note is not None:
-            self._note.unlink(missing_ok=True)
 
 
 class Creations:
@@ -35,24 +27,66 @@ class Creations:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._under_way: set[str] = set()
+        self._last: dict[str, Creation] = {}  # by resource, of this process's
 
     @contextlib.contextmanager
     def begun(self, urn: str, inputs: Properties) -> Iterator[Creation]:
         """Note a creation before anything is sent. It stays noted until it is `told`, however this process ends."""
-        if self._folder is None or urn in self._under_way:
-            yield Creation(None, again=False)
+        before = self._last.get(urn)
+        if self._folder is None or (before is not None and before.under_way):
+            yield Creation()
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         note = self._folder / _digest(urn)
         content = _digest(json.dumps(inputs, sort_keys=True, default=repr))
-        again = _read(note) == content
+        # of one that is decided, and whose answer is just being sent, there may be a note still
+        again = (before is None or not before.decided) and _read(note) == content
         note.write_text(content, encoding="ascii")
-        self._under_way.add(urn)
+        made = self._last[urn] = Creation(again=again, forget=lambda: self._forget(urn, made, note))
+        made.under_way = True
         try:
-            yield Creation(note, again=again)
+            yield made
         finally:
-            self._under_way.discard(urn)
+            made.under_way = False
+
+    def _forget(self, urn: str, creation: Creation, note: Path) -> None:
+        if self._last.get(urn) is creation:  # and no later one has noted the same
+            note.unlink(missing_ok=True)
+            del self._last[urn]
+
+
+class Creation:
+    """One creation. `again`: it was asked for before, and nobody was told what became of it."""
+
+    def __init__(self, *, again: bool = False, forget: Callable[[], None] = lambda: None) -> None:
+        self.again, self._forget = again, forget
+        self.under_way = self.decided = False
+
+    def decide(self) -> None:
+        """Learn what became of it; the engine is about to be told."""
+        self.decided = True
+
+    def told(self) -> None:
+        """Forget it: the engine was told."""
+        self._forget()
+
+
+async def decided(
+    creation: Creation, making: Awaitable[tuple[str, Properties]], context: grpc.aio.ServicerContext
+) -> tuple[str, Properties]:
+    """Await what a creation comes to, and forget it once the engine was told: unless nobody knows what came of it."""
+    known = True
+    try:
+        return await making
+    except (PartialError, ApiError, OperationError):
+        raise  # it exists and is kept, or was refused
+    except BaseException:
+        known = False
+        raise
+    finally:
+        if known:
+            creation.decide()
+            context.add_done_callback(lambda _: creation.told())
 
 
 def _digest(text: str) -> str:

@@ -12,11 +12,11 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from localcloud.provider.check import DEFAULTS, Proposal, check
-from localcloud.provider.creations import Creations
+from localcloud.provider.creations import Creations, decided
 from localcloud.provider.diff import unchanged
 from localcloud.provider.endpoints import require_loopback
 from localcloud.provider.engine_folder import engine_folder
-from localcloud.provider.errors import ApiError, OperationError, PartialError, ProviderError
+from localcloud.provider.errors import PartialError, ProviderError
 from localcloud.provider.refresh import imported_inputs, refreshed_inputs
 from localcloud.provider.registry import FUNCTIONS, RESOURCES, resource_of
 from localcloud.provider.resource import Request
@@ -199,12 +199,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             try:
                 with self._creations.begun(request.urn, reveal(given)) as creation:
                     wanted = Request(session.again() if creation.again else session, planned, request.timeout)
-                    try:
-                        resource_id, state = await resource.create(wanted)
-                    except (PartialError, ApiError, OperationError):
-                        context.add_done_callback(lambda _: creation.told())
-                        raise
-                    context.add_done_callback(lambda _: creation.told())
+                    resource_id, state = await decided(creation, resource.create(wanted), context)
             except PartialError as error:
                 partial = outputs_of(
                     resource, error.state, given, error.id, timeout=request.timeout, step="create"

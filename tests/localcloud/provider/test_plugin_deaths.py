@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from localcloud.provider.creations import Creations
+from tests.localcloud.provider.driver import connected
+from tests.localcloud.provider.failing import failure
 from tests.localcloud.provider.local_cloud import TOKEN, LocalCloud, local_cloud
 from tests.toolchain.conftest import hosted_engine, project
 from tests.toolchain.project import Project
@@ -20,6 +24,7 @@ from tests.toolchain.project import Project
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from localcloud.provider.values import Value
     from localcloud.store import Event
 
 __all__ = ["hosted_engine", "project"]
@@ -55,7 +60,48 @@ def plugin(cloud: LocalCloud, folder: Path, port: int = 0) -> Iterator[tuple[sub
             running.terminate()
 
 
-@pytest.mark.e2e
+@contextmanager
+def dying_at(cloud: LocalCloud, key: str, process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a plugin as the cloud makes this resource, before it answers: whoever asked for it is never told."""
+
+    def kill(keys: frozenset[str], _: tuple[Event, ...]) -> None:
+        if key in keys:
+            process.send_signal(signal.SIGKILL)
+            process.wait(_PATIENCE)
+
+    unwatch = cloud.store.watch(kill)
+    try:
+        yield
+    finally:
+        unwatch()
+
+
+def test_the_next_plugin_takes_what_a_dead_one_had_asked_for_and_nothing_else(tmp_path: Path) -> None:
+    inputs = {"name": "ip", "region": "europe-west1", "labels": {"a": "b"}}
+    kind = "gcp:compute/address:Address"
+
+    async def create(port: int) -> dict[str, Value]:
+        async with connected(f"127.0.0.1:{port}") as driver:
+            await driver.configure(cloud.address, accessToken=TOKEN)
+            return await driver.create(kind, "ip", inputs)
+
+    with local_cloud(tmp_path / "objects") as cloud:
+        with plugin(cloud, tmp_path) as (process, port), dying_at(cloud, ADDRESS, process):
+            with pytest.raises(grpc.aio.AioRpcError) as lost:
+                asyncio.run(create(port))
+            assert lost.value.code() == grpc.StatusCode.UNAVAILABLE
+            assert process.wait(_PATIENCE) == -signal.SIGKILL
+        assert cloud.store.get(ADDRESS) is not None
+        with plugin(cloud, tmp_path) as (_, port):
+            made = asyncio.run(create(port))
+            assert made["id"] == ADDRESS.removeprefix("compute/")
+            assert (cloud.store.get(ADDRESS) or {})["labels"] == {"a": "b", "goog-pulumi-provisioned": "true"}
+            with pytest.raises(grpc.aio.AioRpcError) as again:
+                asyncio.run(create(port))
+            assert "already exists, alreadyExists" in failure(again)
+
+
+@pytest.mark.campaign
 def test_the_next_deployment_goes_on_from_what_a_dead_plugin_had_asked_for(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -66,16 +112,9 @@ def test_the_next_deployment_goes_on_from_what_a_dead_plugin_had_asked_for(
         with plugin(cloud, tmp_path) as (dying, port):
             monkeypatch.setattr(Project, "env", {**project.env, "PULUMI_DEBUG_PROVIDERS": f"gcp:{port}"})
 
-            def kill(keys: frozenset[str], _: tuple[Event, ...]) -> None:
-                """Before the cloud answers: whoever asked for this resource is never told."""
-                if ADDRESS in keys:
-                    dying.send_signal(signal.SIGKILL)
-                    dying.wait(_PATIENCE)
-
-            unwatch = cloud.store.watch(kill)
-            project.fails(*up)
-            assert dying.wait(_PATIENCE) == -signal.SIGKILL
-            unwatch()
+            with dying_at(cloud, ADDRESS, dying):
+                project.fails(*up)
+                assert dying.wait(_PATIENCE) == -signal.SIGKILL
             assert cloud.store.get(ADDRESS) is not None
             assert len(list(notes.iterdir())) == 1
         with plugin(cloud, tmp_path, port):
@@ -99,13 +138,22 @@ def test_only_the_very_same_is_taken_for_what_was_asked_for_before(tmp_path: Pat
 def test_what_the_engine_was_told_of_is_forgotten_and_what_is_under_way_is_not_taken_for_lost(
     tmp_path: Path,
 ) -> None:
-    creations = Creations(tmp_path / "creations")
+    folder = tmp_path / "creations"
+    creations = Creations(folder)
     with creations.begun("urn:a", {}) as first:
         with creations.begun("urn:a", {}) as beside:
             assert not beside.again
         beside.told()
-        assert len(list((tmp_path / "creations").iterdir())) == 1
-    first.told()
-    assert list((tmp_path / "creations").iterdir()) == []
+        assert len(list(folder.iterdir())) == 1
+        first.decide()
+    with creations.begun("urn:a", {}) as second:
+        assert not second.again, "the first one's end is known, though its note is there still"
+        first.told()
+        assert len(list(folder.iterdir())) == 1, "it is the second one's note now"
+    with creations.begun("urn:a", {}) as third:
+        assert third.again, "what became of the second nobody knows"
+        third.decide()
+    third.told()
+    assert list(folder.iterdir()) == []
     with Creations(None).begun("urn:a", {}) as unnoted:
         unnoted.told()
