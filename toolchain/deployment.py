@@ -12,6 +12,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from toolchain import foreground
 from toolchain.checkout import Checkout
@@ -75,7 +76,7 @@ class Deployment:
         if not url:
             self.progress.say("The program has no output `url`.")
             return 0
-        if not self._await_answer(url):
+        if not self._await_answer(url) or not self._served(url):
             return 1
         print(f"\n{url}", flush=True)
         self.progress.say(
@@ -176,6 +177,25 @@ class Deployment:
             f"{url} did not answer within {duration(ANSWER_WITHIN_SECONDS)} ({reason}).\n"
             'See why with:  eval "$(make -s env)"; localcloud status; localcloud instances; localcloud logs INSTANCE'
         )
+        return False
+
+    def _served(self, url: str) -> bool:
+        """Whether it is the cloud that answers: an address that another program has answers too."""
+        answer = subprocess.run(
+            [self.checkout.localcloud, "status", "--json"],
+            env=self.shell.apply(self.environ, cloud=False),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        report = json.loads(answer.stdout) if answer.returncode == 0 else {}
+        places = {place for rule in report.get("forwarding_rules", ()) for place in rule["reached_at"]}
+        problems = report.get("problems", {})
+        if not problems or urlsplit(url).netloc in places:
+            return True
+        for name, reason in problems.items():
+            self.progress.say(f"{name} is not served: {reason}.")
+        self.progress.say(f"What answers at {url} is another program. End it, then: make up")
         return False
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -77,6 +78,7 @@ class Stack:
         self.checkout = Checkout(folder / "checkout")
         self.calls = folder / "calls"
         self.said = io.StringIO()
+        self.report = "{}"  # of the cloud's status
         root = self.checkout.root
         self.checkout.policies.mkdir(parents=True)
         (root / ".venv").symlink_to(sys.prefix)
@@ -100,7 +102,9 @@ class Stack:
 
     def cloud(self, script: str) -> None:
         """Replace the local cloud: it notes its arguments, then does `script`."""
-        self.checkout.localcloud.write_text(f'#!/bin/sh\necho "$@" >> {self.calls}\n{script}\n')
+        self.checkout.localcloud.write_text(
+            f'#!/bin/sh\necho "$@" >> {self.calls}\n{script}\n[ "$1" != status ] || echo \'{self.report}\'\n'
+        )
         self.checkout.localcloud.chmod(0o755)
 
     def told(self) -> list[str]:
@@ -128,7 +132,7 @@ def stack(tmp_path: Path, hosted_engine: Engine, url: str) -> Stack:
 
 def test_up_twice_then_down(stack: Stack, url: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert stack.deployment.up() == 0
-    assert stack.told() == ["start", "env"]
+    assert stack.told() == ["start", "env", "status --json"]
     assert capfd.readouterr().out.rstrip().endswith(url)
 
     assert stack.deployment.up() == 0
@@ -215,6 +219,20 @@ def test_a_stacks_configuration_of_the_pack_is_found_by_its_last_name(tmp_path: 
             str(file),
         ]
     assert Gate(checkout, "local").options == ["--policy-pack", str(checkout.policies)]
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_an_answer_of_another_program_is_not_the_services(stack: Stack, url: str, *, served: bool) -> None:
+    rule = {"name": "web-main", "reached_at": [urlsplit(url).netloc] if served else []}
+    report = {"forwarding_rules": [rule], "problems": {"web-x": "cannot listen: Address already in use"}}
+    stack.report = json.dumps(report)
+    stack.cloud("")
+    assert stack.deployment.up() == (0 if served else 1)
+    said = (
+        "web-x is not served: cannot listen: Address already in use.\n"
+        f"What answers at {url} is another program. End it, then: make up\n"
+    )
+    assert stack.said.getvalue().endswith(said) is not served
 
 
 def test_a_cloud_that_does_not_start_stops_up_at_once(
