@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import environment, process, unitfile
+from . import environment, policy, process, unitfile
 from .journal import ERROR
 
 TYPE_CHECKING = False
@@ -80,7 +80,7 @@ class Commands:
             pid = process.spawn(
                 argv, env, files=(null, output, errors), cwd=cwd, program=process.which(program),
                 umask=int(self._service.file.get("Service", "UMask", "0022"), 8), nice=int(self._service.file.get("Service", "Nice", "0")),
-                body=self._manager.builtin(program, argv),
+                open_files=policy.open_files(self._service.file), body=self._manager.builtin(program, argv),
             )  # fmt: skip
         except (process.SpawnError, ValueError) as error:
             step, code = ("CHDIR", 200) if not os.path.isdir(cwd) else ("EXEC", 203)

@@ -45,6 +45,14 @@ def kill_signal(file: UnitFile) -> int:
     return int(signal.Signals[name]) if name in signal.Signals.__members__ else int(signal.SIGTERM)
 
 
+def open_files(file: UnitFile) -> int:
+    """Return how many files a service may have open, 0 where it does not say; of a soft and a hard limit the soft one."""
+    value = file.get("Service", "LimitNOFILE").partition(":")[0]
+    if value == "infinity":
+        return 1 << 30
+    return int(value) if value.isdigit() else 0
+
+
 def pid_file(file: UnitFile) -> str:
     """Return where a forking service tells its main process, "" if nowhere."""
     path = file.get("Service", "PIDFile")

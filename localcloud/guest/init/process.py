@@ -43,12 +43,14 @@ def spawn(
     terminal: bool = False,
     umask: int = 0o022,
     nice: int = 0,
+    open_files: int = 0,
     body: Callable[[], int] | None = None,
 ) -> int:
     """Start a process in a session of its own and return its pid.
 
     `files` become its standard input, output and errors; with `terminal` the first becomes its controlling terminal. `body` is
-    run instead of a program, in a copy of this process, which is much faster to start; its result is the exit status.
+    run instead of a program, in a copy of this process, which is much faster to start; its result is the exit status. `open_files` is
+    how many it may have, at most as many as the machine allows; 0: the usual number.
 
     Raises:
         SpawnError: the program cannot be executed, or the working directory not be entered.
@@ -80,6 +82,11 @@ def spawn(
         os.umask(umask)
         if nice:
             os.nice(nice)
+        if open_files:
+            import resource
+
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(open_files, hard), hard))
         os.chdir(cwd)
         if body is None and path is not None:
             os.execve(path, list(argv), dict(env))

@@ -28,12 +28,12 @@ SUFFIXES = (
 
 # Directives that do something here, by section. Everything else is accepted, and said to be ignored.
 KNOWN = {
-    "Unit": {"Description", "Documentation", "After", "Before", "Wants", "Requires", "BindsTo", "Requisite", "PartOf", "Conflicts",
-             "OnFailure", "ConditionPathExists", "StartLimitIntervalSec", "StartLimitBurst", "DefaultDependencies"},
+    "Unit": {"Description", "Documentation", "After", "Before", "Wants", "Requires", "BindsTo", "OnFailure",
+             "ConditionPathExists", "StartLimitIntervalSec", "StartLimitBurst", "DefaultDependencies"},
     "Service": {"Type", "ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost", "ExecReload", "ExecCondition",
                 "Environment", "EnvironmentFile", "WorkingDirectory", "User", "Group", "Restart", "RestartSec", "TimeoutStartSec",
                 "TimeoutStopSec", "TimeoutSec", "KillMode", "KillSignal", "RemainAfterExit", "SuccessExitStatus", "PIDFile",
-                "StandardOutput", "StandardError", "StandardInput", "SyslogIdentifier", "UMask", "Nice", "LimitNOFILE", "RuntimeDirectory",
+                "StandardOutput", "StandardError", "SyslogIdentifier", "UMask", "Nice", "LimitNOFILE", "RuntimeDirectory",
                 "StateDirectory", "LogsDirectory", "CacheDirectory", "NotifyAccess", "RestartPreventExitStatus", "RestartForceExitStatus",
                 "SendSIGKILL", "GuessMainPID",
                 "StartLimitInterval", "StartLimitBurst"},

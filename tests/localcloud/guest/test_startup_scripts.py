@@ -74,14 +74,17 @@ async def test_missing_permission_is_named_and_once_granted_the_current_script_r
     spec = await cloud.boot_with({"startup-script-url": "gs://scripts/startup.sh"})
     journal = await cloud.settled(spec)
     assert re.search(
-        rf"Failed to download object \[startup\.sh\] from GCS bucket \[scripts\], err: .*403.*{EMAIL} does not have "
+        rf"Failed to download object \[startup\.sh\] from GCS bucket \[scripts\], err: exhausted all \(3\) retries, last error: "
+        rf'error reading object "startup\.sh": googleapi: .*403.*{EMAIL} does not have '
         r"storage\.objects\.get access",
         journal,
     )
     said = messages(journal)
     assert "Trying unauthenticated download" in said
-    failed = 'Script "startup-script-url" failed with error: unable to write script to file: '
-    assert any(line.startswith(failed) and "bad status: 40" in line for line in said)
+    assert (
+        'Script "startup-script-url" failed with error: unable to write script to file: exhausted all (3) retries, '
+        'last error: GET "https://storage.googleapis.com/scripts/startup.sh", bad status: 403 Forbidden'
+    ) in said
     assert "storage.objects.get" in cloud.machines.serial_output(spec.id).decode()
 
     await cloud.allow_reading()

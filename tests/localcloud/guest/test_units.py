@@ -100,33 +100,6 @@ async def test_killed_service_is_restarted_but_a_stopped_one_is_not(cloud: Cloud
 
 
 @in_cloud
-async def test_service_that_keeps_failing_is_given_up_in_words(cloud: Cloud) -> None:
-    spec = await cloud.boot()
-    await cloud.settled(spec)
-    unit = "[Unit]\\nStartLimitIntervalSec=1h\\n[Service]\\nExecStart=/bin/false\\nRestart=always\\nRestartSec=1ms\\n"
-    await cloud.said(spec, f"printf '{unit}' > /etc/systemd/system/bad.service; systemctl start bad")
-    await eventually(
-        cloud, spec.name, "systemctl -q is-failed bad && journalctl -u bad -o cat | grep -q repeated"
-    )
-    said = await cloud.said(spec, "journalctl -u bad -o cat")
-    assert said.count("Main process exited, code=exited, status=1/FAILURE") == 5
-    assert "bad.service: Start request repeated too quickly." in said
-    assert await cloud.said(spec, "systemctl reset-failed bad; systemctl is-active bad") == "inactive\n"
-
-
-@in_cloud
-async def test_service_is_stopped_while_it_waits_to_be_restarted(cloud: Cloud) -> None:
-    spec = await cloud.boot()
-    await cloud.settled(spec)
-    unit = "[Service]\\nExecStart=/bin/false\\nRestart=always\\nRestartSec=1h\\n"
-    await cloud.said(spec, f"printf '{unit}' > /etc/systemd/system/fails.service; systemctl start fails")
-    await eventually(cloud, spec.name, "systemctl show -p SubState --value fails | grep -qx auto-restart")
-    assert (
-        await cloud.said(spec, "systemctl stop fails; echo $?; systemctl is-active fails") == "0\ninactive\n"
-    )
-
-
-@in_cloud
 async def test_oneshot_failures_and_missing_things_are_reported_with_the_usual_statuses(cloud: Cloud) -> None:
     spec = await cloud.boot()
     await cloud.settled(spec)

@@ -95,12 +95,13 @@ alive j; kill $(cat /run/j); is j ActiveState
         r"""
 printf '[Service]\nExecStart=/bin/true\nRestart=on-failure\n' | unit k; systemctl start k; became k dead; is k NRestarts
 printf '[Unit]\nStartLimitIntervalSec=1h\n[Service]\nExecStart=/bin/sh -c "kill -KILL $$$$"\nRestart=on-abort\nRestartSec=1ms\n' | unit l
-systemctl start l; became l failed; is l Result; is l NRestarts
+systemctl start l; became l failed; is l Result; is l NRestarts; said l | tail -3 | head -1
+systemctl reset-failed l; systemctl is-active l
 printf '[Unit]\nOnFailure=n.service\n[Service]\nExecStart=/bin/sh -c "exit 7"\nRestart=always\nRestartPreventExitStatus=7\n' | unit m
 printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n' | unit n
 systemctl start m; became n exited; is m NRestarts
 """,
-        "0\nstart-limit-hit\n5\n0\n",
+        "0\nstart-limit-hit\n5\nl.service: Start request repeated too quickly.\ninactive\n0\n",
     ),
     "commands around the start are waited for, and a condition leaves the unit alone": (
         r"""
@@ -121,6 +122,12 @@ systemctl start r |& head -1; is r ExecMainStatus; said r | head -1; systemctl i
             "out\nout\nJob for r.service failed because the control process exited with error code.\n209\n"
             "r.service: Failed at step STDOUT spawning /bin/echo: /none/q.log: No such file or directory\nactive\n"
         ),
+    ),
+    "how many files a service may have open is as it says, up to what the machine allows": (
+        r"""
+printf '[Service]\nType=oneshot\nLimitNOFILE=512\nExecStart=/bin/sh -c "ulimit -n"\n' | unit t; systemctl start t; said t | head -1
+""",
+        "512\n",
     ),
     "a service that says which its main process is, is followed there": (
         r"""
