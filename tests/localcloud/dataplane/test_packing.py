@@ -92,9 +92,10 @@ def _table(backends: int, size: int, family: Family = IPV4) -> Table:
     ("backends", "size", "family"),
     [
         (1, 251, IPV4),
-        (3, maglev.DEFAULT_SIZE, IPV4),
+        (3, 4_099, IPV4),
         (256, 2_053, IPV6),
         (257, 2_053, IPV4),
+        pytest.param(3, maglev.DEFAULT_SIZE, IPV4, marks=pytest.mark.campaign),
         pytest.param(100, maglev.MAX_SIZE, IPV4, marks=pytest.mark.campaign),
         pytest.param(300, maglev.MAX_SIZE, IPV6, marks=pytest.mark.campaign),
     ],
