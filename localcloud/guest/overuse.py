@@ -120,7 +120,7 @@ class Overuse:
     async def look_at_disks(self) -> None:
         """Have every instance keep to its disk: measure one after the other, and all of them at once when much has disappeared."""
         free = _Free.of(self._place)
-        living = [machine for machine in self._machines() if machine.record.init.alive()]
+        living = [machine for machine in self._machines() if not machine.ended.is_set()]
         self._full &= {machine.record.spec.id for machine in living}
         if free.scarce or self._most - free.size >= _STEP:
             self._most = free.size
