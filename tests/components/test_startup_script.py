@@ -58,6 +58,17 @@ def test_the_digest_follows_every_file_and_nothing_else(tmp_path: Path, changed:
     assert first.digest == again.digest != other.digest
 
 
+def test_a_letter_that_moves_from_a_files_name_into_it_changes_the_digest(tmp_path: Path) -> None:
+    (tmp_path / "startup.sh").write_text("#!/bin/bash\n")
+    (tmp_path / "ab").write_text("c")
+    (tmp_path / "a").write_text("bc")
+    made = [
+        script(ScriptFiles(script=str(tmp_path / "startup.sh"), files=(str(tmp_path / name),)))[0]
+        for name in ("ab", "a")
+    ]
+    assert made[0].digest != made[1].digest
+
+
 def test_a_script_elsewhere_and_a_script_inline_upload_nothing() -> None:
     elsewhere, made = script(ScriptUrl(url="gs://theirs/a/startup.sh", version="7"))
     assert made.of("Bucket") == made.of("BucketObject") == []
