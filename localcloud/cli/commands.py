@@ -181,7 +181,7 @@ def env(home: Home, given: argparse.Namespace) -> int:
         if given.gcloud
         else _client_variables(config)
     )
-    if launch.running(home) is None and launch.keeper(home) is None:
+    if not given.json and launch.running(home) is None and launch.keeper(home) is None:
         print(
             "localcloud: this cloud does not run, so nobody answers there; start it with: make up, or localcloud start",
             file=sys.stderr,

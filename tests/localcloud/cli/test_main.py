@@ -71,6 +71,8 @@ def test_env_of_a_cloud_that_does_not_run_holds_and_says_so_beside_it(
     assert all(line.startswith("export ") for line in said.out.splitlines())
     assert said.err.startswith("localcloud: this cloud does not run")
     assert "start it with: make up" in said.err
+    assert main.main(["env", "--json"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
