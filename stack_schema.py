@@ -1,7 +1,8 @@
 """`python -m stack_schema`: writes docs/stack.schema.json, by which editors complete and check the stacks' files.
 
 Made from the settings' own types and docstrings, so it cannot know less or more than the program: where the program refuses a key or a
-type, the schema does. Rules between values (the two checks, surge and zones) remain the program's; `make settings` applies them.
+type, the schema does. Rules between values (the two checks, surge and zones) remain the program's, and so do namespaces that only look
+like ours; `make settings` applies them.
 """
 
 from __future__ import annotations
