@@ -28,6 +28,7 @@ NOT_BENCHMARKS = {
     "simulators",
     "rivals",
     "balancer_world",
+    "crowd_cloud",
 }
 
 
