@@ -106,11 +106,11 @@ class Member:
         )
 
     def woken(self, now: float) -> Member:
-        """Return the record of one that is taken out of the standby pool."""
+        """Return the record of one that is taken out of the standby pool: as new, unless its machine goes on running."""
         action = "RESUMING" if self.target == standby.SUSPENDED else "STARTING"
-        return replace(
-            self.afresh(action, now, self.version), target=standby.RUNNING, standby_at=0.0, repairs=0
-        )
+        goes_on = self.instance_status == "RUNNING" and self.action not in {"STOPPING", "SUSPENDING"}
+        before = self.acting(action, now) if goes_on else self.afresh(action, now, self.version)
+        return replace(before, target=standby.RUNNING, standby_at=0.0, repairs=0)
 
     def document(self) -> dict[str, Any]:
         """Render as stored."""

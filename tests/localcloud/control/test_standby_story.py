@@ -184,6 +184,22 @@ def test_a_member_that_is_asked_back_before_it_is_down_goes_on() -> None:
     asyncio.run(story())
 
 
+def test_a_member_that_is_asked_for_before_it_was_brought_down_is_known_to_be_healthy() -> None:
+    async def story() -> None:
+        cloud = pooled()
+        async with cloud.running():
+            await cloud.advance(33)
+            name = min(name for name, member in cloud.members().items() if member.target == "SUSPENDED")
+            assert cloud.members()[name].health == "HEALTHY"
+            cloud.request("resumeInstances", GROUP, instances=[name])
+            await cloud.until_stable()
+            member = cloud.members()[name]
+            assert (member.action, member.target, member.health) == ("NONE", "RUNNING", "HEALTHY")
+            assert name in cloud.eligible()
+
+    asyncio.run(story())
+
+
 def test_what_waits_is_made_again_when_it_is_lost_and_brought_down_again_when_somebody_starts_it() -> None:
     async def story() -> None:
         cloud = pooled()
