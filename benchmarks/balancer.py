@@ -18,8 +18,8 @@ from localcloud.dataplane import maglev
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROUNDS, FEW_ROUNDS = 9, 7
-SECONDS = 1.5
+ROUNDS = 15
+SECONDS = 1.0
 SIZES = (251, 65_521)  # beside the default
 MANY = 100  # forwarding rules, and as many firewall rules
 CHANGES = 5
@@ -34,7 +34,7 @@ in TCP mode and *nginx*'s stream module (Debian's), one thread or process per co
 waits for one byte and resets. Throughput: 6 streams. Ratios are medians of the rounds' own ratios. CPU is the whole machine's
 (`/proc/stat`) per gigabit or connection; a balancer's own is the excess over the direct way, this one's over the direct way
 that chooses as it does. The balancer is measured again with tables
-of {SIZES[0]} and {SIZES[1]} slots, and with {MANY} forwarding rules and {MANY} firewall rules ({FEW_ROUNDS} rounds each). A change of
+of {SIZES[0]} and {SIZES[1]} slots, and with {MANY} forwarding rules and {MANY} firewall rules (as many rounds each). A change of
 backends is in force when `apply_balancer` returns; with "half", half of the backends leave or come, which makes another table.
 
 What bounds the connections is the client, a single thread that keeps its core busy, on which the kernel also takes each packet to
@@ -95,7 +95,7 @@ async def _compare(folder: Path) -> tuple[Figures, dict[str, str]]:
 
 async def _variant(folder: Path, size: int, rules: int) -> Figures:
     async with BenchWorld.running(folder, size, rules=rules) as world:
-        return await _rounds(world, (DIRECT, "balancer"), FEW_ROUNDS)
+        return await _rounds(world, (DIRECT, "balancer"), ROUNDS)
 
 
 async def _changes(folder: Path, size: int) -> dict[str, list[float]]:
