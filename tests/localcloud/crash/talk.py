@@ -38,7 +38,7 @@ while True:
 
 # argv: ADDRESS PORT KEPT PER_SECOND. A line on standard input: report, as a line of JSON, what happened since the last one.
 TALKERS = r"""
-import asyncio, json, sys, time
+import asyncio, json, os, sys, time
 ADDRESS, PORT, KEPT, RATE = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 PATIENCE = 100.0
 
@@ -109,6 +109,7 @@ async def main():
     while await lines.readline():
         told, facts = facts, Facts()
         print(json.dumps(vars(told)), flush=True)
+    os._exit(0)  # before Python 3.12, wait_for may swallow the end that asyncio.run tells its tasks of, and then nothing ends
 
 asyncio.run(main())
 """
